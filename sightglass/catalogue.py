@@ -64,7 +64,8 @@ class Catalogue:
     @cached_property
     def topics(self) -> dict[str, Family | Topic]:
         """Everything an entry's ``topics`` may name: families first, then topics."""
-        return {subject.id: subject for subject in [*self.taxonomy.families, *self.taxonomy.topics]}
+        subjects: list[Family | Topic] = [*self.taxonomy.families, *self.taxonomy.topics]
+        return {subject.id: subject for subject in subjects}
 
     def of_folder(self, folder: str) -> dict[str, Entry]:
         """Entries of one folder (``papers``, ``tools``, ``posts``, ``resources``), by key."""
@@ -98,7 +99,7 @@ def find_root(start: Path | None = None) -> Path:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """", did you mean 'CVPR'?" for the most similar allowed word, or nothing."""
+    """The most similar allowed word as ``, did you mean 'CVPR'?``, or nothing."""
     allowed = list(allowed)
     by_lower = {choice.lower(): choice for choice in allowed}
     found = difflib.get_close_matches(str(word).lower(), list(by_lower), n=1, cutoff=0.6)

@@ -19,9 +19,7 @@ Line = Annotated[str, Field(pattern=r"^00[0-4]:L[1-9][0-9]*$")]
 Url = Annotated[str, Field(min_length=8, max_length=1000)]  # the form is checked in sightglass.check
 Language = Literal["en", "zh", "ja", "de", "fr", "ko", "es", "und"]
 
-LinkRole = Literal[
-    "page", "paper", "code", "demo", "video", "slides", "review", "project", "docs", "data", "archive"
-]
+LinkRole = Literal["page", "paper", "code", "demo", "video", "slides", "review", "project", "docs", "data", "archive"]
 Framework = Literal[
     "torch", "torch7", "tensorflow", "keras", "caffe", "mxnet", "theano", "chainer", "paddle", "matlab", "javascript",
     "tensorflow-js", "scikit-learn", "numpy", "deeplearning4j", "r", "cpp",
@@ -45,7 +43,7 @@ class Person(_Model):
     """An author.  In a file either a string ``von Last, First`` or this mapping."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)] = Field(
-        description="'von Last, First' in any script ('van der Maaten, Laurens', '周, 博磊'); a single name stands alone"
+        description="'von Last, First' in any script ('van der Maaten, Laurens', '周, 博磊'); a single name alone"
     )
     zh: str | None = Field(None, description="the name in Chinese characters, family name first, no comma: 周博磊")
     sort: str | None = Field(None, description="'Last, First' in Latin letters, for a name in another script")

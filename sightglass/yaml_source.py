@@ -89,35 +89,29 @@ def parse(text: str, source: Source) -> None:
             source.problems.append(Problem(source.file, number, line.index("\t") + 1, "yaml-tab", message))
     if source.problems:
         return
+
+    def fail(mark: Any, rule: str, message: str) -> None:
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        source.problems.append(Problem(source.file, *place, rule, message))
+
     try:
         depth = 0
         for event in yaml.parse(text, Loader=_Loader):
-            mark = event.start_mark
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:  # before compose(), whose recursion a hostile file could exhaust
-                message = f"nested deeper than {MAX_DEPTH} levels"
-                source.problems.append(Problem(source.file, mark.line + 1, mark.column + 1, "yaml-depth", message))
-                return
+                return fail(event.start_mark, "yaml-depth", f"nested deeper than {MAX_DEPTH} levels")
             anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
             if anchor or tag:
                 what = f"anchor or alias '{anchor}'" if anchor else f"tag '{tag}'"
-                problem = Problem(source.file, mark.line + 1, mark.column + 1, "yaml-alias", f"{what} is not allowed")
-                source.problems.append(problem)
-                return
+                return fail(event.start_mark, "yaml-alias", f"{what} is not allowed")
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = ", ".join(part for part in (error.context, error.problem) if part)
-        source.problems.append(Problem(source.file, line, column, "yaml-syntax", message))
-        return
-    except (yaml.YAMLError, RecursionError) as error:
-        message = str(error).split("\n")[0]
-        source.problems.append(Problem(source.file, 1, 1, "yaml-syntax", message))
-        return
+        return fail(error.problem_mark or error.context_mark, "yaml-syntax", message)
+    except yaml.YAMLError as error:
+        return fail(None, "yaml-syntax", str(error).split("\n")[0])
     if node is None:
-        source.problems.append(Problem(source.file, 1, 1, "file-empty", "the file is empty"))
-        return
+        return fail(None, "file-empty", "the file is empty")
     source.data = _construct(node, (), source)
 
 
@@ -151,7 +145,7 @@ def _pairs(node: yaml.MappingNode, path: Place, source: Source) -> Iterator[tupl
         yield key, _construct(value_node, (*path, key), source)
 
 
-def _scalar(node: yaml.ScalarNode, source: Source) -> Any:
+def _scalar(node: yaml.Node, source: Source) -> Any:
     if node.tag.endswith((":str", ":timestamp")):
         return node.value
     try:
