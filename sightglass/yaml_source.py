@@ -91,8 +91,8 @@ def parse(text: str, source: Source) -> None:
         return
 
     def fail(mark: Any, rule: str, message: str) -> None:
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        source.problems.append(Problem(source.file, *place, rule, message))
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        source.problems.append(Problem(source.file, line, column, rule, message))
 
     try:
         depth = 0
