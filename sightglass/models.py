@@ -19,6 +19,8 @@ Line = Annotated[str, Field(pattern=r"^00[0-4]:L[1-9][0-9]*$")]
 Url = Annotated[str, Field(min_length=8, max_length=1000)]  # the form is checked in sightglass.check
 Language = Literal["en", "zh", "ja", "de", "fr", "ko", "es", "und"]
 
+FIRST_DRAFT = "To be written."  # the summary that 'sightglass add' leaves for a person; the check refuses it
+
 LinkRole = Literal["page", "paper", "code", "demo", "video", "slides", "review", "project", "docs", "data", "archive"]
 Framework = Literal[
     "torch", "torch7", "tensorflow", "keras", "caffe", "mxnet", "theano", "chainer", "paddle", "matlab", "javascript",
@@ -159,6 +161,7 @@ class Entry(_Model):
     confirmed: list[Confirmation] = Field(default_factory=list)
     unconfirmed: str | None = Field(None, description="what could not be confirmed, and why")
     seeds: Seeds | None = None
+    kind: str  # each sort of entry has its own vocabulary
 
     @field_validator("authors", mode="before")
     @classmethod

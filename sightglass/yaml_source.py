@@ -87,31 +87,36 @@ def parse(text: str, source: Source) -> None:
         if "\t" in line[: len(line) - len(line.lstrip())]:
             message = "a tab in the indentation; YAML takes spaces only"
             source.problems.append(Problem(source.file, number, line.index("\t") + 1, "yaml-tab", message))
-    if source.problems:
-        return
 
     def fail(mark: Any, rule: str, message: str) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         source.problems.append(Problem(source.file, line, column, rule, message))
 
+    if source.problems:
+        return
     try:
         depth = 0
         for event in yaml.parse(text, Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:  # before compose(), whose recursion a hostile file could exhaust
-                return fail(event.start_mark, "yaml-depth", f"nested deeper than {MAX_DEPTH} levels")
+                fail(event.start_mark, "yaml-depth", f"nested deeper than {MAX_DEPTH} levels")
+                return
             anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
             if anchor or tag:
                 what = f"anchor or alias '{anchor}'" if anchor else f"tag '{tag}'"
-                return fail(event.start_mark, "yaml-alias", f"{what} is not allowed")
+                fail(event.start_mark, "yaml-alias", f"{what} is not allowed")
+                return
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         message = ", ".join(part for part in (error.context, error.problem) if part)
-        return fail(error.problem_mark or error.context_mark, "yaml-syntax", message)
+        fail(error.problem_mark or error.context_mark, "yaml-syntax", message)
+        return
     except yaml.YAMLError as error:
-        return fail(None, "yaml-syntax", str(error).split("\n")[0])
+        fail(None, "yaml-syntax", str(error).split("\n")[0])
+        return
     if node is None:
-        return fail(None, "file-empty", "the file is empty")
+        fail(None, "file-empty", "the file is empty")
+        return
     source.data = _construct(node, (), source)
 
 

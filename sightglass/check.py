@@ -1,0 +1,454 @@
+"""Everything that can be wrong with the catalogue, found in one pass.
+
+``sightglass.catalogue.read`` finds what is wrong with one file by itself (YAML, unknown keys, vocabularies of a field).
+The rules here look at values and across files.  Each is a generator with the name of its rule, and each has a fixture
+that breaks it in ``tests/sightglass/test_check.py``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import unicodedata
+import zoneinfo
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stdnum import isbn as isbn_number
+
+from sightglass import yaml_source
+from sightglass.canonical import canonical
+from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, nearest, read
+from sightglass.files import write_whole
+from sightglass.models import FIRST_DRAFT, Entry, Link, Method, Paper, Seeds
+from sightglass.yaml_source import Place, Problem
+
+FIRST_YEAR = 1800
+MAX_SUMMARY = 900
+KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+ARXIV = re.compile(r"(\d{2})(0[1-9]|1[0-2])\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7}")
+DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
+HOST = re.compile(r"(?:[\w-]+\.)+[\w-]{2,}|localhost")
+# A field that states a bibliographic fact counts only with a source that was read.
+FACTS = ("authors", "year", "month", "volume", "number", "pages", "doi", "arxiv", "isbn")
+SOURCES_OF_FACTS = "publisher, preprint, index, repository, page, bibliography, secondary"
+
+Rule = Callable[[Catalogue], Iterator[Problem]]
+_RULES: list[Rule] = []
+
+
+def _rule(function: Rule) -> Rule:
+    _RULES.append(function)
+    return function
+
+
+def check(root: Path | None = None) -> tuple[Catalogue, list[Problem]]:
+    """The catalogue as far as it can be read, and all its problems, sorted by file, line and column."""
+    catalogue, problems = read(root)
+    for rule in _RULES:
+        problems.extend(rule(catalogue))
+    return catalogue, sorted(set(problems))
+
+
+def fix(root: Path | None = None) -> list[str]:
+    """Write every file that parses in canonical form; returns the names of those that changed."""
+    catalogue, _ = read(root)
+    changed = []
+    for folder, model in FOLDERS.items():
+        for path in sorted((catalogue.root / "catalog" / folder).glob("*.yaml")):
+            name = path.relative_to(catalogue.root).as_posix()
+            if catalogue.sources[name].problems:
+                continue
+            text = path.read_text(encoding="utf-8")
+            form = canonical(text, model)
+            if form != text:
+                write_whole(path, form)
+                changed.append(name)
+    return changed
+
+
+def _entries(catalogue: Catalogue) -> Iterator[tuple[str, Entry, yaml_source.Source]]:
+    for key, entry in catalogue.entries.items():
+        yield key, entry, catalogue.sources[catalogue.files[key]]
+
+
+def _methods(catalogue: Catalogue) -> Iterator[tuple[str, Method, yaml_source.Source]]:
+    for slug, method in catalogue.methods.items():
+        yield slug, method, catalogue.sources[catalogue.files[f"methods/{slug}"]]
+
+
+@_rule
+def file_place(catalogue: Catalogue) -> Iterator[Problem]:
+    """Only known folders, ``.yaml``, and names that can be keys and URLs."""
+    allowed = {*FOLDERS, "taxonomy.yaml", "venues.yaml", "LICENSE"}
+    for path in sorted((catalogue.root / "catalog").iterdir()):
+        if path.name not in allowed and not path.name.startswith("."):
+            name = path.relative_to(catalogue.root).as_posix()
+            message = f"'{path.name}' has no place in catalog/{nearest(path.name, allowed)}"
+            yield Problem(name, 1, 1, "file-place", message)
+    for folder in FOLDERS:
+        for path in sorted((catalogue.root / "catalog" / folder).glob("*")):
+            name = path.relative_to(catalogue.root).as_posix()
+            if path.suffix != ".yaml" or not path.is_file():
+                yield Problem(name, 1, 1, "file-place", f"catalog/{folder}/ holds .yaml files only")
+            elif not KEY.fullmatch(path.stem):
+                message = f"'{path.stem}' can't be a key: small letters, digits and single hyphens"
+                yield Problem(name, 1, 1, "file-name", message)
+
+
+@_rule
+def vocabulary(catalogue: Catalogue) -> Iterator[Problem]:
+    """Venues, topics, methods and families are those of the catalogue's own lists."""
+    for _, entry, source in _entries(catalogue):
+        if entry.venue and entry.venue not in catalogue.venues:
+            message = f"unknown venue '{entry.venue}'{nearest(entry.venue, catalogue.venues)}; see catalog/venues.yaml"
+            yield source.problem(("venue",), "vocabulary", message)
+        for i, topic in enumerate(entry.topics):
+            if topic not in catalogue.topics:
+                message = f"unknown topic '{topic}'{nearest(topic, catalogue.topics)}; see catalog/taxonomy.yaml"
+                yield source.problem(("topics", i), "vocabulary", message)
+    for _, method, source in _methods(catalogue):
+        if method.family not in catalogue.families:
+            message = f"unknown family '{method.family}'{nearest(method.family, catalogue.families)}"
+            yield source.problem(("family",), "vocabulary", f"{message}; allowed: {', '.join(catalogue.families)}")
+    seen: dict[str, str] = {}
+    for i, venue in enumerate(catalogue.venues):
+        if venue.lower() in seen:
+            message = f"venue '{venue}' differs from '{seen[venue.lower()]}' in capitals only"
+            yield catalogue.sources["catalog/venues.yaml"].problem((i,), "duplicate-venue", message)
+        seen[venue.lower()] = venue
+
+
+@_rule
+def references(catalogue: Catalogue) -> Iterator[Problem]:
+    """What a file names exists, is of the right sort, and is not the file itself."""
+    papers = catalogue.of_folder("papers")
+
+    def named(
+        source: yaml_source.Source, own: str, field: str, keys: list[str], known: dict[str, object], what: str
+    ) -> Iterator[Problem]:
+        for i, key in enumerate(keys):
+            if key not in known:
+                yield source.problem((field, i), "reference", f"no {what} '{key}'{nearest(key, known)}")
+            elif key == own:
+                yield source.problem((field, i), "reference", f"'{key}' names itself in '{field}'")
+            elif key in keys[:i]:
+                yield source.problem((field, i), "reference", f"'{key}' stands twice in '{field}'")
+
+    methods: dict[str, object] = dict(catalogue.methods)
+    entries: dict[str, object] = dict(catalogue.entries)
+    for key, entry, source in _entries(catalogue):
+        yield from named(source, "", "about", entry.about, methods, "method")
+        yield from named(source, key, "accompanies", entry.accompanies, entries, "entry")
+        if isinstance(entry, Paper):
+            yield from named(source, "", "proposes", entry.proposes, methods, "method")
+            yield from named(source, key, "builds_on", entry.builds_on, dict(papers), "paper")
+    for slug, method, source in _methods(catalogue):
+        yield from named(source, "", "proposed_by", method.proposed_by, dict(papers), "paper")
+        yield from named(source, slug, "builds_on", method.builds_on, methods, "method")
+        for i, claim in enumerate(method.claims):
+            if claim.paper not in papers:
+                message = f"no paper '{claim.paper}'{nearest(claim.paper, papers)}"
+                yield source.problem(("claims", i, "paper"), "reference", message)
+    for slug, reading_list in catalogue.lists.items():
+        source = catalogue.sources[catalogue.files[f"lists/{slug}"]]
+        known = {**entries, **methods}
+        for i, session in enumerate(reading_list.sessions):
+            for j, item in enumerate(session.items):
+                if item.key not in known:
+                    place: Place = ("sessions", i, "items", j, "key")
+                    message = f"no entry or method '{item.key}'{nearest(item.key, known)}"
+                    yield source.problem(place, "reference", message)
+
+
+@_rule
+def proposals(catalogue: Catalogue) -> Iterator[Problem]:
+    """A paper proposes a method exactly if the method is proposed by the paper."""
+    for key, entry, source in _entries(catalogue):
+        for i, slug in enumerate(entry.proposes if isinstance(entry, Paper) else []):
+            method = catalogue.methods.get(slug)
+            if method and key not in method.proposed_by:
+                message = f"proposes '{slug}', but catalog/methods/{slug}.yaml does not name it in proposed_by"
+                yield source.problem(("proposes", i), "proposal", message)
+    for slug, method, source in _methods(catalogue):
+        for i, key in enumerate(method.proposed_by):
+            paper = catalogue.entries.get(key)
+            if isinstance(paper, Paper) and slug not in paper.proposes:
+                message = f"proposed_by '{key}', but catalog/papers/{key}.yaml does not name it in proposes"
+                yield source.problem(("proposed_by", i), "proposal", message)
+
+
+@_rule
+def cycles(catalogue: Catalogue) -> Iterator[Problem]:
+    """Nothing builds on itself, over however many steps."""
+    papers = {k: e.builds_on for k, e in catalogue.entries.items() if isinstance(e, Paper)}
+    methods = {slug: method.builds_on for slug, method in catalogue.methods.items()}
+    for graph, prefix in ((papers, ""), (methods, "methods/")):
+        done: set[str] = set()
+        for start in graph:
+            trail: list[str] = []
+            stack = [(start, False)]
+            while stack:
+                node, leaving = stack.pop()
+                if leaving:
+                    trail.pop()
+                    done.add(node)
+                elif node in trail:
+                    loop = " -> ".join([*trail[trail.index(node) :], node])
+                    source = catalogue.sources[catalogue.files[prefix + node]]
+                    yield source.problem(("builds_on",), "cycle", f"builds on itself: {loop}", at_key=True)
+                elif node not in done and node in graph:
+                    trail.append(node)
+                    stack.append((node, True))
+                    stack.extend((target, False) for target in graph[node] if target != node)
+
+
+@_rule
+def duplicates(catalogue: Catalogue) -> Iterator[Problem]:
+    """One work, one entry: by DOI, arXiv number, ISBN and normalised title."""
+    seen: dict[tuple[str, str], str] = {}
+    for key, entry, source in _entries(catalogue):
+        values = {"doi": entry.doi and entry.doi.lower(), "arxiv": entry.arxiv, "isbn": entry.isbn}
+        if entry.identified:
+            # two posts may well share a title; two papers, or two tools, do not
+            folder = source.file.split("/")[1]
+            values["title"] = f"{folder}: {_normalised(entry.title)}" if folder in ("papers", "tools") else None
+        for field, value in values.items():
+            if not value:
+                continue
+            first = seen.setdefault((field, value), key)
+            if first != key:
+                message = f"the same {field} as {catalogue.files[first]}; one work has one entry"
+                yield source.problem((field,), "duplicate", message)
+
+
+def _normalised(title: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title).casefold())
+
+
+@_rule
+def identifiers(catalogue: Catalogue) -> Iterator[Problem]:
+    """Forms of DOI, arXiv number and ISBN, and years that can be."""
+    this_year = datetime.date.today().year
+    for _, entry, source in _entries(catalogue):
+        if entry.doi and not DOI.fullmatch(entry.doi):
+            message = f"'{entry.doi}' is no DOI; write it bare, as 10.1109/CVPR.2016.319"
+            yield source.problem(("doi",), "identifier", message)
+        if entry.arxiv and not ARXIV.fullmatch(entry.arxiv):
+            message = f"'{entry.arxiv}' is no arXiv number; write it without version, as 1512.04150"
+            yield source.problem(("arxiv",), "identifier", message)
+        if entry.arxiv_class and not entry.arxiv:
+            yield source.problem(("arxiv_class",), "identifier", "an arXiv class without an arXiv number")
+        if entry.isbn and not isbn_number.is_valid(entry.isbn):
+            message = f"'{entry.isbn}' is no ISBN: its length or its check digit is wrong"
+            yield source.problem(("isbn",), "identifier", message)
+        if entry.year is not None and not FIRST_YEAR <= entry.year <= this_year + 1:
+            message = f"{entry.year} is not a possible year ({FIRST_YEAR} to {this_year + 1})"
+            yield source.problem(("year",), "year", message)
+        if entry.year and entry.arxiv and "." in entry.arxiv and "/" not in entry.arxiv:
+            submitted = 2000 + int(entry.arxiv[:2])
+            # published up to two years before: reports and talks are put on arXiv later; more is a slip
+            if entry.year < submitted - 2:
+                message = f"{entry.year} is long before arXiv:{entry.arxiv} was submitted ({submitted})"
+                yield source.problem(("year",), "year", message)
+
+
+@_rule
+def urls(catalogue: Catalogue) -> Iterator[Problem]:
+    """Addresses are absolute http(s) addresses of a public host, each once in an entry."""
+    for links, source in _link_holders(catalogue):
+        seen: set[str] = set()
+        for i, link in enumerate(links):
+            for field, url in (("url", link.url), ("now", link.now), ("archived", link.archived)):
+                fault = _url_fault(url) if url else None
+                if fault:
+                    yield source.problem(("links", i, field), "url", f"{fault}: {url!r}")
+            if link.url in seen:
+                yield source.problem(("links", i, "url"), "url", f"the address stands twice: {link.url!r}")
+            seen.add(link.url)
+    for _, entry, source in _entries(catalogue):
+        for i, confirmation in enumerate(entry.confirmed):
+            fault = _url_fault(confirmation.at) if confirmation.at else None
+            if fault:
+                yield source.problem(("confirmed", i, "at"), "url", f"{fault}: {confirmation.at!r}")
+
+
+def _link_holders(catalogue: Catalogue) -> Iterator[tuple[list[Link], yaml_source.Source]]:
+    yield from ((entry.links, source) for _, entry, source in _entries(catalogue))
+    yield from ((method.links, source) for _, method, source in _methods(catalogue))
+
+
+def _url_fault(url: str) -> str | None:
+    if any(character.isspace() or not character.isprintable() for character in url):
+        return "an address has no spaces or control characters"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f"malformed address ({error})"
+    if parts.scheme.lower() not in ("http", "https"):
+        return f"'{parts.scheme or 'no scheme'}' is not allowed; an address begins with https:// or http://"
+    if not parts.hostname or not HOST.fullmatch(parts.hostname):
+        return "the address has no valid host"
+    if parts.username or parts.password:
+        return "an address carries no user name or password"
+    if port is not None and not 0 < port < 65536:
+        return "the address has an impossible port"
+    return None
+
+
+@_rule
+def people(catalogue: Catalogue) -> Iterator[Problem]:
+    """Names are 'von Last, First' or organisations; nobody is listed twice."""
+    for _, entry, source in _entries(catalogue):
+        seen: set[str] = set()
+        for i, person in enumerate(entry.authors):
+            place: Place = ("authors", i)
+            if re.search(r"\bet\s+al\b|\bothers\b", person.name, re.IGNORECASE):
+                yield source.problem(place, "name", f"'{person.name}': list every author instead")
+            elif not person.organisation and person.name.count(",") != 1:
+                message = f"'{person.name}' must be 'Last, First', or have organisation: true"
+                yield source.problem(place, "name", message)
+            elif not person.organisation and person.is_cjk and not person.sort:
+                yield source.problem(place, "name", f"'{person.name}' needs sort: 'Last, First' in Latin letters")
+            elif not person.organisation and not person.is_cjk and len(person.family) > 3 and person.family.isupper():
+                yield source.problem(place, "name", f"'{person.name}' is in capitals; write it as a name")
+            if person.name in seen:
+                yield source.problem(place, "name", f"'{person.name}' stands twice")
+            seen.add(person.name)
+
+
+@_rule
+def confirmations(catalogue: Catalogue) -> Iterator[Problem]:
+    """Confirmed fields are set, and set facts are confirmed by a source that was read."""
+    for _, entry, source in _entries(catalogue):
+        held: set[str] = set()
+        for i, confirmation in enumerate(entry.confirmed):
+            for j, field in enumerate(confirmation.fields):
+                place: Place = ("confirmed", i, "fields", j)
+                if field not in type(entry).model_fields:
+                    message = f"no field '{field}'{nearest(field, type(entry).model_fields)}"
+                    yield source.problem(place, "confirmation", message)
+                elif not getattr(entry, field):
+                    yield source.problem(place, "confirmation", f"'{field}' is confirmed but not set")
+                held.add(field)
+        for field in FACTS:
+            if getattr(entry, field) and field not in held:
+                message = f"'{field}' is stated but no source confirms it; add it to 'confirmed' or leave it out"
+                yield source.problem((field,), "confirmation", message, at_key=True)
+        if not entry.identified and not entry.unconfirmed:
+            message = "an entry that is not identified says in 'unconfirmed' what was looked for"
+            yield source.problem(("identified",), "confirmation", message)
+
+
+@_rule
+def texts(catalogue: Catalogue) -> Iterator[Problem]:
+    """Texts are clean, summaries short, and in Chinese too where readers expect it."""
+    for path, value, source in _strings(catalogue):
+        if value != value.strip() or not value:
+            yield source.problem(path, "text", "empty, or with spaces around it")
+        elif any(unicodedata.category(c) in ("Cc", "Co", "Cs") or c in "\u200b\ufeff\ufffd" for c in value):
+            yield source.problem(path, "text", "holds a control or an invisible character")
+    for _, entry, source in _entries(catalogue):
+        if len(entry.summary) > MAX_SUMMARY:
+            message = f"{len(entry.summary)} characters; one to three sentences are at most {MAX_SUMMARY}"
+            yield source.problem(("summary",), "summary", message)
+        if entry.summary == FIRST_DRAFT:
+            yield source.problem(("summary",), "summary", "the summary is still to be written")
+        if not entry.topics and not entry.about and not (isinstance(entry, Paper) and entry.proposes):
+            yield source.problem((), "subject", "an entry has at least one topic, or a method that it is about")
+        if isinstance(entry, Paper) and not entry.summary_zh:
+            yield source.problem((), "summary", "a paper has a Chinese summary too: summary_zh")
+        for i, word in enumerate(entry.protect):
+            if not re.search(rf"(?<!\w){re.escape(word)}(?!\w)", entry.title):
+                yield source.problem(("protect", i), "protect", f"'{word}' is no word of the title")
+        for i, link in enumerate(entry.links):
+            if link.now and link.status != "moved":
+                yield source.problem(("links", i, "now"), "link", "a new address needs status: moved")
+
+
+def _strings(catalogue: Catalogue) -> Iterator[tuple[Place, str, yaml_source.Source]]:
+    def walk(data: object, path: Place) -> Iterator[tuple[Place, str]]:
+        if isinstance(data, str):
+            yield path, data
+        elif isinstance(data, dict):
+            for key, value in data.items():
+                yield from walk(value, (*path, key))
+        elif isinstance(data, list):
+            for i, value in enumerate(data):
+                yield from walk(value, (*path, i))
+
+    for source in catalogue.sources.values():
+        if not source.problems:
+            yield from ((path, value, source) for path, value in walk(source.data, ()))
+
+
+@_rule
+def seeds(catalogue: Catalogue) -> Iterator[Problem]:
+    """A row of the seeds' inventory is carried by one file; a correction's line is among the lines."""
+    carried: dict[str, str] = {}
+    holders: list[tuple[Seeds | None, yaml_source.Source]] = [(e.seeds, s) for _, e, s in _entries(catalogue)]
+    holders += [(method.seeds, source) for _, method, source in _methods(catalogue)]
+    for held, source in holders:
+        for i, row in enumerate(held.rows if held else []):
+            if row in carried:
+                yield source.problem(("seeds", "rows", i), "seeds", f"row '{row}' is carried by {carried[row]} too")
+            carried[row] = source.file
+        for i, correction in enumerate(held.corrections if held else []):
+            if held and correction.line not in held.lines:
+                message = f"'{correction.line}' is not among the lines that mention this"
+                yield source.problem(("seeds", "corrections", i, "line"), "seeds", message)
+
+
+@_rule
+def claims(catalogue: Catalogue) -> Iterator[Problem]:
+    """A method's claims have ids of their own, and bounds in order."""
+    for _, method, source in _methods(catalogue):
+        seen: set[str] = set()
+        for i, claim in enumerate(method.claims):
+            if claim.id in seen:
+                yield source.problem(("claims", i, "id"), "claim", f"the claim '{claim.id}' stands twice")
+            seen.add(claim.id)
+            if claim.at_least is not None and claim.at_most is not None and claim.at_least > claim.at_most:
+                yield source.problem(("claims", i, "at_least"), "claim", "at_least is above at_most")
+
+
+@_rule
+def schedules(catalogue: Catalogue) -> Iterator[Problem]:
+    """A reading list's time zone and dates exist."""
+    for slug, reading_list in catalogue.lists.items():
+        source = catalogue.sources[catalogue.files[f"lists/{slug}"]]
+        if reading_list.timezone not in zoneinfo.available_timezones():
+            zone = reading_list.timezone
+            message = f"unknown time zone '{zone}'{nearest(zone, zoneinfo.available_timezones())}"
+            yield source.problem(("timezone",), "schedule", message)
+        for i, session in enumerate(reading_list.sessions):
+            try:
+                if session.start:
+                    datetime.datetime.strptime(session.start, "%Y-%m-%d %H:%M")
+            except ValueError:
+                message = f"'{session.start}' is no date and time; write it as 2026-03-05 16:00"
+                yield source.problem(("sessions", i, "start"), "schedule", message)
+
+
+@_rule
+def canonical_form(catalogue: Catalogue) -> Iterator[Problem]:
+    """Files are as ``sightglass check --fix`` writes them."""
+    for name, source in catalogue.sources.items():
+        folder = name.split("/")[1]
+        if source.problems or folder not in FOLDERS:
+            continue
+        text = (catalogue.root / name).read_text(encoding="utf-8")
+        try:
+            form = canonical(text, FOLDERS[folder])
+        except ValueError as error:
+            yield Problem(name, 1, 1, "canonical", str(error))
+            continue
+        if form != text:
+            pairs = zip(text.split("\n"), form.split("\n"), strict=False)
+            line = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), 1)
+            yield Problem(name, line, 1, "canonical", "not in canonical form; 'sightglass check --fix' writes it")
+
+
+__all__ = ["ENTRY_FOLDERS", "check", "fix"]

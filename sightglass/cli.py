@@ -1,0 +1,61 @@
+"""The command line: ``sightglass COMMAND``; each command is a function under ``sightglass.commands``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import sightglass
+from sightglass.catalogue import CatalogueError
+from sightglass.commands import add, catalogue, cite, lab
+
+app = typer.Typer(
+    name="sightglass",
+    help="The literature on looking inside convolutional networks: find it, cite it, run it, measure it again.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for name, command in (
+    ("find", catalogue.find),
+    ("show", catalogue.show),
+    ("cite", cite.cite),
+    ("list", catalogue.reading_list),
+    ("methods", lab.methods),
+    ("run", lab.run),
+    ("verify", lab.verify),
+    ("train", lab.train),
+    ("check", catalogue.check),
+    ("add", add.add),
+    ("schema", catalogue.schema),
+    ("site", catalogue.site),
+):
+    app.command(name)(command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"sightglass {sightglass.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a catalogue that can't be read ends in a list of its problems, never in a traceback."""
+    try:
+        app()
+    except CatalogueError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise SystemExit(2) from None
+    except BrokenPipeError:  # 'sightglass find x | head'
+        raise SystemExit(141) from None

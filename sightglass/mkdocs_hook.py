@@ -1,0 +1,60 @@
+"""The one adapter between the pages and MkDocs: it hands generated files over and knows nothing else.
+
+``SIGHTGLASS_EXECUTE=1`` (what ``make site`` sets) executes the tutorials, and an error in a cell fails the build.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+
+from sightglass import catalogue, ledger, pages, settings, tutorials
+
+
+def _root(config: MkDocsConfig) -> Path:
+    return Path(config.config_file_path).resolve().parent
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Take the public addresses from the one place where they stand."""
+    addresses = settings.load(_root(config))
+    config.site_url = config.site_url or addresses.site or None
+    config.repo_url = addresses.repository or None
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add what is made from the catalogue and the results, and the tutorials."""
+    root = _root(config)
+    try:
+        site = pages.Site(catalogue.load(root), ledger.load_all(root), settings.load(root))
+    except catalogue.CatalogueError as error:
+        raise PluginError(f"the catalogue has problems; 'sightglass check' lists them all:\n{error}") from error
+    generated: dict[str, str | bytes] = pages.build(site)
+    for path in ("contributing",):
+        generated[f"{path}.md"] = (root / f"{path.upper()}.md").read_text(encoding="utf-8")
+    execute = os.environ.get("SIGHTGLASS_EXECUTE") == "1"
+    try:
+        generated |= tutorials.build(root, addresses=site.settings, execute=execute)
+    except tutorials.TutorialError as error:
+        raise PluginError(str(error)) from error
+    for path, content in generated.items():
+        files.append(File.generated(config, path, content=content))
+    home = files.get_file_from_path("index.md")
+    if home is not None:
+        home.content_string = pages.home(site, home.content_string)
+    return files
+
+
+def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:
+    """'Edit this page' of a generated page leads to the file that it is made from."""
+    repository = context["config"].repo_url
+    source = page.meta.get("source")
+    if repository and source:
+        page.edit_url = f"{repository.rstrip('/')}/edit/main/{source}"
+    return context

@@ -1,0 +1,60 @@
+"""The site as a pure function: a catalogue and results in, ``{path: Markdown or file}`` out.
+
+Nothing here knows MkDocs but for its Markdown; ``sightglass.mkdocs_hook`` is the one adapter.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sightglass import citations
+from sightglass.pages.entries import entry_page
+from sightglass.pages.indexes import gallery, index_pages
+from sightglass.pages.methods import method_page
+from sightglass.pages.search import catalogue_json
+from sightglass.pages.site import Site
+
+__all__ = ["Site", "build", "home"]
+
+DOWNLOADS = ("bibtex", "ris", "csl-json")
+
+
+def build(site: Site) -> dict[str, str | bytes]:
+    """Every generated page (``.md``, Markdown) and file of the site, by its path in it."""
+    catalogue = site.catalogue
+    pages: dict[str, str | bytes] = dict(index_pages(site))
+    pages |= {site.page_of(key): entry_page(site, key) for key in catalogue.entries}
+    pages |= {f"methods/{slug}.md": method_page(site, slug) for slug in catalogue.methods}
+    for name in DOWNLOADS:
+        citation = citations.FORMATS[name]
+        for key in catalogue.entries:
+            rendered = citations.format_entries([key], catalogue, name)
+            pages[f"{site.page_of(key).removesuffix('.md')}.{citation.extension}"] = rendered
+    for name, citation in citations.FORMATS.items():
+        pages[f"cite/sightglass-{name}.{citation.extension}"] = citations.format_entries(
+            list(catalogue.entries), catalogue, name
+        )
+    for slug, reading_list in catalogue.lists.items():
+        keys = [
+            item.key for session in reading_list.sessions for item in session.items if item.key in catalogue.entries
+        ]
+        for name in ("bibtex", "ris"):
+            path = f"lists/{slug}.{citations.FORMATS[name].extension}"
+            pages[path] = citations.format_entries(list(dict.fromkeys(keys)), catalogue, name)
+    pages["catalogue.json"] = json.dumps(catalogue_json(site), ensure_ascii=False, separators=(",", ":"))
+    for slug, results in site.results.items():
+        for result in results:
+            picture = site.root / "results" / result.device / f"{slug}.png"
+            if picture.is_file():
+                pages[f"pictures/{result.device}/{slug}.png"] = picture.read_bytes()
+    return pages
+
+
+def home(site: Site, markdown: str) -> str:
+    """The home page with its two markers filled in: the numbers, and the gallery of what runs."""
+    entries, methods = site.catalogue.entries, site.catalogue.methods
+    runs = [slug for slug in methods if site.module_of(slug)]
+    claims = sum(len(method.claims) for method in methods.values())
+    counts = [(len(entries), "entries"), (len(methods), "methods"), (len(runs), "that run here"), (claims, "claims")]
+    numbers = " · ".join(f"**{count}** {what}" for count, what in counts)
+    return markdown.replace("<!-- numbers -->", numbers).replace("<!-- gallery -->", gallery(site, runs, "index.md"))

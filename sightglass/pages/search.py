@@ -1,0 +1,60 @@
+"""``catalogue.json``: what the browser needs to find things, compact and in one file.
+
+Plain substring matching over it is exact in Chinese and English and needs no index (see docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sightglass.catalogue import folder_of
+from sightglass.models import Paper
+from sightglass.pages.entries import meta_line
+from sightglass.pages.site import Site
+
+VERSION = 1
+
+
+def catalogue_json(site: Site) -> dict[str, Any]:
+    """The catalogue for programs and for the site's own search; short keys, empty ones left out."""
+    catalogue = site.catalogue
+    entries = []
+    for key, entry in catalogue.entries.items():
+        methods = catalogue.methods_of(entry)
+        record = {
+            "key": key,
+            "folder": folder_of(entry),
+            "kind": entry.kind,
+            "title": entry.title,
+            "title_zh": entry.title_zh,
+            "abbreviation": entry.abbreviation,
+            "authors": [person.display for person in entry.authors],
+            "authors_zh": [person.zh for person in entry.authors if person.zh],
+            "year": entry.year,
+            "venue": entry.venue,
+            "meta": meta_line(site, entry),
+            "language": entry.language,
+            "families": site.families_of(entry),
+            "topics": [topic for topic in entry.topics if topic not in catalogue.families],
+            "methods": methods,
+            "proposes": entry.proposes if isinstance(entry, Paper) else [],
+            "frameworks": sorted({link.framework for link in entry.links if link.framework}),
+            "runs": any(site.module_of(slug) for slug in methods if slug in catalogue.methods),
+            "summary": entry.summary,
+            "summary_zh": entry.summary_zh,
+        }
+        entries.append({name: value for name, value in record.items() if value or name in ("key", "folder")})
+    methods_ = [
+        {
+            "key": slug,
+            "name": method.name,
+            "name_zh": method.name_zh,
+            "aliases": method.aliases,
+            "family": method.family,
+            "runs": site.module_of(slug) is not None,
+            "summary": method.summary,
+        }
+        for slug, method in catalogue.methods.items()
+    ]
+    names = {subject.id: [subject.name, subject.name_zh] for subject in catalogue.topics.values()}
+    return {"version": VERSION, "subjects": names, "entries": entries, "methods": methods_}

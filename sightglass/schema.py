@@ -1,0 +1,38 @@
+"""JSON Schemas out of the models, so that editors complete and check the YAML while it is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from sightglass.catalogue import FOLDERS
+from sightglass.models import Taxonomy, Venue
+
+FOLDER = "schema"
+MODELS: dict[str, Any] = {**FOLDERS, "taxonomy": Taxonomy, "venues": list[Venue]}
+
+
+def schema(kind: str) -> str:
+    """The JSON Schema of the files of one folder, or of ``taxonomy.yaml`` or ``venues.yaml``, as text."""
+    built = TypeAdapter(MODELS[kind]).json_schema()
+    for definition in [built, *built.get("$defs", {}).values()]:
+        authors = definition.get("properties", {}).get("authors")
+        if authors:  # in a file an author may be a string
+            authors["items"] = {"anyOf": [{"type": "string"}, authors["items"]]}
+    built = {"$schema": "https://json-schema.org/draft/2020-12/schema", **built}
+    return json.dumps(built, ensure_ascii=False, indent=2) + "\n"
+
+
+def write(root: Path) -> list[str]:
+    """Write all schemas to ``schema/``; returns the paths written."""
+    folder = root / FOLDER
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for kind in MODELS:
+        path = folder / f"{kind}.json"
+        path.write_text(schema(kind), encoding="utf-8", newline="\n")
+        paths.append(path.relative_to(root).as_posix())
+    return paths
