@@ -1,0 +1,62 @@
+# Every recipe sets up what it needs in .venv by itself; no step asks a question or needs root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ADDRESS ?= 127.0.0.1:8000
+METHODS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help serve site check test lint verify train lock clean
+
+help: ## list the recipes
+	@echo "Sightglass: make RECIPE"; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo; echo "Then, for the command line: $(BIN)/sightglass --help"
+
+serve: $(VENV)/.site ## read the library at http://127.0.0.1:8000, with reload (no torch needed)
+	$(BIN)/sightglass site --serve --no-execute --address $(ADDRESS)
+
+site: $(VENV)/.all ## build the whole site into site/, tutorials executed
+	$(BIN)/sightglass site
+
+check: $(VENV)/.site ## check the catalogue
+	$(BIN)/sightglass check
+
+test: $(VENV)/.all ## run all tests
+	$(BIN)/sightglass check
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.all ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+verify: $(VENV)/.all ## measure every claim anew and write the ledger (METHODS="cam" for some)
+	$(BIN)/sightglass verify $(METHODS)
+
+train: $(VENV)/.all ## train the small networks that the claims are measured on (minutes each)
+	$(BIN)/sightglass train
+
+lock: ## pin every dependency to what is current: constraints.txt
+	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python -m pip install -q -e '.[site,lab,dev]'
+	.cache/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v '^nvidia-\|^triton' > constraints.txt
+
+clean: ## remove what was built or installed here
+	rm -rf $(VENV) .cache site build *.egg-info
+
+# The light group: reading, citing, the site without executed tutorials.
+$(VENV)/.site: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[site]'
+	@touch $@
+
+# Everything: torch, the tutorials' kernel, the tests' tools.
+$(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[site,lab,dev]'
+	@touch $@ $(VENV)/.site
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Sightglass needs Python 3.11 or newer; say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
