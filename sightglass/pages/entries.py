@@ -71,21 +71,25 @@ def meta_line(site: Site, entry: Entry) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def item(site: Site, key: str, here: str) -> str:
-    """An entry as an item of a Markdown list, with a COinS span so that Zotero can save whole lists."""
+def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
+    """An entry as an item of a Markdown list.
+
+    ``coins`` adds a span by which Zotero saves whole lists; on an entry's own page it would hide that entry.
+    """
     entry = site.catalogue.entries[key]
     title = to(site.page_of(key), entry.title, here)
     lines = [f"{title}{{ lang={entry.language} }}"]
     if entry.title_zh:
         lines.append(f'<span lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</span>')
     lines.append(f'<span class="sg-meta">{text(meta_line(site, entry))}</span>')
-    lines.append(citations.coins(key, entry, site.catalogue.venues))
+    if coins:
+        lines.append(citations.coins(key, entry, site.catalogue.venues))
     return "- " + " ".join(lines)
 
 
-def items(site: Site, keys: list[str], here: str) -> str:
+def items(site: Site, keys: list[str], here: str, *, coins: bool = True) -> str:
     """A Markdown list of entries, or a word that there are none."""
-    return "\n".join(item(site, key, here) for key in keys) + "\n" if keys else "Nothing yet.\n"
+    return "\n".join(item(site, key, here, coins=coins) for key in keys) + "\n" if keys else "Nothing yet.\n"
 
 
 def entry_page(site: Site, key: str) -> str:
@@ -219,7 +223,7 @@ def _related(site: Site, key: str, entry: Entry, here: str) -> str:
     same = [k for slug in site.catalogue.methods_of(entry) for k in site.by_method.get(slug, []) if k not in shown]
     groups.append(("On the same methods", list(dict.fromkeys(same))[:RELATED]))
     lists = [to(f"lists/{slug}.md", site.catalogue.lists[slug].title, here) for slug in site.lists_with.get(key, [])]
-    blocks = [f"**{label}**\n\n{items(site, keys, here)}" for label, keys in groups if keys]
+    blocks = [f"**{label}**\n\n{items(site, keys, here, coins=False)}" for label, keys in groups if keys]
     if lists:
         blocks.append("**In the reading lists** " + ", ".join(lists) + "\n")
     return "## Related\n\n" + "\n".join(blocks) if blocks else ""
