@@ -13,7 +13,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
-from sightglass import catalogue, ledger, pages, settings, tutorials
+from sightglass import check, ledger, pages, settings, tutorials
 
 
 def _root(config: MkDocsConfig) -> Path:
@@ -31,13 +31,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made from the catalogue and the results, and the tutorials."""
     root = _root(config)
-    try:
-        site = pages.Site(catalogue.load(root), ledger.load_all(root), settings.load(root))
-    except catalogue.CatalogueError as error:
-        raise PluginError(f"the catalogue has problems; 'sightglass check' lists them all:\n{error}") from error
+    catalogue, problems = check.check(root)
+    if problems:  # a page could only be wrong; 'serve' shows this and builds again once it is mended
+        raise PluginError("the catalogue has problems:\n" + "\n".join(map(str, problems)))
+    site = pages.Site(catalogue, ledger.load_all(root), settings.load(root))
     generated: dict[str, str | bytes] = pages.build(site)
-    for path in ("contributing",):
-        generated[f"{path}.md"] = (root / f"{path.upper()}.md").read_text(encoding="utf-8")
+    generated["contributing.md"] = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
     execute = os.environ.get("SIGHTGLASS_EXECUTE") == "1"
     try:
         generated |= tutorials.build(root, addresses=site.settings, execute=execute)

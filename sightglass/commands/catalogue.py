@@ -224,7 +224,12 @@ def site(
     root = catalogues.find_root()
     verb = ["serve", "--dev-addr", address] if serve else ["build", "--clean", "--site-dir", str(directory.resolve())]
     command = [sys.executable, "-m", "mkdocs", *verb, "--strict", "--config-file", str(root / "mkdocs.yml")]
-    environment = {**os.environ, "SIGHTGLASS_EXECUTE": "1" if execute else "0", "SIGHTGLASS_ROOT": str(root)}
+    environment = {
+        **os.environ,
+        "SIGHTGLASS_EXECUTE": "1" if execute else "0",
+        "SIGHTGLASS_ROOT": str(root),
+        "NO_MKDOCS_2_WARNING": "1",
+    }
     try:
         done = subprocess.run(command, env=environment, check=False)  # noqa: S603  # our own interpreter and arguments
     except KeyboardInterrupt:

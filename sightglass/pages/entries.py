@@ -109,7 +109,7 @@ def entry_page(site: Site, key: str) -> str:
         entry.title,
         "\n".join(section for section in sections if section),
         description=" ".join(entry.summary.split())[:300],
-        lang=entry.language,
+        hide=["navigation"],
         citation=[list(pair) for pair in citations.meta_tags(key, entry, site.catalogue.venues)],
         source=f"catalog/{folder_of(entry)}/{key}.yaml",
     )
@@ -181,21 +181,23 @@ def _methods(site: Site, entry: Entry, here: str) -> str:
 def _links(entry: Entry) -> str:
     if not entry.links:
         return ""
-    rows = []
+    lines = []
     for link in entry.links:
         host = urlsplit(link.url).hostname or link.url
-        details = [LANGUAGES[link.language or entry.language]]
+        language = link.language or entry.language
+        parts = [f"**{ROLES[link.role]}** {out(link.url, host.removeprefix('www.'), language=language)}"]
         if link.framework:
-            details.append(link.framework)
-        state = f'<span class="sg-status sg-{link.status}">{link.status}</span>' if link.status else ""
+            parts.append(link.framework)
+        if language != entry.language or language != "en":
+            parts.append(LANGUAGES[language])
+        if link.status:
+            parts.append(f'<span class="sg-status sg-{link.status}">{link.status}</span>')
         if link.now:
-            state += f" {out(link.now, 'now here')}"
-        note = f" {text(link.note)}" if link.note else ""
-        target = link.url if "://" in link.url else f"http://{link.url}"
-        address = out(target, host.removeprefix("www."), language=link.language or entry.language)
-        copy = out(archived(link), "archived copy")
-        rows.append([f"**{ROLES[link.role]}**", address, ", ".join(details), state + note, copy])
-    return "## Links\n\n" + table(["What", "Where", "Language", "State", "Stored"], rows, css="sg-links")
+            parts.append(out(link.now, "now here"))
+        parts.append(out(archived(link), "archived copy"))
+        note = f" <br>{text(link.note)}" if link.note else ""
+        lines.append("- " + " · ".join(parts) + note)
+    return "## Links\n\n" + "\n".join(lines) + "\n"
 
 
 def _cite(site: Site, key: str, entry: Entry) -> str:

@@ -91,6 +91,7 @@ def method_page(site: Site, slug: str) -> str:
         method.name,
         "\n".join(section for section in sections if section),
         description=" ".join(method.summary.split())[:300],
+        hide=["navigation"],
         source=f"catalog/methods/{slug}.yaml",
     )
 
