@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,34 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     catalogue, problems = check.check(root)
     if problems:  # a page could only be wrong; 'serve' shows this and builds again once it is mended
         raise PluginError("the catalogue has problems:\n" + "\n".join(map(str, problems)))
-    site = pages.Site(catalogue, ledger.load_all(root), settings.load(root))
-    generated: dict[str, str | bytes] = pages.build(site)
+    addresses = settings.load(root)
+    generated: dict[str, str | bytes] = {}
     generated["contributing.md"] = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
     execute = os.environ.get("SIGHTGLASS_EXECUTE") == "1"
     try:
-        generated |= tutorials.build(root, addresses=site.settings, execute=execute)
+        generated |= tutorials.build(root, addresses=addresses, execute=execute)
     except tutorials.TutorialError as error:
         raise PluginError(str(error)) from error
+    written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
+    guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
+    site = pages.Site(catalogue, ledger.load_all(root), addresses, guides)
+    generated |= pages.build(site)
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
     home = files.get_file_from_path("index.md")
     if home is not None:
         home.content_string = pages.home(site, home.content_string)
     return files
+
+
+def _url(path: str) -> str:
+    return path.removesuffix(".md").removesuffix("index") + ("" if path.endswith("index.md") else "/")
+
+
+def _title(path: str, text: str | bytes) -> str | None:
+    """The first heading of a page written by hand, for the search box."""
+    heading = re.search(r"^# (.+?)(?: \{.*\})?$", text, re.MULTILINE) if isinstance(text, str) else None
+    return heading[1] if heading and path.endswith(".md") and path != "index.md" else None
 
 
 def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:

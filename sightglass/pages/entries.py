@@ -56,10 +56,8 @@ def archived(link: Link) -> str:
 
 def byline(entry: Entry) -> str:
     """Authors as they stand in lists: up to three names, more as 'and others'."""
-    names = [person.display for person in entry.authors[:AUTHORS_IN_LISTS]]
-    if len(entry.authors) > AUTHORS_IN_LISTS:
-        names.append("and others")
-    return ", ".join(names)
+    names = ", ".join(person.display for person in entry.authors[:AUTHORS_IN_LISTS])
+    return f"{names} and others" if len(entry.authors) > AUTHORS_IN_LISTS else names
 
 
 def meta_line(site: Site, entry: Entry) -> str:

@@ -48,7 +48,7 @@ def catalogue_json(site: Site) -> dict[str, Any]:
         {
             "key": slug,
             "name": method.name,
-            "name_zh": method.name_zh,
+            "name_zh": method.name_zh if method.name_zh != method.name else None,
             "aliases": method.aliases,
             "family": method.family,
             "runs": site.module_of(slug) is not None,
@@ -56,5 +56,6 @@ def catalogue_json(site: Site) -> dict[str, Any]:
         }
         for slug, method in catalogue.methods.items()
     ]
+    guides = [{"url": url, "title": title} for url, title in sorted(site.guides.items())]
     names = {subject.id: [subject.name, subject.name_zh] for subject in catalogue.topics.values()}
-    return {"version": VERSION, "subjects": names, "entries": entries, "methods": methods_}
+    return {"version": VERSION, "subjects": names, "entries": entries, "methods": methods_, "guides": guides}

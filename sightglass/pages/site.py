@@ -23,6 +23,7 @@ class Site:
     catalogue: Catalogue
     results: Mapping[str, list[Result]] = field(default_factory=dict)  # by method slug, one for each device
     settings: Settings = field(default_factory=Settings)
+    guides: Mapping[str, str] = field(default_factory=dict)  # titles of pages written by hand, by URL
 
     @property
     def root(self) -> Path:
