@@ -1,0 +1,228 @@
+"""The pages as a pure function: what stands on them, and that nothing in the catalogue can become markup."""
+
+from __future__ import annotations
+
+import html
+import html.parser
+import json
+import posixpath
+import re
+from pathlib import Path
+
+import markdown
+import pytest
+import yaml
+
+from sightglass import pages
+from sightglass.catalogue import Catalogue
+from sightglass.ledger import Quantity, Result
+from sightglass.models import (
+    Claim, Family, Method, Paper, Post, ReadingItem, ReadingList, Resource, Session, Taxonomy, Tool, Topic, Venue,
+)  # fmt: skip
+from sightglass.pages.entries import archived, entry_page
+from sightglass.pages.markup import text
+from sightglass.pages.methods import method_page
+from sightglass.settings import Settings
+
+HOSTILE = "<script>alert(1)</script> **b** [x](javascript:1) `c` | $d$ & \"q\" {: .e } ~~f~~ <b>"
+EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdownx.details", "pymdownx.highlight",
+              "pymdownx.superfences", "pymdownx.tabbed"]  # fmt: skip
+
+
+def catalogue(root: Path, entries: dict, methods: dict | None = None, lists: dict | None = None) -> Catalogue:
+    return Catalogue(
+        root=root,
+        entries=entries,
+        methods=methods or {},
+        lists=lists or {},
+        taxonomy=Taxonomy(
+            families=[Family(id="attribution", name="Attribution", name_zh="归因", description="d", description_zh="述")],
+            topics=[Topic(id="survey", name="Surveys", name_zh="综述")],
+        ),
+        venues={"CVPR": Venue(id="CVPR", name="Conference on Vision", kind="conference")},
+    )
+
+
+def paper(**fields: object) -> Paper:
+    return Paper.model_validate({"title": "T", "summary": "S.", "summary_zh": "摘要。", "kind": "conference"} | fields)
+
+
+def method(**fields: object) -> Method:
+    base = {"name": "M", "family": "attribution", "summary": "S.", "summary_zh": "要", "feasible": "yes"}
+    return Method.model_validate(base | fields)
+
+
+class Seen(html.parser.HTMLParser):
+    """Tags, link targets and text of a piece of HTML."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.targets: list[str] = []
+        self.words = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.targets += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def body(page: str) -> str:
+    return page.split("\n---\n", 1)[1]
+
+
+def front(page: str) -> dict:
+    return yaml.safe_load(page.split("\n---\n", 1)[0].removeprefix("---\n"))
+
+
+def rendered(page: str) -> Seen:
+    return Seen(markdown.markdown(body(page), extensions=EXTENSIONS))
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> pages.Site:
+    entry = paper(
+        title=HOSTILE, title_zh=HOSTILE, abbreviation=HOSTILE, authors=[{"name": f"{HOSTILE}, X"}], year=2016, venue="CVPR",
+        volume=HOSTILE, pages=HOSTILE, doi='10.1/"><script>', arxiv="1512.04150", summary=HOSTILE, summary_zh=HOSTILE,
+        topics=["survey", "attribution"], about=["m"], unconfirmed=HOSTILE,
+        links=[{"url": 'https://x.example/"><script>alert(1)</script>', "role": "code", "note": HOSTILE, "status": "moved",
+                "now": "https://y.example/<b>"}],
+        confirmed=[{"source": "page", "fields": [HOSTILE], "at": 'https://z.example/"onload="x'}],
+        seeds={"rows": [], "lines": ["004:L1"], "corrections": [{"line": "004:L1", "said": HOSTILE, "truth": HOSTILE}]},
+    )  # fmt: skip
+    others = {
+        "tool": Tool(title=HOSTILE, summary=HOSTILE, kind="library", accompanies=["paper"], topics=["survey"]),
+        "post": Post(title=HOSTILE, summary=HOSTILE, kind="blog", language="zh", about=["m"]),
+        "resource": Resource(title=HOSTILE, summary=HOSTILE, kind="course", topics=["survey"]),
+    }
+    claim = Claim(id="c", statement=HOSTILE, paper="paper", place=HOSTILE, reported=HOSTILE, quantity="q", unit=HOSTILE,
+                  at_least=0.5, expect="fails", reason=HOSTILE)  # fmt: skip
+    methods = {"m": method(name=HOSTILE, name_zh=HOSTILE, aliases=[HOSTILE], summary=HOSTILE, summary_zh=HOSTILE,
+                           feasible_why=HOSTILE, claims=[claim.model_dump()], proposed_by=["paper"])}  # fmt: skip
+    session = Session(title=HOSTILE, place=HOSTILE, presenter=HOSTILE, notes=HOSTILE,
+                      items=[ReadingItem(key="paper", sections=HOSTILE, questions=[HOSTILE]), ReadingItem(key="m")])  # fmt: skip
+    lists = {"l": ReadingList(title=HOSTILE, summary=HOSTILE, group=HOSTILE, sessions=[session])}
+    return pages.Site(catalogue(tmp_path, {"paper": entry, **others}, methods, lists))
+
+
+def test_nothing_in_the_catalogue_becomes_markup(hostile: pages.Site) -> None:
+    for path, content in pages.build(hostile).items():
+        if not path.endswith(".md"):
+            continue
+        seen = rendered(str(content))
+        assert not seen.tags & {"script", "b", "del", "iframe"}, path
+        assert not [target for target in seen.targets if "javascript" in target], path
+        assert front(str(content))["title"], path
+
+
+def test_a_field_reads_on_the_page_as_it_was_written(hostile: pages.Site) -> None:
+    words = " ".join(rendered(entry_page(hostile, "paper")).words.split())
+    plain = " ".join(HOSTILE.split())
+    assert words.count(plain) >= 6  # title, Chinese title, both summaries, said, truth
+
+
+@pytest.mark.parametrize("value", ["# no heading", "- no item", "1. no item", "> no quote", "=== no tab", "!!! no box", "+ x"])
+def test_a_text_does_not_start_a_block(value: str) -> None:
+    seen = Seen(markdown.markdown(text(value), extensions=EXTENSIONS))
+    assert seen.tags <= {"p"}
+    assert seen.words == value
+
+
+def test_every_link_between_pages_leads_somewhere(hostile: pages.Site) -> None:
+    built = pages.build(hostile)
+    known = set(built) | {"tutorials/index.md", "guide.md"}
+    for path, content in built.items():
+        if not path.endswith(".md"):
+            continue
+        for target in re.findall(r"\]\((?!https?:)([^)]+\.(?:md|png|bib|json|txt))\)", str(content)):
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) in known, (path, target)
+
+
+def test_front_matter_survives_any_title(tmp_path: Path) -> None:
+    title = 'A: "quoted" title\\ with --- and # signs, 中文'
+    site = pages.Site(catalogue(tmp_path, {"k": paper(title=title, topics=["survey"])}))
+    assert front(entry_page(site, "k"))["title"] == title
+
+
+def test_an_entry_page_has_zotero_tags_and_no_coins_and_a_list_has_coins(hostile: pages.Site) -> None:
+    built = pages.build(hostile)
+    entry = str(built["papers/paper.md"])
+    assert ["citation_title", HOSTILE] in front(entry)["citation"]
+    assert "Z3988" not in entry
+    assert str(built["papers/index.md"]).count("Z3988") == 1
+
+
+def test_links_offer_an_archived_copy(tmp_path: Path) -> None:
+    links = [{"url": "https://a.example/x?y=1", "role": "page"},
+             {"url": "https://b.example/", "role": "page", "archived": "https://web.archive.org/web/2017/https://b.example/"}]  # fmt: skip
+    entry = paper(topics=["survey"], links=links)
+    assert [archived(link) for link in entry.links] == [
+        "https://web.archive.org/web/2019/https://a.example/x?y=1",
+        "https://web.archive.org/web/2017/https://b.example/",
+    ]
+    page = html.unescape(entry_page(pages.Site(catalogue(tmp_path, {"k": entry})), "k"))
+    assert all(archived(link) in page for link in entry.links)
+
+
+def test_a_person_has_a_page_from_three_papers_on(tmp_path: Path) -> None:
+    def site(count: int) -> pages.Site:
+        authors = [{"name": "van der Maaten, Laurens"}]
+        return pages.Site(catalogue(tmp_path, {f"k{i}": paper(title=f"T{i}", authors=authors, year=2000 + i) for i in range(count)}))
+
+    assert "people/laurens-van-der-maaten.md" not in pages.build(site(2))
+    built = pages.build(site(3))
+    page = str(built["people/laurens-van-der-maaten.md"])
+    assert page.index("T2") < page.index("T1") < page.index("T0")  # newest first
+    assert "(../people/laurens-van-der-maaten.md)" in str(built["papers/k0.md"])
+
+
+def result(values: list[float]) -> Result:
+    mean = sum(values) / len(values)
+    quantity = Quantity(values=values, mean=mean, spread=max(values) - min(values))
+    return Result(method="m", device="cpu", quantities={"q": quantity}, seeds=list(range(len(values))), command="sightglass verify m",
+                  date="2026-01-02", seconds=12.0, device_name="a processor", versions={}, verdicts={}, source_hash="0")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "expect", "shown"),
+    [([0.6, 0.7], "holds", "holds"), ([0.4, 0.7], "holds", "fails"), ([0.1, 0.2], "fails", "as expected here"), (None, "holds", "not run")],
+)
+def test_a_claim_shows_what_was_measured(tmp_path: Path, values: list[float] | None, expect: str, shown: str) -> None:
+    claim = {"id": "c", "statement": "It finds.", "paper": "k", "place": "Tab. 2", "quantity": "q", "unit": "share", "at_least": 0.5,
+             "expect": expect, "reason": "Too small." if expect == "fails" else None}  # fmt: skip
+    results = {"m": [result(values)]} if values else {}
+    site = pages.Site(catalogue(tmp_path, {"k": paper()}, {"m": method(claims=[claim])}), results)
+    seen = rendered(method_page(site, "m"))
+    assert shown in seen.words
+    assert "≥ 0.5" in seen.words
+    if values:
+        assert f"{sum(values) / 2:.3g}" in seen.words
+        assert "stale" in seen.words  # no module produced this result: its sources are not those of today
+
+
+def test_home_says_how_much_there_is(tmp_path: Path) -> None:
+    site = pages.Site(catalogue(tmp_path, {"a": paper(), "b": paper(title="U")}, {"m": method()}))
+    assert "**2** entries · **1** methods · **0** that run here · **0** claims" in pages.home(site, "x <!-- numbers -->")
+
+
+def test_catalogue_json_is_versioned_compact_and_keeps_chinese(hostile: pages.Site) -> None:
+    content = str(pages.build(hostile)["catalogue.json"])
+    data = json.loads(content)
+    assert data["version"] == 1
+    assert {entry["key"] for entry in data["entries"]} == {"paper", "tool", "post", "resource"}
+    assert "综述" in content
+    assert next(e for e in data["entries"] if e["key"] == "paper")["families"] == ["attribution"]
+
+
+def test_addresses_come_from_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "repro/attribution").mkdir(parents=True)
+    (tmp_path / "repro/attribution/m.py").write_text('"""The idea, Eq. (1)."""\n')
+    books = catalogue(tmp_path, {}, {"m": method()})
+    local = method_page(pages.Site(books), "m")
+    public = method_page(pages.Site(books, settings=Settings(repository="https://git.example/o/r/")), "m")
+    assert "https://git.example/o/r/blob/main/repro/attribution/m.py" in public
+    assert "git.example" not in local
+    assert "The idea, Eq. (1)." in local
