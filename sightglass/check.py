@@ -32,7 +32,6 @@ DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
 HOST = re.compile(r"(?:[\w-]+\.)+[\w-]{2,}|localhost")
 # A field that states a bibliographic fact counts only with a source that was read.
 FACTS = ("authors", "year", "month", "volume", "number", "pages", "doi", "arxiv", "isbn")
-SOURCES_OF_FACTS = "publisher, preprint, index, repository, page, bibliography, secondary"
 
 Rule = Callable[[Catalogue], Iterator[Problem]]
 _RULES: list[Rule] = []
@@ -361,11 +360,13 @@ def texts(catalogue: Catalogue) -> Iterator[Problem]:
         if isinstance(entry, Paper) and not entry.summary_zh:
             yield source.problem((), "summary", "a paper has a Chinese summary too: summary_zh")
         for i, word in enumerate(entry.protect):
-            if not re.search(rf"(?<!\w){re.escape(word)}(?!\w)", entry.title):
+            if not re.search(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", entry.title):
                 yield source.problem(("protect", i), "protect", f"'{word}' is no word of the title")
         for i, link in enumerate(entry.links):
-            if link.now and link.status != "moved":
-                yield source.problem(("links", i, "now"), "link", "a new address needs status: moved")
+            if link.now and not link.status:
+                yield source.problem(
+                    ("links", i, "now"), "link", "a new address needs a status: moved, dead or doubtful"
+                )
 
 
 def _strings(catalogue: Catalogue) -> Iterator[tuple[Place, str, yaml_source.Source]]:

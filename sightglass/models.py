@@ -32,6 +32,7 @@ SourceKind = Literal[
     "index",  # dblp, Crossref, a library's catalogue and other bibliographic data bases
     "repository",  # the work's own repository: README, CITATION, licence
     "page",  # the page itself, or a stored copy of it
+    "address",  # the page's own address, which carries a date or a user name
     "bibliography",  # a reference list or .bib file of somebody else
     "secondary",  # an article or notes about the work
 ]

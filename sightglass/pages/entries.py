@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from sightglass import citations
 from sightglass.catalogue import folder_of
-from sightglass.models import Entry, Link, Paper
+from sightglass.models import Entry, Link, Paper, Seeds
 from sightglass.pages.markup import chinese, code, out, page, table, text, to
 from sightglass.pages.site import Site
 
@@ -44,6 +44,7 @@ SOURCES = {
     "index": "a bibliographic index",
     "repository": "the work's own repository",
     "page": "the page itself",
+    "address": "the address of the page",
     "bibliography": "somebody's bibliography",
     "secondary": "a text about the work",
 }
@@ -100,7 +101,7 @@ def entry_page(site: Site, key: str) -> str:
         _links(entry),
         _cite(site, key, entry),
         _related(site, key, entry, here),
-        _seeds(entry),
+        seeds_section(entry.seeds),
         _confirmed(entry),
     ]
     return page(
@@ -229,13 +230,13 @@ def _related(site: Site, key: str, entry: Entry, here: str) -> str:
     return "## Related\n\n" + "\n".join(blocks) if blocks else ""
 
 
-def _seeds(entry: Entry) -> str:
-    if not entry.seeds:
+def seeds_section(seeds: Seeds | None) -> str:
+    """Where the seed documents mention something, and what they say that is not so."""
+    if seeds is None or not seeds.lines:
         return ""
-    where = ", ".join(entry.seeds.lines)
-    blocks = [f"## In the seeds\n\nMentioned at {text(where)} (document and line).\n" if where else "## In the seeds\n"]
-    if entry.seeds.corrections:
-        rows = [[text(c.line), text(c.said), text(c.truth)] for c in entry.seeds.corrections]
+    blocks = [f"## In the seeds\n\nMentioned in the [seed documents](../seeds.md) at {text(', '.join(seeds.lines))}.\n"]
+    if seeds.corrections:
+        rows = [[text(c.line), text(c.said), text(c.truth)] for c in seeds.corrections]
         blocks.append(table(["Line", "The seed says", "What is the case"], rows))
     return "\n".join(blocks)
 

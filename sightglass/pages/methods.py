@@ -7,7 +7,7 @@ import ast
 from sightglass import ledger
 from sightglass.ledger import Result
 from sightglass.models import Claim, Method
-from sightglass.pages.entries import items
+from sightglass.pages.entries import items, seeds_section
 from sightglass.pages.markup import chinese, code, out, page, table, text, to
 from sightglass.pages.site import Site
 
@@ -85,7 +85,7 @@ def method_page(site: Site, slug: str) -> str:
         _claims(site, slug, here),
         _equations(site, slug),
         "## Read\n\n" + items(site, site.by_method.get(slug, []), here),
-        _seeds(method),
+        seeds_section(method.seeds),
     ]
     return page(
         method.name,
@@ -189,13 +189,3 @@ def _equations(site: Site, slug: str) -> str:
         return ""
     docstring = ast.get_docstring(ast.parse((site.root / module).read_text(encoding="utf-8")))
     return f"## From the paper to the code\n\n{code(docstring, 'text')}" if docstring else ""
-
-
-def _seeds(method: Method) -> str:
-    if not method.seeds or not method.seeds.lines:
-        return ""
-    blocks = [f"## In the seeds\n\nMentioned at {text(', '.join(method.seeds.lines))} (document and line).\n"]
-    if method.seeds.corrections:
-        rows = [[text(c.line), text(c.said), text(c.truth)] for c in method.seeds.corrections]
-        blocks.append(table(["Line", "The seed says", "What is the case"], rows))
-    return "\n".join(blocks)

@@ -24,7 +24,7 @@ from sightglass.pages.markup import text
 from sightglass.pages.methods import method_page
 from sightglass.settings import Settings
 
-HOSTILE = "<script>alert(1)</script> **b** [x](javascript:1) `c` | $d$ & \"q\" {: .e } ~~f~~ <b>"
+HOSTILE = '<script>alert(1)</script> **b** [x](javascript:1) `c` | $d$ & "q" {: .e } ~~f~~ <b>'
 EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdownx.details", "pymdownx.highlight",
               "pymdownx.superfences", "pymdownx.tabbed"]  # fmt: skip
 
@@ -36,7 +36,9 @@ def catalogue(root: Path, entries: dict, methods: dict | None = None, lists: dic
         methods=methods or {},
         lists=lists or {},
         taxonomy=Taxonomy(
-            families=[Family(id="attribution", name="Attribution", name_zh="归因", description="d", description_zh="述")],
+            families=[
+                Family(id="attribution", name="Attribution", name_zh="归因", description="d", description_zh="述")
+            ],
             topics=[Topic(id="survey", name="Surveys", name_zh="综述")],
         ),
         venues={"CVPR": Venue(id="CVPR", name="Conference on Vision", kind="conference")},
@@ -124,7 +126,9 @@ def test_a_field_reads_on_the_page_as_it_was_written(hostile: pages.Site) -> Non
     assert words.count(plain) >= 6  # title, Chinese title, both summaries, said, truth
 
 
-@pytest.mark.parametrize("value", ["# no heading", "- no item", "1. no item", "> no quote", "=== no tab", "!!! no box", "+ x"])
+@pytest.mark.parametrize(
+    "value", ["# no heading", "- no item", "1. no item", "> no quote", "=== no tab", "!!! no box", "+ x"]
+)
 def test_a_text_does_not_start_a_block(value: str) -> None:
     seen = Seen(markdown.markdown(text(value), extensions=EXTENSIONS))
     assert seen.tags <= {"p"}
@@ -133,7 +137,7 @@ def test_a_text_does_not_start_a_block(value: str) -> None:
 
 def test_every_link_between_pages_leads_somewhere(hostile: pages.Site) -> None:
     built = pages.build(hostile)
-    known = set(built) | {"tutorials/index.md", "guide.md"}
+    known = set(built) | {"tutorials/index.md", "guide.md", "seeds.md"}
     for path, content in built.items():
         if not path.endswith(".md"):
             continue
@@ -170,7 +174,9 @@ def test_links_offer_an_archived_copy(tmp_path: Path) -> None:
 def test_a_person_has_a_page_from_three_papers_on(tmp_path: Path) -> None:
     def site(count: int) -> pages.Site:
         authors = [{"name": "van der Maaten, Laurens"}]
-        return pages.Site(catalogue(tmp_path, {f"k{i}": paper(title=f"T{i}", authors=authors, year=2000 + i) for i in range(count)}))
+        return pages.Site(
+            catalogue(tmp_path, {f"k{i}": paper(title=f"T{i}", authors=authors, year=2000 + i) for i in range(count)})
+        )
 
     assert "people/laurens-van-der-maaten.md" not in pages.build(site(2))
     built = pages.build(site(3))
@@ -188,7 +194,12 @@ def result(values: list[float]) -> Result:
 
 @pytest.mark.parametrize(
     ("values", "expect", "shown"),
-    [([0.6, 0.7], "holds", "holds"), ([0.4, 0.7], "holds", "fails"), ([0.1, 0.2], "fails", "as expected here"), (None, "holds", "not run")],
+    [
+        ([0.6, 0.7], "holds", "holds"),
+        ([0.4, 0.7], "holds", "fails"),
+        ([0.1, 0.2], "fails", "as expected here"),
+        (None, "holds", "not run"),
+    ],
 )
 def test_a_claim_shows_what_was_measured(tmp_path: Path, values: list[float] | None, expect: str, shown: str) -> None:
     claim = {"id": "c", "statement": "It finds.", "paper": "k", "place": "Tab. 2", "quantity": "q", "unit": "share", "at_least": 0.5,
@@ -205,7 +216,9 @@ def test_a_claim_shows_what_was_measured(tmp_path: Path, values: list[float] | N
 
 def test_home_says_how_much_there_is(tmp_path: Path) -> None:
     site = pages.Site(catalogue(tmp_path, {"a": paper(), "b": paper(title="U")}, {"m": method()}))
-    assert "**2** entries · **1** methods · **0** that run here · **0** claims" in pages.home(site, "x <!-- numbers -->")
+    assert "**2** entries · **1** methods · **0** that run here · **0** claims" in pages.home(
+        site, "x <!-- numbers -->"
+    )
 
 
 def test_catalogue_json_is_versioned_compact_and_keeps_chinese(hostile: pages.Site) -> None:
