@@ -12,21 +12,42 @@ from pathlib import Path
 import markdown
 import pytest
 import yaml
+from sightglass.ledger import Quantity, Result
 
 from sightglass import pages
 from sightglass.catalogue import Catalogue
-from sightglass.ledger import Quantity, Result
 from sightglass.models import (
-    Claim, Family, Method, Paper, Post, ReadingItem, ReadingList, Resource, Session, Taxonomy, Tool, Topic, Venue,
-)  # fmt: skip
+    Claim,
+    Family,
+    Method,
+    Paper,
+    Post,
+    ReadingItem,
+    ReadingList,
+    Resource,
+    Session,
+    Taxonomy,
+    Tool,
+    Topic,
+    Venue,
+)
 from sightglass.pages.entries import archived, entry_page
 from sightglass.pages.markup import text
 from sightglass.pages.methods import method_page
 from sightglass.settings import Settings
 
 HOSTILE = '<script>alert(1)</script> **b** [x](javascript:1) `c` | $d$ & "q" {: .e } ~~f~~ <b>'
-EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdownx.details", "pymdownx.highlight",
-              "pymdownx.superfences", "pymdownx.tabbed"]  # fmt: skip
+EXTENSIONS = [
+    "admonition",
+    "attr_list",
+    "md_in_html",
+    "tables",
+    "toc",
+    "pymdownx.details",
+    "pymdownx.highlight",
+    "pymdownx.superfences",
+    "pymdownx.tabbed",
+]
 
 
 def catalogue(root: Path, entries: dict, methods: dict | None = None, lists: dict | None = None) -> Catalogue:
@@ -87,25 +108,69 @@ def rendered(page: str) -> Seen:
 @pytest.fixture
 def hostile(tmp_path: Path) -> pages.Site:
     entry = paper(
-        title=HOSTILE, title_zh=HOSTILE, abbreviation=HOSTILE, authors=[{"name": f"{HOSTILE}, X"}], year=2016, venue="CVPR",
-        volume=HOSTILE, pages=HOSTILE, doi='10.1/"><script>', arxiv="1512.04150", summary=HOSTILE, summary_zh=HOSTILE,
-        topics=["survey", "attribution"], about=["m"], unconfirmed=HOSTILE,
-        links=[{"url": 'https://x.example/"><script>alert(1)</script>', "role": "code", "note": HOSTILE, "status": "moved",
-                "now": "https://y.example/<b>"}],
+        title=HOSTILE,
+        title_zh=HOSTILE,
+        abbreviation=HOSTILE,
+        authors=[{"name": f"{HOSTILE}, X"}],
+        year=2016,
+        venue="CVPR",
+        volume=HOSTILE,
+        pages=HOSTILE,
+        doi='10.1/"><script>',
+        arxiv="1512.04150",
+        summary=HOSTILE,
+        summary_zh=HOSTILE,
+        topics=["survey", "attribution"],
+        about=["m"],
+        unconfirmed=HOSTILE,
+        links=[
+            {
+                "url": 'https://x.example/"><script>alert(1)</script>',
+                "role": "code",
+                "note": HOSTILE,
+                "status": "moved",
+                "now": "https://y.example/<b>",
+            }
+        ],
         confirmed=[{"source": "page", "fields": [HOSTILE], "at": 'https://z.example/"onload="x'}],
         seeds={"rows": [], "lines": ["004:L1"], "corrections": [{"line": "004:L1", "said": HOSTILE, "truth": HOSTILE}]},
-    )  # fmt: skip
+    )
     others = {
         "tool": Tool(title=HOSTILE, summary=HOSTILE, kind="library", accompanies=["paper"], topics=["survey"]),
         "post": Post(title=HOSTILE, summary=HOSTILE, kind="blog", language="zh", about=["m"]),
         "resource": Resource(title=HOSTILE, summary=HOSTILE, kind="course", topics=["survey"]),
     }
-    claim = Claim(id="c", statement=HOSTILE, paper="paper", place=HOSTILE, reported=HOSTILE, quantity="q", unit=HOSTILE,
-                  at_least=0.5, expect="fails", reason=HOSTILE)  # fmt: skip
-    methods = {"m": method(name=HOSTILE, name_zh=HOSTILE, aliases=[HOSTILE], summary=HOSTILE, summary_zh=HOSTILE,
-                           feasible_why=HOSTILE, claims=[claim.model_dump()], proposed_by=["paper"])}  # fmt: skip
-    session = Session(title=HOSTILE, place=HOSTILE, presenter=HOSTILE, notes=HOSTILE,
-                      items=[ReadingItem(key="paper", sections=HOSTILE, questions=[HOSTILE]), ReadingItem(key="m")])  # fmt: skip
+    claim = Claim(
+        id="c",
+        statement=HOSTILE,
+        paper="paper",
+        place=HOSTILE,
+        reported=HOSTILE,
+        quantity="q",
+        unit=HOSTILE,
+        at_least=0.5,
+        expect="fails",
+        reason=HOSTILE,
+    )
+    methods = {
+        "m": method(
+            name=HOSTILE,
+            name_zh=HOSTILE,
+            aliases=[HOSTILE],
+            summary=HOSTILE,
+            summary_zh=HOSTILE,
+            feasible_why=HOSTILE,
+            claims=[claim.model_dump()],
+            proposed_by=["paper"],
+        )
+    }
+    session = Session(
+        title=HOSTILE,
+        place=HOSTILE,
+        presenter=HOSTILE,
+        notes=HOSTILE,
+        items=[ReadingItem(key="paper", sections=HOSTILE, questions=[HOSTILE]), ReadingItem(key="m")],
+    )
     lists = {"l": ReadingList(title=HOSTILE, summary=HOSTILE, group=HOSTILE, sessions=[session])}
     return pages.Site(catalogue(tmp_path, {"paper": entry, **others}, methods, lists))
 
@@ -160,8 +225,14 @@ def test_an_entry_page_has_zotero_tags_and_no_coins_and_a_list_has_coins(hostile
 
 
 def test_links_offer_an_archived_copy(tmp_path: Path) -> None:
-    links = [{"url": "https://a.example/x?y=1", "role": "page"},
-             {"url": "https://b.example/", "role": "page", "archived": "https://web.archive.org/web/2017/https://b.example/"}]  # fmt: skip
+    links = [
+        {"url": "https://a.example/x?y=1", "role": "page"},
+        {
+            "url": "https://b.example/",
+            "role": "page",
+            "archived": "https://web.archive.org/web/2017/https://b.example/",
+        },
+    ]
     entry = paper(topics=["survey"], links=links)
     assert [archived(link) for link in entry.links] == [
         "https://web.archive.org/web/2019/https://a.example/x?y=1",
@@ -188,8 +259,19 @@ def test_a_person_has_a_page_from_three_papers_on(tmp_path: Path) -> None:
 def result(values: list[float]) -> Result:
     mean = sum(values) / len(values)
     quantity = Quantity(values=values, mean=mean, spread=max(values) - min(values))
-    return Result(method="m", device="cpu", quantities={"q": quantity}, seeds=list(range(len(values))), command="sightglass verify m",
-                  date="2026-01-02", seconds=12.0, device_name="a processor", versions={}, verdicts={}, source_hash="0")  # fmt: skip
+    return Result(
+        method="m",
+        device="cpu",
+        quantities={"q": quantity},
+        seeds=list(range(len(values))),
+        command="sightglass verify m",
+        date="2026-01-02",
+        seconds=12.0,
+        device_name="a processor",
+        versions={},
+        verdicts={},
+        source_hash="0",
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,8 +284,17 @@ def result(values: list[float]) -> Result:
     ],
 )
 def test_a_claim_shows_what_was_measured(tmp_path: Path, values: list[float] | None, expect: str, shown: str) -> None:
-    claim = {"id": "c", "statement": "It finds.", "paper": "k", "place": "Tab. 2", "quantity": "q", "unit": "share", "at_least": 0.5,
-             "expect": expect, "reason": "Too small." if expect == "fails" else None}  # fmt: skip
+    claim = {
+        "id": "c",
+        "statement": "It finds.",
+        "paper": "k",
+        "place": "Tab. 2",
+        "quantity": "q",
+        "unit": "share",
+        "at_least": 0.5,
+        "expect": expect,
+        "reason": "Too small." if expect == "fails" else None,
+    }
     results = {"m": [result(values)]} if values else {}
     site = pages.Site(catalogue(tmp_path, {"k": paper()}, {"m": method(claims=[claim])}), results)
     seen = rendered(method_page(site, "m"))
