@@ -42,7 +42,7 @@ lock: ## pin every dependency to what is current: constraints.txt
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install -q -e '.[site,lab,dev]'
 	echo '# Exact versions of everything, made by "make lock"; pip takes them with -c.' > constraints.txt
-	.cache/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v '^nvidia-\|^triton' >> constraints.txt
+	.cache/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v '^nvidia-\|^cuda-\|^triton' >> constraints.txt
 
 clean: ## remove what was built or installed here
 	rm -rf $(VENV) .cache site build *.egg-info
