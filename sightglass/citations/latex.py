@@ -21,8 +21,8 @@ ESCAPES = str.maketrans(
     }
 )  # fmt: skip
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-LANGUAGES = {
-    "en": "english", "zh": "chinese", "ja": "japanese", "de": "german", "fr": "french", "ko": "korean", "es": "spanish",
+LANGUAGES = {  # of babel; English is what a bibliography is taken for
+    "zh": "chinese", "ja": "japanese", "de": "german", "fr": "french", "ko": "korean", "es": "spanish",
 }  # fmt: skip
 LOOSE = ("misc", "online", "software", "dataset")  # types with one place for a site, a container or a publisher
 
