@@ -87,18 +87,23 @@ def _initials(given: str, between: str, after: str) -> str:
 
 
 def _sentence_case(work: Work) -> str:
-    """An English title in lower case but for its first words, protected words and words with capitals inside."""
-    if work.language != "en":
+    """An English title as a sentence: words that are neither first, nor protected, nor like 'ImageNet' go small.
+
+    The names of programs, people, groups and data sets stay as they are.
+    """
+    if work.language != "en" or work.form in ("software", "page", "dataset"):
         return work.title
     kept = protected_spans(work.title, work.protect)
 
-    def lowered(match: re.Match[str]) -> str:
-        start, end = match.span()
-        first = not re.search(r"\w", work.title[:start]) or re.search(r"[:?!.—–]\s+\W*$", work.title[:start])
-        protected = any(a < end and start < b for a, b in kept)
-        return match[0] if first or protected else match[0].lower()
+    def cased(match: re.Match[str]) -> str:
+        word, before = match[0], work.title[: match.start()]
+        if any(start < match.end() and match.start() < end for start, end in kept):
+            return word
+        if re.search(r"(^|[:?!]\s)\W*$", before):
+            return word[0].upper() + word[1:]
+        return word if re.search(r"[.—–]\s+\W*$", before) else word.lower()
 
-    return re.sub(r"(?<![^\W_])([A-Z][a-z]+|A)(?![^\W_])", lowered, work.title)
+    return re.sub(r"(?<![^\W_])([A-Za-z][a-z]+|A)(?![^\W_])", cased, work.title)
 
 
 def _stopped(part: str) -> str:

@@ -176,6 +176,24 @@ def test_references_follow_the_published_rules(awkward: Any, style: str, key: st
     assert cited(awkward, key, style, TODAY) == REFERENCES[style][key]
 
 
+@pytest.mark.parametrize(
+    ("title", "protect", "sentence"),
+    [
+        ("SmoothGrad: removing noise by Adding Noise", [], "SmoothGrad: Removing noise by adding noise"),
+        (
+            "Visualizing Data using t-SNE in A Bayesian Way",
+            ["Bayesian"],
+            "Visualizing data using t-SNE in a Bayesian way",
+        ),
+        ('"Why Should I Trust You?": Explaining It', [], '"Why should I trust you?": Explaining it'),
+        ("iNNvestigate Neural Networks! Part I – The Plan B", [], "iNNvestigate neural networks! Part I – The plan B"),
+    ],
+)
+def test_apa_titles_are_sentences(title: str, protect: list[str], sentence: str) -> None:
+    paper = Paper.model_validate({"title": title, "protect": protect, "summary": "s", "kind": "report"})
+    assert FORMATS["apa"].render("k", paper, {}).startswith(sentence)
+
+
 def test_no_citation_claims_a_visit_that_nobody_made(awkward: Any) -> None:
     for style in FORMATS:
         assert "2026" not in format_entries(awkward.entries, awkward, style)
