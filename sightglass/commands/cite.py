@@ -13,8 +13,7 @@ import typer
 from sightglass import catalogue as catalogues
 from sightglass.catalogue import Catalogue
 from sightglass.citations import FORMATS, format_entries
-
-EXIT_USAGE = 2
+from sightglass.commands.catalogue import fail
 
 
 def cite(
@@ -34,14 +33,14 @@ def cite(
     sightglass cite --all --format biblatex > sightglass.bib
     """
     if style not in FORMATS:
-        raise _fail(f"unknown format '{style}'{catalogues.nearest(style, FORMATS)}; known: {', '.join(FORMATS)}")
+        raise fail(f"unknown format '{style}'{catalogues.nearest(style, FORMATS)}; known: {', '.join(FORMATS)}")
     if not (keys or reading_list or everything):
-        raise _fail("name at least one key, or --list NAME, or --all")
+        raise fail("name at least one key, or --list NAME, or --all")
     catalogue = catalogues.load()
     wanted = list(keys or []) + (list(catalogue.entries) if everything else [])
     unknown = [f"no entry '{key}'{_nearest_keys(key, catalogue)}" for key in wanted if key not in catalogue.entries]
     if unknown:
-        raise _fail("\n".join(unknown))
+        raise fail("\n".join(unknown))
     if reading_list is not None:
         wanted += _keys_of(reading_list, catalogue)
     text = format_entries(wanted, catalogue, style, accessed.date() if accessed else None)
@@ -54,7 +53,7 @@ def cite(
 def _keys_of(name: str, catalogue: Catalogue) -> list[str]:
     """The entries of a reading list; a method on it stands for the papers that propose it."""
     if name not in catalogue.lists:
-        raise _fail(f"no reading list '{name}'{catalogues.nearest(name, catalogue.lists)}")
+        raise fail(f"no reading list '{name}'{catalogues.nearest(name, catalogue.lists)}")
     items = [item.key for session in catalogue.lists[name].sessions for item in session.items]
     papers = [key for item in items if item in catalogue.methods for key in catalogue.methods[item].proposed_by]
     return [key for key in [*items, *papers] if key in catalogue.entries]
@@ -64,11 +63,6 @@ def _nearest_keys(key: str, catalogue: Catalogue) -> str:
     """Up to three keys that are spelt like ``key``."""
     close = difflib.get_close_matches(key.lower(), catalogue.entries, n=3, cutoff=0.6)
     return f"; the nearest: {', '.join(close)}" if close else f"; try: sightglass find {key}"
-
-
-def _fail(message: str) -> typer.Exit:
-    typer.echo(f"sightglass: {message}", err=True)
-    return typer.Exit(EXIT_USAGE)
 
 
 def _write(path: Path, text: str) -> None:
@@ -82,4 +76,4 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         if partial != target:
             partial.unlink(missing_ok=True)
-        raise _fail(f"cannot write {path}: {error.strerror}") from None
+        raise fail(f"cannot write {path}: {error.strerror}") from None

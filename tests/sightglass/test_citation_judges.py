@@ -33,7 +33,7 @@ def records(request: pytest.FixtureRequest) -> Any:
 
 def judged(*command: str | Path, cwd: Path) -> str:
     """Everything that a program prints when it exits with 0."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=300, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stderr + done.stdout
 
@@ -43,7 +43,7 @@ def bibtex(tmp_path: Path, require_program: RequireProgram) -> Callable[[str], t
     """bibtex with plain.bst over a text: its complaints and the keys that reach the bibliography."""
     bibtex = require_program("bibtex", APT.format("texlive-binaries"))
     kpsewhich = require_program("kpsewhich", APT.format("texlive-binaries"))
-    if subprocess.run([kpsewhich, "plain.bst"], capture_output=True, check=False).returncode:  # noqa: S603
+    if subprocess.run([kpsewhich, "plain.bst"], capture_output=True, check=False).returncode:
         require_program("plain.bst", APT.format("texlive-base"))
 
     def judge(text: str) -> tuple[list[str], set[str]]:
@@ -96,14 +96,14 @@ def test_bibtexparser(records: Any, style: str, require_module: RequireModule) -
     library = bibtexparser.parse_string(text)
     decoding = bibtexparser.middlewares.LatexDecodingMiddleware()
     known = text.replace(r"\textbraceleft{}", r"\{").replace(r"\textbraceright{}", r"\}")  # macros that it lacks
-    known = known.replace(r"\textasciicircum{}", r"\^{}")
     shown = bibtexparser.parse_string(known, append_middleware=[decoding])  # with each field as LaTeX shows it
     assert not library.failed_blocks + shown.failed_blocks
     assert set(library.entries_dict) == set(records.entries)
     for key, entry in records.entries.items():
         stored = {field.key: field.value for field in library.entries_dict[key].fields}
         seen = {field.key: field.value for field in shown.entries_dict[key].fields}
-        assert seen["title"] == " ".join(entry.title.split()).replace("---", "—").replace("--", "–")
+        title = " ".join(entry.title.split()).replace("---", "—").replace("--", "–")
+        assert seen["title"].replace("ˆ", "^") == title
         assert seen.get("author", "") == " and ".join(person.name for person in entry.authors)
         assert stored.get("doi") == entry.doi
         assert stored.get("eprint") == entry.arxiv
@@ -139,7 +139,7 @@ def test_csl_schema(records: Any, require_module: RequireModule) -> None:
 def test_bibutils(records: Any, style: str, program: str, tmp_path: Path, require_program: RequireProgram) -> None:
     path = require_program(program, APT.format("bibutils"))
     (tmp_path / "all").write_text(format_entries(records.entries, records, style), encoding="utf-8")
-    done = subprocess.run([path, "all"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
+    done = subprocess.run([path, "all"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0
     # its list of RIS types is that of 2001, before blogs and videos
     said = re.sub(r".*: Did not recognize type '(?:BLOG|VIDEO|SLIDE|DATA)' .*\n\s+Defaulting to .*\n", "", done.stderr)
