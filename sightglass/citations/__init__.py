@@ -6,7 +6,7 @@ them, ``closing``.  Nothing else is needed to put a file together from single te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple, Protocol
 
@@ -17,7 +17,8 @@ from sightglass.citations.zotero import coins, meta_tags
 from sightglass.models import Entry, Venue
 
 __all__ = [
-    "FORMATS", "Format", "apa", "biblatex", "bibtex", "coins", "csl_json", "format_entries", "gb7714", "meta_tags", "ris",
+    "FORMATS", "Format", "apa", "biblatex", "bibtex", "coins", "csl_json", "format_entries", "gb7714", "meta_tags",
+    "ris",
 ]  # fmt: skip
 
 
@@ -30,10 +31,16 @@ class Records(Protocol):
     def venues(self) -> Mapping[str, Venue]: ...
 
 
+class Render(Protocol):
+    """One entry's text in a format, without a newline at its end."""
+
+    def __call__(self, key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str: ...
+
+
 class Format(NamedTuple):
     """One format: how an entry is written, and how entries become a file."""
 
-    write: Callable[[str, Entry, Mapping[str, Venue], date | None], str]
+    render: Render
     media_type: str
     extension: str
     separator: str = "\n\n"
@@ -57,5 +64,5 @@ def format_entries(keys: Iterable[str], catalogue: Records, format: str, accesse
     ``accessed`` is the day on which the reader saw what is online; without it no citation claims one.
     """
     style = FORMATS[format]
-    texts = [style.write(key, catalogue.entries[key], catalogue.venues, accessed) for key in sorted(set(keys))]
+    texts = [style.render(key, catalogue.entries[key], catalogue.venues, accessed) for key in sorted(set(keys))]
     return style.opening + style.separator.join(texts) + style.closing

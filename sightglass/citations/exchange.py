@@ -12,7 +12,10 @@ from sightglass.models import Entry, Person, Venue
 
 
 def ris(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
-    """``entry`` as tagged lines from ``TY`` to ``ER``; one author a line."""
+    """``entry`` as tagged lines from ``TY`` to ``ER``; one author a line.
+
+    ``accessed`` stays out: RIS has ``Y2`` for it, which older readers take for a second date of publication.
+    """
     work = work_of(key, entry, venues)
     first, last = work.page_range
     lines = [
@@ -31,10 +34,8 @@ def ris(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | No
         ("PB", work.publisher),
         ("SN", work.isbn or work.issn),
         ("DO", work.doi),
-        ("DB", "arXiv" if work.arxiv else ""),
         ("AN", f"arXiv:{work.arxiv}" if work.arxiv else ""),
         ("UR", work.url),
-        ("Y2", accessed.strftime("%Y/%m/%d/") if accessed and work.url else ""),
         # of a computer program, LA is the programming language
         ("LA", work.language if work.form != "software" else ""),
     ]

@@ -6,6 +6,8 @@ The two differ more than they look.  BibTeX styles print no ``url`` of a ``@misc
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
@@ -20,9 +22,15 @@ ESCAPES = str.maketrans(
         "^": r"\textasciicircum{}", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$",
     }
 )  # fmt: skip
+# Accents by their combining character, for the letters that styles cut out of names.
+ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u ", "\u0307": ".",
+    "\u0308": '"', "\u030a": "r ", "\u030b": "H ", "\u030c": "v ", "\u0327": "c ", "\u0328": "k ",
+}  # fmt: skip
+LETTERS = {"Ø": "O", "Ł": "L", "Đ": "DJ", "Æ": "AE", "Œ": "OE", "Þ": "TH", "ø": "o", "ł": "l", "đ": "dj"}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-LANGUAGES = {
-    "en": "english", "zh": "chinese", "ja": "japanese", "de": "german", "fr": "french", "ko": "korean", "es": "spanish",
+LANGUAGES = {  # of babel; English is what a bibliography is taken for
+    "zh": "chinese", "ja": "japanese", "de": "german", "fr": "french", "ko": "korean", "es": "spanish",
 }  # fmt: skip
 LOOSE = ("misc", "online", "software", "dataset")  # types with one place for a site, a container or a publisher
 
@@ -90,7 +98,7 @@ def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date |
     # plain.bst sorts what has no author by its key, and complains if there is none
     sort_key = (work.authors[0].sort or "") if work.authors else work.key
     fields = {
-        "author": _names(work.authors),
+        "author": re.sub(r"(?<![\w}'’])[\u00c0-\u024f]", _initial, _names(work.authors)),
         "key": escape(sort_key),
         "title": _title(work),
         BIBTEX.container.get(kind, ""): where,
@@ -145,6 +153,14 @@ def biblatex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date
 def escape(text: str) -> str:
     """Plain text as LaTeX reads it; accents, quotes and Chinese stay as they are, in UTF-8."""
     return text.translate(ESCAPES)
+
+
+def _initial(letter: re.Match[str]) -> str:
+    """A first letter as a macro: bibtex cuts initials by bytes, and half an 'Á' stops LaTeX."""
+    base, *marks = list(unicodedata.normalize("NFD", letter[0]))
+    if len(marks) == 1 and marks[0] in ACCENTS:
+        return f"{{\\{ACCENTS[marks[0]]}{base}}}"
+    return f"{{\\{LETTERS[letter[0]]}}}" if letter[0] in LETTERS else letter[0]
 
 
 def _kind(work: Work, kind: str, flavour: Flavour) -> str:

@@ -35,21 +35,21 @@ def apa(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | No
 
 def _apa_description(work: Work) -> str:
     if work.form == "thesis":
-        return f" [{', '.join(filter(None, [work.names.apa, work.publisher]))}]"
+        return f" [{_joined(', ', work.names.apa, work.publisher)}]"
     if work.form == "report" and work.number:
-        return f" ({work.number})"
+        return f" (Report No. {work.number})"
     return f" [{work.names.apa}]" if work.names.apa else ""
 
 
 def _apa_source(work: Work, authors: str) -> list[str]:
     """Container and publisher; a site or publisher that is the author is not named twice."""
-    pages = "–".join(filter(None, work.page_range))
+    pages = _joined("–", *work.page_range)
     if work.form == "journal" and work.container:
         issue = f"({work.number})" if work.number else ""
         article = pages if "–" in pages else f"Article {pages}" if pages else ""
-        return [", ".join(filter(None, [work.container, work.volume + issue, article]))]
+        return [_joined(", ", work.container, work.volume + issue, article)]
     if work.form in IN_A_VOLUME and work.container:
-        place = ", ".join(filter(None, [f"Vol. {work.volume}" if work.volume else "", _apa_pages(pages)]))
+        place = _joined(", ", f"Vol. {work.volume}" if work.volume else "", _apa_pages(pages))
         return [f"In {work.container}" + (f" ({place})" if place else ""), *filter(None, [work.publisher])]
     if work.form == "thesis":
         return []
@@ -87,52 +87,54 @@ def _initials(given: str, between: str, after: str) -> str:
 
 
 def _sentence_case(work: Work) -> str:
-    """An English title in lower case but for its first words, protected words and words with capitals inside."""
-    if work.language != "en":
+    """An English title as a sentence: words that are neither first, nor protected, nor like 'ImageNet' go small.
+
+    The names of programs, people, groups and data sets stay as they are.
+    """
+    if work.language != "en" or work.form in ("software", "page", "dataset"):
         return work.title
     kept = protected_spans(work.title, work.protect)
 
-    def lowered(match: re.Match[str]) -> str:
-        start, end = match.span()
-        first = not re.search(r"\w", work.title[:start]) or re.search(r"[:?!.—–]\s+\W*$", work.title[:start])
-        protected = any(a < end and start < b for a, b in kept)
-        return match[0] if first or protected or match[0] == "I" else match[0].lower()
+    def cased(match: re.Match[str]) -> str:
+        word, before = match[0], work.title[: match.start()]
+        if any(start < match.end() and match.start() < end for start, end in kept):
+            return word
+        if re.search(r"(^|[:?!]\s)\W*$", before):
+            return word[0].upper() + word[1:]
+        return word if re.search(r"[.—–]\s+\W*$", before) else word.lower()
 
-    return re.sub(r"(?<![^\W_])[A-Z][a-z]*(?![^\W_])", lowered, work.title)
+    return re.sub(r"(?<![^\W_])([A-Za-z][a-z]+|A)(?![^\W_])", cased, work.title)
 
 
 def _stopped(part: str) -> str:
-    return part if part.endswith((".", "?", "!", "。", "？", "！")) else f"{part}."
+    return part if not part or part.endswith((".", "?", "!", "。", "？", "！")) else f"{part}."
 
 
 def gb7714(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
     """``entry`` by GB/T 7714—2015; what is online has the date of ``accessed`` in brackets if it is given."""
     work = work_of(key, entry, venues)
-    path = work.url if not work.doi or work.is_online else ""
-    mark = f"[{work.names.gb7714}{'/OL' if path else ''}]"
+    path = work.url if work.is_online or not work.doi else ""
     seen = f"[{accessed.isoformat()}]" if accessed and path else ""
-    pages = "-".join(filter(None, work.page_range))
     year = str(work.year or "")
-    in_volume = work.form in IN_A_VOLUME and work.container != ""
-    if work.form == "journal" and in_volume:
+    pages = _joined("-", *work.page_range)
+    imprint = _joined(", ", work.publisher, year)
+    title = work.title + (f": {work.number}" if work.form == "report" and work.number else "")
+    title = _joined(" ", _stopped(_gb_authors(work)), title) + f"[{work.names.gb7714}{'/OL' if path else ''}]"
+    if work.is_online:
+        month = f"-{work.month:02}" if work.month else ""
+        source = f"({year}{month})" if year else ""
+    elif work.form == "journal" and work.container:
         issue = work.volume + (f"({work.number})" if work.number else "")
-        source = _joined([", ".join(filter(None, [work.container, year, issue])), pages], ": ") + seen
-    elif in_volume:
-        imprint = _joined([_joined([work.publisher, year], ", "), pages], ": ")
-        source = f"//{_joined([work.container, imprint], '. ')}{seen}"
-    elif work.is_online:
-        day = f"-{work.month:02}" if work.month else ""
-        source = (f"({year}{day})" if year else "") + seen
+        source = _joined(": ", _joined(", ", work.container, year, issue), pages)
+    elif work.form in IN_A_VOLUME and work.container:
+        title += "//" + _joined(": ", _joined(". ", work.container, imprint), pages) + seen
+        source = seen = ""
     else:
-        source = _joined([_joined([work.publisher, year], ", "), pages], ": ") + seen
-    title = _joined([_gb_authors(work), work.title], ". ") + mark
-    if in_volume and work.form != "journal":
-        title, source = title + source, ""
-    parts = [title, source, path, f"DOI: {work.doi}" if work.doi else ""]
-    return ". ".join(filter(None, parts)) + "."
+        source = _joined(": ", imprint, pages)
+    return _joined(". ", title, source + seen, path, f"DOI: {work.doi}" if work.doi else "") + "."
 
 
-def _joined(parts: list[str], separator: str) -> str:
+def _joined(separator: str, *parts: str) -> str:
     return separator.join(filter(None, parts))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 from urllib.parse import quote
 
-from sightglass.models import Entry, Link, Paper, Person, Post, Resource, Tool, Venue
+from sightglass.models import Entry, Link, LinkRole, Paper, Person, Post, Resource, Tool, Venue
 
 
 class Form(NamedTuple):
@@ -28,23 +28,27 @@ class Form(NamedTuple):
     apa: str  # the description in brackets, where APA wants one
 
 
+_FORMS = """
+form      |BibTeX       |biblatex     |RIS  |CSL             |GB/T|Zotero         |its site    |APA
+conference|inproceedings|inproceedings|CONF |paper-conference|C   |conferencePaper|            |
+journal   |article      |article      |JOUR |article-journal |J   |journalArticle |            |
+preprint  |misc         |misc         |UNPB |article         |EB  |preprint       |            |
+chapter   |incollection |inbook       |CHAP |chapter         |M   |bookSection    |            |
+thesis    |phdthesis    |thesis       |THES |thesis          |D   |thesis         |            |Doctoral dissertation
+report    |techreport   |report       |RPRT |report          |R   |report         |            |
+book      |book         |book         |BOOK |book            |M   |book           |            |
+software  |misc         |software     |COMP |software        |CP  |computerProgram|company     |Computer software
+post      |misc         |online       |BLOG |post-weblog     |EB  |blogPost       |blogTitle   |
+page      |misc         |online       |ELEC |webpage         |EB  |webpage        |websiteTitle|
+video     |misc         |online       |VIDEO|motion_picture  |EB  |videoRecording |studio      |Video
+slides    |misc         |online       |SLIDE|speech          |EB  |presentation   |meetingName |Slides
+dataset   |misc         |dataset      |DATA |dataset         |DS  |dataset        |repository  |Data set
+"""
+# biblatex's @incollection demands an editor, which the catalogue does not have; its @inbook does not.
 FORMS = {
-    #                    BibTeX         biblatex       RIS      CSL                GB/T  Zotero              its site         APA
-    "conference": Form("inproceedings", "inproceedings", "CONF", "paper-conference", "C", "conferencePaper", "", ""),
-    "journal":    Form("article",       "article",       "JOUR", "article-journal",  "J", "journalArticle",  "", ""),
-    "preprint":   Form("misc",          "misc",          "UNPB", "article",          "EB", "preprint",       "", ""),
-    # biblatex's @incollection demands an editor, which the catalogue does not have; BibTeX's does not
-    "chapter":    Form("incollection",  "inbook",        "CHAP", "chapter",          "M", "bookSection",     "", ""),
-    "thesis":     Form("phdthesis",     "thesis",        "THES", "thesis",           "D", "thesis",          "", "Doctoral dissertation"),
-    "report":     Form("techreport",    "report",        "RPRT", "report",           "R", "report",          "", ""),
-    "book":       Form("book",          "book",          "BOOK", "book",             "M", "book",            "", ""),
-    "software":   Form("misc",          "software",      "COMP", "software",         "CP", "computerProgram", "company", "Computer software"),
-    "post":       Form("misc",          "online",        "BLOG", "post-weblog",      "EB", "blogPost",       "blogTitle", ""),
-    "page":       Form("misc",          "online",        "ELEC", "webpage",          "EB", "webpage",        "websiteTitle", ""),
-    "video":      Form("misc",          "online",        "VIDEO", "motion_picture",  "EB", "videoRecording", "studio", "Video"),
-    "slides":     Form("misc",          "online",        "SLIDE", "speech",          "EB", "presentation",   "meetingName", "Slides"),
-    "dataset":    Form("misc",          "dataset",       "DATA", "dataset",          "DS", "dataset",        "repository", "Data set"),
-}  # fmt: skip
+    form: Form(*names)
+    for form, *names in ([cell.strip() for cell in row.split("|")] for row in _FORMS.strip().splitlines()[1:])
+}
 
 FORM_OF_KIND = {
     "conference": "conference", "workshop": "conference", "journal": "journal", "preprint": "preprint",
@@ -57,9 +61,10 @@ FORM_OF_KIND = {
 
 IN_A_VOLUME = ("conference", "journal", "chapter")
 FROM_A_PUBLISHER = ("thesis", "report", "book")
+PUBLISHED_BY_ITS_SITE = ("software", "video", "dataset")
 
 # Links that lead to the work itself; a review of a paper is not the paper.
-OWN_ROLES = {
+OWN_ROLES: dict[type[Entry], tuple[LinkRole, ...]] = {
     Paper: ("paper", "page", "project", "archive"),
     Tool: ("code", "page", "project", "demo", "docs", "archive"),
     Post: ("page", "archive", "code", "project"),
@@ -118,7 +123,7 @@ def work_of(key: str, entry: Entry, venues: Mapping[str, Venue]) -> Work:
         name = (entry.language == "zh" and venue.name_zh) or venue.name
         publishes = venue.kind in ("publisher", "institution")
         publisher = name if publishes else venue.publisher or ""
-        if form in FROM_A_PUBLISHER:
+        if form in FROM_A_PUBLISHER or form in PUBLISHED_BY_ITS_SITE:
             publisher = publisher or name
         elif form == "chapter" and publishes:
             container = venue.booktitle or ""
@@ -158,7 +163,7 @@ def url_of(entry: Entry) -> str:
         return f"https://doi.org/{safe_url(entry.doi)}"
     if entry.arxiv:
         return f"https://arxiv.org/abs/{entry.arxiv}"
-    roles = OWN_ROLES[type(entry)]  # type: ignore[index]
+    roles = OWN_ROLES[type(entry)]
     own = [link for link in entry.links if link.role in roles]
     living = [address(link) for link in own if link.status != "dead"]
     stored = [link.archived for link in own if link.archived]

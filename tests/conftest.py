@@ -1,0 +1,74 @@
+"""What all tests share: the programs and modules that judge, and the toy records they judge."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from sightglass.catalogue import FOLDERS
+from sightglass.models import Entry, Venue
+
+
+def _missing(name: str, remedy: str) -> None:
+    message = f"{name} is missing; {remedy}"
+    if os.environ.get("SIGHTGLASS_REQUIRE_ALL") == "1":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str, str], str]:
+    """``require_program(name, remedy)``: its path; if it is missing, the test is skipped (or fails, see below).
+
+    With ``SIGHTGLASS_REQUIRE_ALL=1`` in the environment nothing is skipped for want of a program or a module.
+    """
+
+    def require(name: str, remedy: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            _missing(name, remedy)
+        return str(path)
+
+    return require
+
+
+@pytest.fixture(scope="session")
+def require_module() -> Callable[[str, str], ModuleType]:
+    """``require_module(name, remedy)``: the imported module, as ``require_program`` does for programs."""
+
+    def require(name: str, remedy: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            _missing(name, remedy)
+            raise
+
+    return require
+
+
+@dataclass(frozen=True)
+class Records:
+    """Entries and venues that a catalogue might hold."""
+
+    entries: Mapping[str, Entry]
+    venues: Mapping[str, Venue]
+
+
+@pytest.fixture(scope="session")
+def awkward() -> Records:
+    """Made-up entries with everything that has ever broken a citation."""
+    path = Path(__file__).parent / "sightglass" / "data" / "awkward.yaml"
+    data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entries = {
+        key: FOLDERS[folder].model_validate(entry) for folder in FOLDERS for key, entry in data.get(folder, {}).items()
+    }
+    return Records(entries, {venue["id"]: Venue.model_validate(venue) for venue in data["venues"]})
