@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]|~^$]")
-_BLOCK_START = re.compile(r"^\s*(?:[#+>=:-]|\d+[.)])")
+_BLOCK_START = re.compile(r"^\s*(?:[#+>=:!?-]|\d+[.)])")
 
 
 def text(value: object) -> str:
@@ -18,7 +18,7 @@ def text(value: object) -> str:
     plain = html.escape(" ".join(str(value).split()), quote=True)
     escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", plain)
     if _BLOCK_START.match(escaped):
-        first = next(i for i, character in enumerate(escaped) if character in "#+>=:-.)")
+        first = next(i for i, character in enumerate(escaped) if character in "#+>=:!?-.)")
         escaped = f"{escaped[:first]}&#{ord(escaped[first])};{escaped[first + 1 :]}"
     return escaped
 
