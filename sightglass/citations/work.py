@@ -42,7 +42,7 @@ post      |misc         |online       |BLOG |post-weblog     |EB  |blogPost     
 page      |misc         |online       |ELEC |webpage         |EB  |webpage        |websiteTitle|
 video     |misc         |online       |VIDEO|motion_picture  |EB  |videoRecording |studio      |Video
 slides    |misc         |online       |SLIDE|speech          |EB  |presentation   |meetingName |Slides
-dataset   |misc         |dataset      |DATA |dataset         |DS  |dataset        |repository  |Data set
+dataset   |misc         |online       |DATA |dataset         |DS  |dataset        |repository  |Data set
 """
 # biblatex's @incollection demands an editor, which the catalogue does not have; its @inbook does not.  CSL knows
 # 'software' since 1.0.2, but Zotero refuses every file of CSL-JSON that holds one.
