@@ -68,7 +68,7 @@ PUBLISHED_BY_ITS_SITE = ("software", "video", "dataset")
 OWN_ROLES: dict[type[Entry], tuple[LinkRole, ...]] = {
     Paper: ("paper", "page", "project", "archive"),
     Tool: ("code", "page", "project", "demo", "docs", "archive"),
-    Post: ("page", "archive", "code", "project"),
+    Post: ("page", "project", "docs", "video", "slides", "data", "code", "archive"),
     Resource: ("page", "project", "docs", "video", "slides", "data", "code", "archive"),
 }
 
