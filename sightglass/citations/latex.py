@@ -32,7 +32,7 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 LANGUAGES = {  # of babel; English is what a bibliography is taken for
     "zh": "chinese", "ja": "japanese", "de": "german", "fr": "french", "ko": "korean", "es": "spanish",
 }  # fmt: skip
-LOOSE = ("misc", "online", "software", "dataset")  # types with one place for a site, a container or a publisher
+LOOSE = ("misc", "online", "software")  # types with one place for a site, a container or a publisher
 
 
 class Flavour(NamedTuple):
@@ -64,7 +64,7 @@ BIBTEX = Flavour(
 BIBLATEX = Flavour(
     container={
         "inproceedings": "booktitle", "inbook": "booktitle", "article": "journaltitle", "misc": "howpublished",
-        "online": "organization", "software": "organization", "dataset": "organization",
+        "online": "organization", "software": "organization",
     },
     publisher={"thesis": "institution", "report": "institution"},
     required={

@@ -37,14 +37,15 @@ chapter   |incollection |inbook       |CHAP |chapter         |M   |bookSection  
 thesis    |phdthesis    |thesis       |THES |thesis          |D   |thesis         |            |Doctoral dissertation
 report    |techreport   |report       |RPRT |report          |R   |report         |            |
 book      |book         |book         |BOOK |book            |M   |book           |            |
-software  |misc         |software     |COMP |software        |CP  |computerProgram|company     |Computer software
+software  |misc         |software     |COMP |webpage         |CP  |computerProgram|company     |Computer software
 post      |misc         |online       |BLOG |post-weblog     |EB  |blogPost       |blogTitle   |
 page      |misc         |online       |ELEC |webpage         |EB  |webpage        |websiteTitle|
 video     |misc         |online       |VIDEO|motion_picture  |EB  |videoRecording |studio      |Video
 slides    |misc         |online       |SLIDE|speech          |EB  |presentation   |meetingName |Slides
-dataset   |misc         |dataset      |DATA |dataset         |DS  |dataset        |repository  |Data set
+dataset   |misc         |online       |DATA |dataset         |DS  |dataset        |repository  |Data set
 """
-# biblatex's @incollection demands an editor, which the catalogue does not have; its @inbook does not.
+# biblatex's @incollection demands an editor, which the catalogue does not have; its @inbook does not.  CSL knows
+# 'software' since 1.0.2, but Zotero refuses every file of CSL-JSON that holds one.
 FORMS = {
     form: Form(*names)
     for form, *names in ([cell.strip() for cell in row.split("|")] for row in _FORMS.strip().splitlines()[1:])
@@ -67,7 +68,7 @@ PUBLISHED_BY_ITS_SITE = ("software", "video", "dataset")
 OWN_ROLES: dict[type[Entry], tuple[LinkRole, ...]] = {
     Paper: ("paper", "page", "project", "archive"),
     Tool: ("code", "page", "project", "demo", "docs", "archive"),
-    Post: ("page", "archive", "code", "project"),
+    Post: ("page", "project", "docs", "video", "slides", "data", "code", "archive"),
     Resource: ("page", "project", "docs", "video", "slides", "data", "code", "archive"),
 }
 
