@@ -25,7 +25,17 @@ from sightglass.canonical import canonical
 from sightglass.catalogue import FOLDERS, folder_of
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("catalog", "docs", "overrides", "repro", "results", "sightglass", "mkdocs.yml", "pyproject.toml", "CONTRIBUTING.md")
+COPIED = (
+    "catalog",
+    "docs",
+    "overrides",
+    "repro",
+    "results",
+    "sightglass",
+    "mkdocs.yml",
+    "pyproject.toml",
+    "CONTRIBUTING.md",
+)
 UNIQUE = ("doi", "arxiv", "arxiv_class", "isbn", "proposes", "seeds")  # what a copy can't share with its original
 
 
@@ -48,7 +58,12 @@ def enlarge(root: Path, entries: int) -> None:
 
 def build(config: Path, site: Path) -> float:
     """Seconds of one ``mkdocs build`` as a whole process."""
-    environment = {**os.environ, "SIGHTGLASS_EXECUTE": "0", "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(config.parent)}
+    environment = {
+        **os.environ,
+        "SIGHTGLASS_EXECUTE": "0",
+        "NO_MKDOCS_2_WARNING": "1",
+        "PYTHONPATH": str(config.parent),
+    }
     command = [sys.executable, "-m", "mkdocs", "build", "-q", "-f", str(config), "-d", str(site)]
     start = time.perf_counter()
     subprocess.run(command, check=True, env=environment)  # noqa: S603  # our own interpreter and arguments
@@ -89,7 +104,9 @@ def main() -> None:
         print(f"ours   {seconds:7.1f} s  {weight(ours / 'site'):8.1f} MB")
         print(f"plain  {plain_seconds:7.1f} s  {weight(plain / 'site'):8.1f} MB")
         print(f"ratio  {seconds / plain_seconds:7.2f}    {weight(ours / 'site') / weight(plain / 'site'):8.2f}")
-        print(f"a paper's page: median {sizes[len(sizes) // 2] / 1e3:.0f} KB, largest {sizes[-1] / 1e3:.0f} KB ({entry.parent.name})")
+        print(
+            f"a paper's page: median {sizes[len(sizes) // 2] / 1e3:.0f} KB, largest {sizes[-1] / 1e3:.0f} KB ({entry.parent.name})"
+        )
         print(f"catalogue.json: {(ours / 'site' / 'catalogue.json').stat().st_size / 1e6:.2f} MB")
 
 

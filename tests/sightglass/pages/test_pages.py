@@ -12,10 +12,10 @@ from pathlib import Path
 import markdown
 import pytest
 import yaml
-from sightglass.ledger import Quantity, Result
 
 from sightglass import pages
 from sightglass.catalogue import Catalogue
+from sightglass.ledger import Quantity, Result
 from sightglass.models import (
     Claim,
     Family,
