@@ -177,7 +177,7 @@ def from_crossref(answer: dict[str, Any], doi: str, venues: dict[str, Venue]) ->
 
 
 def from_bibtex(text: str, venues: dict[str, Venue]) -> list[Draft]:
-    """Drafts of all entries of a ``.bib`` file.  Raises ``ImportingError`` naming the line of the first broken block."""
+    """Drafts of all entries of a ``.bib`` file.  Raises ``ImportingError`` with the line of a broken block."""
     library = bibtexparser.entrypoint.parse_string(
         text,
         append_middleware=[

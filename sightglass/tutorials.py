@@ -38,11 +38,10 @@ def build(root: Path, *, addresses: Settings, execute: bool) -> dict[str, str | 
 
 def _tutorial(path: Path, root: Path, addresses: Settings, execute: bool) -> dict[str, str | bytes]:
     import jupytext  # here, not above: the pure pages do not need it
-    import nbformat
 
     notebook = jupytext.read(path)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    plain = nbformat.writes(notebook)
+    plain = str(jupytext.writes(notebook, fmt="ipynb"))
     if execute:
         _execute(notebook, path, root)
     slug = path.stem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 from sightglass import ledger
 from sightglass.ledger import Result
@@ -34,7 +35,7 @@ def measured(claim: Claim, result: Result | None) -> str:
     return f"{quantity.mean:.3g}{spread}"
 
 
-def verdict(claim: Claim, result: Result | None, root: object) -> str:
+def verdict(claim: Claim, result: Result | None, root: Path) -> str:
     """A badge: holds, fails, not run; 'stale' beside it when the code has changed since the run."""
     if result is None:
         return '<span class="sg-verdict sg-not-run">not run</span>'
@@ -43,7 +44,7 @@ def verdict(claim: Claim, result: Result | None, root: object) -> str:
     badge = f'<span class="sg-verdict sg-{css}">{word}</span>'
     if claim.expect == "fails":
         badge += ' <span class="sg-meta">as expected here</span>' if word == "fails" else ""
-    if ledger.is_stale(result, root):  # type: ignore[arg-type]
+    if ledger.is_stale(result, root):
         badge += ' <span class="sg-verdict sg-stale">stale</span>'
     return badge
 
