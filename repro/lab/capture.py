@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.nn import functional
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 
@@ -103,9 +103,8 @@ def class_indices(target_classes: Tensor | Sequence[int], logits: Tensor) -> Ten
     """Target classes as a tensor ``(B,)`` beside the logits ``(B, K)``; ValueError if they do not fit."""
     classes = torch.as_tensor(target_classes, device=logits.device)
     if classes.shape != logits.shape[:1] or classes.dtype.is_floating_point:
-        raise ValueError(
-            f"target_classes must be {len(logits)} whole numbers, one an image, not {classes.dtype} {tuple(classes.shape)}"
-        )
+        given = f"{classes.dtype} {tuple(classes.shape)}"
+        raise ValueError(f"target_classes must be {len(logits)} whole numbers, one an image, not {given}")
     if ((classes < 0) | (classes >= logits.shape[1])).any():
         raise ValueError(f"target_classes must lie in 0..{logits.shape[1] - 1}, not {classes.tolist()}")
     return classes.long()

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.lab import capture, metrics
-from repro.lab.scenes import Floats
 
 
 def saliency(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
@@ -26,20 +25,19 @@ def edges(images: Tensor) -> Tensor:
     sobel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]], device=images.device)
     kernels = torch.stack([sobel, sobel.T])[:, None]
     grey = functional.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    return functional.conv2d(grey, kernels).norm(dim=1, keepdim=True)
+    return functional.conv2d(grey, kernels).square().sum(1, keepdim=True).sqrt()
 
 
-def best_box_share(heatmaps: Tensor, truth: NDArray[np.int64], size: tuple[int, int]) -> Floats:
+def best_boxes(heatmaps: Tensor, truth: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Which images get a right box (IoU of at least a half), under the smoothing and the threshold that serve this map
     best on these very images: a control that is given more than the method it is compared with.
     """
-    blurred = _blur(_blur(heatmaps))
-    hits = [
-        (metrics.box_iou(metrics.boxes(maps, size, threshold), truth) >= 0.5).astype(np.float32)
-        for maps in (heatmaps, blurred)
+    found = [
+        metrics.box_iou(metrics.boxes(maps, size, threshold), truth) >= 0.5
+        for maps in (heatmaps, _blur(_blur(heatmaps)))
         for threshold in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
     ]
-    return max(hits, key=lambda right: float(right.mean()))
+    return max(found, key=np.count_nonzero)
 
 
 def centred_boxes(truth: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.int64]:

@@ -1,16 +1,16 @@
 """How well a heatmap says where something is.
 
-Heatmaps are ``(B, 1, h, w)`` on any grid; masks ``(B, H, W)`` and boxes ``(B, 4)`` are in image pixels, x0 y0 x1 y1 with
-the ends exclusive.  Each function returns one number an image: averages, and differences of pairs, are the caller's.
+Heatmaps are ``(B, 1, h, w)`` on any grid; masks ``(B, H, W)`` and boxes ``(B, 4)`` are in image pixels, x0 y0 x1 y1
+with the ends exclusive.  Each function returns one number an image: means, and differences of pairs, are the caller's.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from torch.nn import functional
 from numpy.typing import NDArray
-from scipy import ndimage
+from skimage import measure
 from torch import Tensor
+from torch.nn import functional
 
 from repro.lab.scenes import Floats
 
@@ -24,18 +24,21 @@ def pointing_hits(heatmaps: Tensor, masks: NDArray[np.bool_]) -> NDArray[np.bool
     """Whether the highest point lies on the object: the pointing game (Zhang et al., Top-down neural attention by
     excitation backprop, ECCV 2016, Sec. 4.1), without their tolerance of 15 pixels.  Of equal points the first counts.
     """
-    full = upsample(heatmaps, masks.shape[1:]).flatten(1)
-    return masks.reshape(len(masks), -1)[np.arange(len(masks)), full.argmax(1).cpu().numpy()]
+    height, width = masks.shape[1:]
+    highest = upsample(heatmaps, (height, width)).flatten(1).argmax(1).cpu().numpy()
+    hits: NDArray[np.bool_] = masks.reshape(len(masks), -1)[np.arange(len(masks)), highest]
+    return hits
 
 
 def mass_in_mask(heatmaps: Tensor, masks: NDArray[np.bool_]) -> Floats:
     """Share of the positive values that lies on the object: the energy-based pointing game (Wang et al., Score-CAM,
     CVPR Workshops 2020, Sec. 4.3).  0 where no value is positive.
     """
-    positive = upsample(heatmaps, masks.shape[1:])[:, 0].detach().clamp_min(0).cpu().double().numpy()
+    height, width = masks.shape[1:]
+    positive = upsample(heatmaps, (height, width))[:, 0].detach().clamp_min(0).cpu().double().numpy()
     total = positive.sum((1, 2))
-    share = (positive * masks).sum((1, 2)) / np.where(total > 0, total, 1)
-    return share.astype(np.float32)
+    share: Floats = ((positive * masks).sum((1, 2)) / np.where(total > 0, total, 1)).astype(np.float32)
+    return share
 
 
 def boxes(heatmaps: Tensor, size: tuple[int, int], threshold: float = 0.2) -> NDArray[np.int64]:
@@ -47,10 +50,11 @@ def boxes(heatmaps: Tensor, size: tuple[int, int], threshold: float = 0.2) -> ND
     for i, heatmap in enumerate(upsample(heatmaps, size)[:, 0].detach().cpu().numpy()):
         if heatmap.max() <= 0:
             continue
-        parts, _ = ndimage.label(heatmap > threshold * heatmap.max())
-        largest = np.bincount(parts.ravel())[1:].argmax()
-        rows, columns = ndimage.find_objects(parts)[largest]
-        found[i] = columns.start, rows.start, columns.stop, rows.stop
+        above = heatmap > threshold * heatmap.max()
+        parts = measure.label(above, connectivity=1)  # type: ignore[no-untyped-call]
+        largest = np.bincount(parts.ravel())[1:].argmax() + 1
+        rows, columns = np.nonzero(parts == largest)
+        found[i] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
     return found
 
 
@@ -59,4 +63,5 @@ def box_iou(first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
     sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
     shared = np.clip(sides, 0, None).prod(1)
     union = (first[:, 2:] - first[:, :2]).prod(1) + (second[:, 2:] - second[:, :2]).prod(1) - shared
-    return (shared / np.maximum(union, 1)).astype(np.float32)
+    iou: Floats = (shared / np.maximum(union, 1)).astype(np.float32)
+    return iou

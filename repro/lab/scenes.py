@@ -1,12 +1,13 @@
 """Small scenes about which everything is known: what is where, of which shape, with which texture.
 
-A scene is a 64x64 RGB image with one to three instances of one class (or of two classes), up to three distractors that
-wear the same textures, and a background of value noise, gratings or one flat colour.  The ten classes need shape *and*
-texture: a disk, a striped disk and a checked disk are three classes, and half a striped disk is none.  Colours are drawn
-independently of the class, so that mean colours say nothing, unless ``colour_by_class`` ties them.
+A scene is a 64x64 RGB image with one to three instances of one class (or of two classes), up to three distractors
+that wear the same textures, and a background of value noise, gratings or one flat colour.  The ten classes need shape
+*and* texture: a disk, a striped disk and a checked disk are three classes, and half a striped disk is none.  Colours
+are drawn independently of the class, so that mean colours say nothing, unless ``colour_by_class`` ties them.
 
 Every number in scene ``index`` of ``seed`` is a hash of (seed, index, position), never a draw from a shared stream: a
-scene is the same on every machine, in whatever batch and order it is made.
+scene is the same in whatever batch and order it is made, and on every machine (but for single grey levels: processors
+round sines differently).
 """
 
 from __future__ import annotations
@@ -69,10 +70,14 @@ class Scenes:
     def class_masks(self, classes: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
         """Pixels of all instances of one class per scene (the label unless given), ``(N, 64, 64)``."""
         wanted = self.labels if classes is None else classes
-        return (self.instance_masks & (self.instance_classes == wanted[:, None])[..., None, None]).any(1)
+        of_class: NDArray[np.bool_] = self.instance_classes == wanted[:, None]
+        masks: NDArray[np.bool_] = np.logical_or.reduce(self.instance_masks & of_class[..., None, None], axis=1)
+        return masks
 
 
-def render(indices: NDArray[np.int64], seed: int, *, two_classes: bool = False, colour_by_class: bool = False) -> Scenes:
+def render(
+    indices: NDArray[np.int64], seed: int, *, two_classes: bool = False, colour_by_class: bool = False
+) -> Scenes:
     """Make the scenes with these indices.
 
     ``two_classes``: exactly two instances, of different classes, the first of which is the label.
@@ -89,7 +94,9 @@ def render(indices: NDArray[np.int64], seed: int, *, two_classes: bool = False, 
 
 def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Scenes:
     """The first ``count`` scenes of ``seed``, held out from training or for it; made once, then read from the cache."""
-    name = "-".join([f"{'held-out' if held_out else 'training'}-{seed}-{count}", *sorted(k for k in options if options[k])])
+    name = "-".join(
+        [f"{'held-out' if held_out else 'training'}-{seed}-{count}", *sorted(k for k in options if options[k])]
+    )
     code = hashlib.sha256(Path(__file__).read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:12]
     folder = cache_folder() / "scenes" / code
     path = folder / f"{name}.npz"
@@ -104,7 +111,7 @@ def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Sc
 
 
 def cache_folder() -> Path:
-    """Where scenes and checkpoints are kept: $SIGHTGLASS_CACHE, or ``sightglass`` in the platform's folder for caches."""
+    """Where scenes and checkpoints are kept: $SIGHTGLASS_CACHE, or ``sightglass`` in the platform's cache folder."""
     if chosen := os.environ.get("SIGHTGLASS_CACHE"):
         return Path(chosen)
     if sys.platform == "win32":
@@ -189,7 +196,7 @@ def _render_block(indices: NDArray[np.uint64], seed: int, two_classes: bool, col
     first = (base[:, None] + 0.25 + 0.5 * uniforms.draw(2 * SLOTS, 3)) % 1
     second = (first + 0.3 + 0.4 * uniforms.draw(2 * SLOTS, 3)) % 1
     if colour_by_class:
-        first[:, :SLOTS] = _hue(classes / len(CLASSES))
+        first[:, :SLOTS] = _hue((classes / len(CLASSES)).astype(np.float32))
 
     masks = np.zeros((n, 2 * SLOTS, SIZE, SIZE), bool)
     texture = np.zeros((n, SIZE, SIZE), np.uint8)
@@ -213,14 +220,14 @@ def _render_block(indices: NDArray[np.uint64], seed: int, two_classes: bool, col
         instance_classes=classes,
         instance_masks=masks[:, :SLOTS],
         boxes=_boxes(masks[:, :SLOTS]),
-        distractor_mask=masks[:, SLOTS:].any(1),
+        distractor_mask=np.logical_or.reduce(masks[:, SLOTS:], axis=1),
         texture=texture,
         backgrounds=backgrounds,
     )
 
 
 def _places(uniforms: _Uniforms, present: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Centres ``(N, 6, 2)`` and radii ``(N, 6)`` in pixels, inside the image and (shrunk if need be) clear of each other."""
+    """Centres (N, 6, 2) and radii (N, 6) in pixels: inside the image, clear of each other (shrunk if need be)."""
     n, slots = present.shape
     wanted = np.concatenate([9 + 8 * uniforms.draw(SLOTS), 6 + 4 * uniforms.draw(SLOTS)], 1)
     tries = uniforms.draw(slots, 16, 2)
@@ -245,7 +252,7 @@ def _object_grid(centres: Floats, angles: Floats) -> tuple[Floats, Floats]:
 
 
 def _distance(x: Floats, y: Floats, radii: Floats, shapes: NDArray[np.int64]) -> Floats:
-    """Distance to the outline in pixels, negative inside; exact near straight edges, which is all that drawing needs."""
+    """Distance to the outline in pixels, negative inside; exact near straight edges, which is what drawing needs."""
     out = np.empty_like(x)
     for shape in np.unique(shapes):
         rows = np.flatnonzero(shapes == shape)
@@ -254,39 +261,40 @@ def _distance(x: Floats, y: Floats, radii: Floats, shapes: NDArray[np.int64]) ->
 
 
 def _outline(shape: str, x: Floats, y: Floats, r: Floats) -> Floats:
-    def rectangle(cx: Floats | float, cy: Floats | float, half_x: Floats, half_y: Floats) -> Floats:
-        return np.maximum(abs(x - cx) - half_x, abs(y - cy) - half_y)
+    def rectangle(half_x: Any, half_y: Any, cx: Any = 0, cy: Any = 0) -> Floats:
+        inside: Floats = np.maximum(np.abs(x - cx) - half_x, np.abs(y - cy) - half_y)
+        return inside
 
+    distance: Floats
     match shape:
         case "disk":
-            return np.hypot(x, y) - r
+            distance = np.hypot(x, y) - r
         case "square":
-            return rectangle(0, 0, 0.8 * r, 0.8 * r)
+            distance = rectangle(0.8 * r, 0.8 * r)
         case "triangle":  # equilateral: three half planes
             side = np.float32(np.sqrt(3) / 2)
-            return np.maximum(np.maximum(y, side * x - y / 2), -side * x - y / 2) - 0.55 * r
+            distance = np.maximum(np.maximum(y, side * x - y / 2), -side * x - y / 2) - 0.55 * r
         case "star":  # one tenth of it, folded: a line from the tip (r, 0) to the notch
-            angle = np.arctan2(y, x)
-            folded = abs(angle - np.rint(angle / np.float32(0.4 * np.pi)) * np.float32(0.4 * np.pi))
-            rho, notch = np.hypot(x, y), 0.42 * np.exp(1j * np.pi / 5)
-            edge = notch - 1
-            normal = np.array([edge.imag, -edge.real], np.float32) / np.float32(abs(edge))
-            return normal[0] * (rho * np.cos(folded) - r) + normal[1] * rho * np.sin(folded)
+            angle, rho, fifth = np.arctan2(y, x), np.hypot(x, y), np.float32(0.4 * np.pi)
+            folded = np.abs(angle - np.rint(angle / fifth) * fifth)
+            edge = 0.42 * np.exp(1j * np.pi / 5) - 1
+            across, along = np.float32(edge.imag / abs(edge)), np.float32(-edge.real / abs(edge))
+            distance = across * (rho * np.cos(folded) - r) + along * rho * np.sin(folded)
         case "cross":
-            return np.minimum(rectangle(0, 0, r, 0.3 * r), rectangle(0, 0, 0.3 * r, r))
+            distance = np.minimum(rectangle(r, 0.3 * r), rectangle(0.3 * r, r))
         case "ring":
-            return abs(np.hypot(x, y) - 0.78 * r) - 0.22 * r
+            distance = np.abs(np.hypot(x, y) - 0.78 * r) - 0.22 * r
         case "bar":
-            return rectangle(0, 0, r, 0.3 * r)
+            distance = rectangle(r, 0.3 * r)
         case "half-disk":
-            return np.maximum(np.hypot(x, y) - r, y)
+            distance = np.maximum(np.hypot(x, y) - r, y)
         case "ellipse":
-            return (np.hypot(x / 2, y) - 0.5 * r) * np.float32(1.0)
+            distance = np.hypot(x / 2, y) - 0.5 * r
         case "L":
-            return np.minimum(
-                rectangle(0, -0.6 * r, 0.8 * r, 0.25 * r), rectangle(-0.55 * r, 0, 0.25 * r, 0.85 * r)
+            distance = np.minimum(
+                rectangle(0.8 * r, 0.25 * r, cy=-0.6 * r), rectangle(0.25 * r, 0.85 * r, cx=-0.55 * r)
             )
-    raise AssertionError(shape)
+    return distance
 
 
 def _pattern(x: Floats, y: Floats, periods: Floats, textures: NDArray[np.int64]) -> Floats:
@@ -326,15 +334,19 @@ def _smooth(lattice: Floats) -> Floats:
     weights = np.zeros((SIZE, points), np.float32)
     weights[np.arange(SIZE), left + 1] = t * t * (3 - 2 * t)
     weights[np.arange(SIZE), left] = 1 - weights[np.arange(SIZE), left + 1]
-    return weights @ lattice @ weights.T
+    return (weights @ lattice @ weights.T).astype(np.float32)
 
 
 def _hue(turn: Floats) -> Floats:
     """Saturated colours of these hues, ``(..., 3)``."""
-    return np.clip(abs((np.asarray(turn)[..., None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0.05, 0.95).astype(np.float32)
+    away = np.abs((turn[..., None] * 6 + np.array([0, 4, 2], np.float32)) % 6 - 3)
+    colours: Floats = np.clip(away - 1, 0.05, 0.95).astype(np.float32)
+    return colours
 
 
 def _boxes(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
-    columns, rows = masks.any(-2), masks.any(-1)
-    ends = [columns.argmax(-1), rows.argmax(-1), SIZE - columns[..., ::-1].argmax(-1), SIZE - rows[..., ::-1].argmax(-1)]
-    return np.where(masks.any((-2, -1))[..., None], np.stack(ends, -1), 0)
+    columns, rows = np.logical_or.reduce(masks, axis=-2), np.logical_or.reduce(masks, axis=-1)
+    starts = np.stack([columns.argmax(-1), rows.argmax(-1)], -1)
+    ends = SIZE - np.stack([columns[..., ::-1].argmax(-1), rows[..., ::-1].argmax(-1)], -1)
+    empty = ~np.logical_or.reduce(columns, axis=-1)
+    return np.where(empty[..., None], 0, np.concatenate([starts, ends], -1))

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional
 from rich.console import Console
 from rich.progress import Progress
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
+from torch.nn import functional
 
 from repro.lab import networks, scenes
 
