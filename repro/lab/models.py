@@ -40,7 +40,7 @@ class Preprocessing:
         scale = self.resize / min(height, width)
         size = (max(self.crop, int(height * scale)), max(self.crop, int(width * scale)))
         resized = functional.interpolate(image[None], size, mode=self.interpolation, antialias=True)[0].clamp(0, 1)
-        top, left = (size[0] - self.crop) // 2, (size[1] - self.crop) // 2
+        top, left = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
         return resized[:, top : top + self.crop, left : left + self.crop]
 
     def normalise(self, view: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -130,8 +131,8 @@ def _resume(checkpoint: Path, model: nn.Module, optimiser: torch.optim.Optimizer
         model.load_state_dict(stored["model"])
         optimiser.load_state_dict(stored["optimiser"])
         return int(stored["epochs"]), float(stored["seconds"])
-    except (RuntimeError, KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{checkpoint} cannot be read ({error}): delete it to train from the start") from error
+    except (RuntimeError, KeyError, ValueError, OSError, UnpicklingError) as error:
+        raise ValueError(f"{checkpoint} cannot be read: delete it to train from the start") from error
 
 
 def _write(path: Path, save: Any) -> None:

@@ -159,9 +159,15 @@ def test_a_layer_whose_maps_are_not_pooled_is_refused() -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 2)), "this one has none"),
+        (
+            nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 2)),
+            "this one has none",
+        ),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), "this one has none"),
-        (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2)), "not a linear"),
+        (
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2)),
+            "not a linear",
+        ),
         (nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 2)), "not a linear"),
         (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1)), "not a linear"),
     ],
@@ -182,7 +188,13 @@ def test_a_large_bias_does_not_hide_a_network_that_does_not_fit() -> None:
 
 @pytest.mark.parametrize(
     "classes",
-    [torch.tensor([0]), torch.tensor([0, 4]), torch.tensor([-1, 0]), torch.tensor([0.0, 1.0]), torch.tensor([[0], [1]])],
+    [
+        torch.tensor([0]),
+        torch.tensor([0, 4]),
+        torch.tensor([-1, 0]),
+        torch.tensor([0.0, 1.0]),
+        torch.tensor([[0], [1]]),
+    ],
     ids=["too few", "too large", "negative", "not whole", "a column"],
 )
 def test_classes_that_do_not_fit_are_refused(classes: Tensor) -> None:
