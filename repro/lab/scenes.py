@@ -28,6 +28,7 @@ DATA_VERSION = 1  # to be raised with every change that alters a scene: weights 
 SIZE = 64
 SLOTS = 3  # places for instances; as many again for distractors
 HELD_OUT = 1_000_000  # training uses the indices below, every measurement those from here on
+EXAMPLE = HELD_OUT + 45  # two checked squares, for pictures and first tries
 TEXTURES = ("plain", "striped", "checked")
 BACKGROUNDS = ("flat", "noise", "grating", "noisy grating")
 DISTRACTORS = ("bar", "half-disk", "ellipse", "L")
@@ -74,6 +75,10 @@ class Scenes:
         masks: NDArray[np.bool_] = np.logical_or.reduce(self.instance_masks & of_class[..., None, None], axis=1)
         return masks
 
+    def take(self, rows: NDArray[np.int64]) -> Scenes:
+        """Only these scenes, in this order."""
+        return Scenes(*(getattr(self, field.name)[rows] for field in fields(self)))
+
 
 def render(
     indices: NDArray[np.int64], seed: int, *, two_classes: bool = False, colour_by_class: bool = False
@@ -108,6 +113,12 @@ def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Sc
         shutil.rmtree(folder.parent)  # scenes of former versions of this file
     _write(path, scenes)
     return scenes
+
+
+def one_object(count: int, seed: int) -> Scenes:
+    """The first ``count`` (at most 500) held-out scenes of ``seed`` that show one object."""
+    held_out = load(2000, seed)
+    return held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) == 1)[:count])
 
 
 def cache_folder() -> Path:
