@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -84,7 +85,7 @@ def panels(rows: Sequence[Sequence[Panel]], title: str = "", unit: str = "") -> 
     if maps:
         figure.colorbar(scale.colours, ax=axes, shrink=min(1.0, 1.6 / len(rows)), aspect=18, pad=0.015, label=unit)
     if title:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), fontsize=11)
     return figure
 
 
@@ -111,7 +112,7 @@ def save(figure: Figure, path: Path | str, provenance: Mapping[str, str], dpi: i
 
 
 def _draw(axis: Axes, panel: Panel, scale: Scale) -> None:
-    axis.set_title(panel.title, fontsize=9)
+    axis.set_title(textwrap.fill(panel.title, 28), fontsize=9)
     if panel.image is not None and panel.heatmap is not None:
         axis.imshow(overlay(panel.image, panel.heatmap, scale), interpolation="nearest")
     elif panel.image is not None:

@@ -92,7 +92,9 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
     options: dict[str, Any] = {"num_classes": len(matrices[-1]) if matrices else len(categories)}
     if name in ("googlenet", "inception_v3"):  # their auxiliary heads are not always saved; their own start is slow
         options |= {"aux_logits": any(key.lower().startswith("aux") for key in state), "init_weights": False}
-    model = vision.models.get_model(name, weights=None, **options)
+    with torch.random.fork_rng(devices=[]):  # random weights are the same each time for the same seed
+        torch.manual_seed(seed)
+        model = vision.models.get_model(name, weights=None, **options)
     if state:
         _fill(model, state, Path(weights))
     known = options["num_classes"] == len(categories)

@@ -146,6 +146,8 @@ def run(
             stored = io.BytesIO()
             np.save(stored, heatmap[0].numpy())
             write_whole(save_map, stored.getvalue())
+    if image != "example" and model.startswith(models.LAB):
+        typer.echo(f"{model} knows only its ten shapes: --model resnet50 --weights DEFAULT knows photographs", err=True)
     if as_json:
         print_json(facts)
     else:

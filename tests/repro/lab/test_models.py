@@ -61,6 +61,14 @@ class Code:
         return (pytest.fail, ("code in a weights file was run",))
 
 
+def test_random_weights_are_the_same_each_time() -> None:
+    before = torch.random.get_rng_state()
+    first, second, other = (models.load("resnet18", "random", seed).model.fc.weight for seed in (0, 0, 1))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_files_that_are_no_weights_are_refused(tmp_path) -> None:
     torch.save({"model": Code()}, tmp_path / "code.pth")
     (tmp_path / "text.safetensors").write_text("weights")

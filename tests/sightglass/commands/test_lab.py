@@ -67,6 +67,11 @@ def test_an_own_photograph_on_a_torchvision_model(tmp_path: Path) -> None:
     assert (tmp_path / "x.png").stat().st_size > 10_000
 
 
+def test_a_photograph_on_a_network_of_shapes_comes_with_a_hint(tmp_path: Path) -> None:
+    Image.new("RGB", (80, 60), "red").save(tmp_path / "photo.png")
+    assert "resnet50" in call("run", "cam", "--image", tmp_path / "photo.png", "--out", tmp_path / "x.png").stderr
+
+
 def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> None:
     out = tmp_path / "x.png"
     run = ("run", "cam", "--image", "example", "--out", out)
