@@ -1,0 +1,1 @@
+"""Heatmaps, saliency and relevance: which parts of an image made the network say this?"""

@@ -1,0 +1,61 @@
+"""Read a person's own photograph, whatever its format, or say in one sentence what is wrong with it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+LIMIT = 50_000_000  # pixels that are decoded at most
+LONGEST = 2048  # what is larger is made smaller: no network here sees more
+
+
+def load(path: Path | str) -> Tensor:
+    """The image as sRGB in [0, 1], ``(3, H, W)``, upright, its longer side at most 2048 pixels.
+
+    Transparent parts are put on white, grey becomes three equal channels, 16 bits are scaled (not cut) to [0, 1], and
+    the camera's rotation is applied.  Of an animation the first picture counts.
+
+    Raises ValueError for a file that is missing, broken, not an image, or larger than 50 million pixels.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is stricter
+            with Image.open(path) as image:
+                image.draft("RGB", (LONGEST, LONGEST))  # a JPEG can be read at a half, a quarter or an eighth
+                if image.width * image.height > LIMIT:
+                    raise ValueError(
+                        f"{path} has {image.width} x {image.height} pixels: make it smaller than {LIMIT // 1_000_000}"
+                        " million pixels first"
+                    )
+                array = _as_rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        reason = "it is too large" if isinstance(error, Image.DecompressionBombError) else "it is in no known format"
+        raise ValueError(f"{path} cannot be read as an image ({reason}): save it as PNG or JPEG") from error
+    except (OSError, SyntaxError, EOFError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ValueError(f"{path} cannot be read as an image ({reason}): it may be damaged, save it again") from error
+    return torch.from_numpy(array.transpose(2, 0, 1).copy())
+
+
+def _as_rgb(image: Image.Image) -> np.ndarray:
+    """``(H, W, 3)`` in [0, 1], reduced to the longest side."""
+    scale = LONGEST / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale))) if scale < 1 else image.size
+    if image.mode.startswith(("I", "F")):  # one channel of 16 or 32 bits: convert("RGB") would cut all above 255
+        values = np.asarray(image, np.float32)
+        full = 65535 if image.mode != "F" else max(float(values.max()), 1.0)
+        image = Image.fromarray(np.clip(values / full, 0, 1)).resize(size, Image.Resampling.BILINEAR)
+        return np.repeat(np.asarray(image)[:, :, None], 3, 2)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    return np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.float32) / 255

@@ -1,0 +1,67 @@
+"""How well a heatmap says where something is.
+
+Heatmaps are ``(B, 1, h, w)`` on any grid; masks ``(B, H, W)`` and boxes ``(B, 4)`` are in image pixels, x0 y0 x1 y1
+with the ends exclusive.  Each function returns one number an image: means, and differences of pairs, are the caller's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage import measure
+from torch import Tensor
+from torch.nn import functional
+
+from repro.lab.scenes import Floats
+
+
+def upsample(heatmaps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Heatmaps on the image's grid, ``(B, 1, H, W)``: bilinear, pixel areas aligned (not corners)."""
+    return functional.interpolate(heatmaps, size=size, mode="bilinear", align_corners=False)
+
+
+def pointing_hits(heatmaps: Tensor, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the highest point lies on the object: the pointing game (Zhang et al., Top-down neural attention by
+    excitation backprop, ECCV 2016, Sec. 4.1), without their tolerance of 15 pixels.  Of equal points the first counts.
+    """
+    height, width = masks.shape[1:]
+    highest = upsample(heatmaps, (height, width)).flatten(1).argmax(1).cpu().numpy()
+    hits: NDArray[np.bool_] = masks.reshape(len(masks), -1)[np.arange(len(masks)), highest]
+    return hits
+
+
+def mass_in_mask(heatmaps: Tensor, masks: NDArray[np.bool_]) -> Floats:
+    """Share of the positive values that lies on the object: the energy-based pointing game (Wang et al., Score-CAM,
+    CVPR Workshops 2020, Sec. 4.3).  0 where no value is positive.
+    """
+    height, width = masks.shape[1:]
+    positive = upsample(heatmaps, (height, width))[:, 0].detach().clamp_min(0).cpu().double().numpy()
+    total = positive.sum((1, 2))
+    share: Floats = ((positive * masks).sum((1, 2)) / np.where(total > 0, total, 1)).astype(np.float32)
+    return share
+
+
+def boxes(heatmaps: Tensor, size: tuple[int, int], threshold: float = 0.2) -> NDArray[np.int64]:
+    """The box around the largest connected part that is above a share of the map's maximum (Zhou et al. 2016, Sec. 3.2:
+    20%).  Pixels that touch at a side are connected; of equal parts the first counts; a map without a positive value
+    has no box, and gets 0 0 0 0.
+    """
+    found = np.zeros((len(heatmaps), 4), np.int64)
+    for i, heatmap in enumerate(upsample(heatmaps, size)[:, 0].detach().cpu().numpy()):
+        if heatmap.max() <= 0:
+            continue
+        above = heatmap > threshold * heatmap.max()
+        parts = measure.label(above, connectivity=1)  # type: ignore[no-untyped-call]
+        largest = np.bincount(parts.ravel())[1:].argmax() + 1
+        rows, columns = np.nonzero(parts == largest)
+        found[i] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return found
+
+
+def box_iou(first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
+    """Area of the intersection over that of the union; 0 if both are empty."""
+    sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
+    shared = np.clip(sides, 0, None).prod(1)
+    union = (first[:, 2:] - first[:, :2]).prod(1) + (second[:, 2:] - second[:, :2]).prod(1) - shared
+    iou: Floats = (shared / np.maximum(union, 1)).astype(np.float32)
+    return iou

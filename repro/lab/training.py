@@ -1,0 +1,161 @@
+"""Train a network of the laboratory: ``sightglass train gap-scenes --seed 0``.
+
+The same seed gives the same data, the same initial weights and the same order, on one thread; arithmetic in bfloat16
+differs in the last bits from one kind of processor to the next, so the weights are exact only on the same kind.  A run
+that was stopped goes on from its last finished epoch.  Nothing is written under ``weights/`` before the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from safetensors.torch import save as save_safetensors
+from torch import Tensor, nn
+from torch.nn import functional
+
+from repro.lab import networks, scenes
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """AdamW in bfloat16, the rate rising over a tenth of the steps and falling along a cosine; no augmentation."""
+
+    images: int = 24_000
+    held_out: int = 2_000
+    epochs: int = 5
+    batch: int = 64
+    rate: float = 3e-3
+    decay: float = 1e-4
+
+
+RECIPE = Recipe()
+
+
+def train(name: str, seed: int, recipe: Recipe = RECIPE, folder: Path = networks.WEIGHTS) -> dict[str, Any]:
+    """Train, measure the accuracy on held-out scenes, write weights and provenance; return the provenance."""
+    with _alone(seed):
+        model = networks.build(name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+        data = scenes.load(recipe.images, seed, held_out=False)
+        images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+        per_epoch = recipe.images // recipe.batch
+        checkpoint = _checkpoint(name, seed, recipe)
+        first, seconds = _resume(checkpoint, model, optimiser)
+        with Progress(console=Console(stderr=True)) as progress:
+            total = recipe.epochs * per_epoch
+            task = progress.add_task(f"{name}, seed {seed}", total=total, completed=first * per_epoch)
+            for epoch in range(first, recipe.epochs):
+                start = time.perf_counter()
+                # an own generator for each epoch, so that a resumed run sees the same order
+                order = torch.randperm(recipe.images, generator=torch.Generator().manual_seed(1000 * seed + epoch))
+                for step in range(per_epoch):
+                    rate = _rate(recipe, (epoch * per_epoch + step) / total)
+                    rows = order[step * recipe.batch : (step + 1) * recipe.batch]
+                    _step(model, optimiser, rate, images[rows], labels[rows])
+                    progress.advance(task)
+                seconds += time.perf_counter() - start
+                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+                _write(checkpoint, partial(torch.save, state | {"epochs": epoch + 1, "seconds": seconds}))
+        # the accuracy is that of the weights as they are kept: float16 on disk, float32 in use
+        kept = {key: value.half().contiguous() for key, value in model.state_dict().items()}
+        model.load_state_dict({key: value.float() for key, value in kept.items()})
+        accuracy = networks.accuracy(model, scenes.load(recipe.held_out, seed))
+    blob = save_safetensors(kept)
+    record = {
+        "name": name,
+        "seed": seed,
+        "command": f"sightglass train {name} --seed {seed}",
+        "data_version": scenes.DATA_VERSION,
+        "recipe": asdict(recipe),
+        "accuracy": round(accuracy, 4),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seconds": round(seconds, 1),
+        "date": datetime.now(UTC).date().isoformat(),
+        "torch": torch.__version__,
+        "sha256": hashlib.sha256(blob).hexdigest(),
+    }
+    text = json.dumps(record, indent=2) + "\n"
+    _write(folder / f"{name}-{seed}.safetensors", lambda file: file.write(blob))
+    _write(folder / f"{name}-{seed}.json", lambda file: file.write(text.encode()))
+    checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def _step(model: nn.Module, optimiser: torch.optim.Optimizer, rate: float, images: Tensor, labels: Tensor) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model((images / 255).contiguous(memory_format=torch.channels_last))
+    optimiser.zero_grad(set_to_none=True)
+    functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # without BatchNorm the first steps are otherwise too long
+    optimiser.step()
+
+
+def _rate(recipe: Recipe, done: float) -> float:
+    """Learning rate after this share of all steps."""
+    warm = 0.1
+    if done < warm:
+        return recipe.rate * (0.04 + 0.96 * done / warm)
+    return recipe.rate * 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
+
+
+def _checkpoint(name: str, seed: int, recipe: Recipe) -> Path:
+    """A place of its own for each recipe and data version: a run never goes on from another's."""
+    key = hashlib.sha256(f"{recipe} {scenes.DATA_VERSION}".encode()).hexdigest()[:12]
+    return scenes.cache_folder() / "checkpoints" / f"{name}-{seed}-{key}.pt"
+
+
+def _resume(checkpoint: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
+    """Finished epochs and the seconds they took; (0, 0.0) without a checkpoint that fits."""
+    if not checkpoint.exists():
+        return 0, 0.0
+    try:
+        stored = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(stored["model"])
+        optimiser.load_state_dict(stored["optimiser"])
+        return int(stored["epochs"]), float(stored["seconds"])
+    except (RuntimeError, KeyError, ValueError, OSError, UnpicklingError) as error:
+        raise ValueError(f"{checkpoint} cannot be read: delete it to train from the start") from error
+
+
+def _write(path: Path, save: Any) -> None:
+    """Let ``save`` fill a file that takes its name only when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            save(file)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    finally:
+        Path(part).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(seed: int) -> Iterator[None]:
+    """One thread, torch's generator seeded; afterwards both are as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)

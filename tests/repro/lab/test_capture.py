@@ -1,0 +1,100 @@
+"""Capturing sees what a layer returned, lets gradients through, and leaves nothing behind."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from repro.lab import capture
+
+
+def network(in_place: bool) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(inplace=in_place), nn.Conv2d(3, 2, 3), nn.Flatten())
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_values_and_gradients_are_those_before_an_in_place_relu(in_place: bool) -> None:
+    model, images = network(in_place), torch.randn(2, 1, 6, 6)
+    before = model[0](images).detach()
+    assert (before < 0).any()
+    with capture.activations(model, model[0], model[2]) as outputs:
+        total = model(images).sum()
+    assert torch.equal(outputs[0], before)
+    (gradient,) = torch.autograd.grad(total, outputs[0])
+    # by hand: back through the second convolution, then only where the ReLU let something pass
+    back = torch.nn.grad.conv2d_input((2, 3, 4, 4), model[2].weight, torch.ones(2, 2, 2, 2))
+    torch.testing.assert_close(gradient, back * (before > 0))
+    assert torch.equal(outputs[1].flatten(1), model(images))
+
+
+def test_hooks_go_also_when_the_model_fails() -> None:
+    model = network(True)
+    with pytest.raises(RuntimeError), capture.activations(model, model[0]):
+        model(torch.randn(2, 5, 6, 6))
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_layers_that_cannot_be_caught_are_refused() -> None:
+    model = network(False)
+    with pytest.raises(ValueError, match="not a module"), capture.activations(model, nn.ReLU()):
+        pass
+
+    class Skips(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.unused = nn.ReLU(), nn.ReLU()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.used(images)
+
+    skipping = Skips()
+    with pytest.raises(ValueError, match="did not run"), capture.activations(skipping, skipping.unused):
+        skipping(torch.ones(1))
+    assert not any(module._forward_hooks for module in skipping.modules())
+
+
+def test_modes_and_flags_return_also_after_an_error() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(), nn.BatchNorm1d(2))
+    model.train()
+    model[2].eval()
+    model[0].bias.requires_grad_(False)
+
+    def fails() -> None:
+        with capture.evaluating(model), capture.frozen(model):
+            assert not model[1].training
+            assert not any(p.requires_grad for p in model.parameters())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert [m.training for m in model.modules()] == [True, True, True, False]
+    assert [p.requires_grad for p in model.parameters()] == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        lambda maps: functional.adaptive_avg_pool2d(maps, 1).flatten(1),
+        lambda maps: nn.AdaptiveAvgPool2d(1)(maps).flatten(1),
+        lambda maps: functional.avg_pool2d(maps, 4).flatten(1),
+        lambda maps: maps.mean((2, 3)),
+        lambda maps: torch.mean(maps, dim=[2, 3]),
+    ],
+)
+def test_head_is_found_however_it_is_written(pool) -> None:
+    maps, weight, bias = torch.randn(2, 3, 4, 4), torch.randn(5, 3), torch.randn(5)
+    with capture.Head() as head:
+        early = maps.mean((2, 3), keepdim=True)  # as squeeze and excitation does
+        logits = functional.linear(pool(maps + 0 * early), weight, bias=bias)
+    assert torch.equal(head.feature_maps, maps)
+    assert head.linear is not None
+    assert head.linear[0] is weight
+    assert head.linear[1] is bias
+    assert logits.shape == (2, 5)
+
+
+def test_class_indices_accept_lists_and_go_to_the_logits_device() -> None:
+    found = capture.class_indices([1, 0], torch.zeros(2, 3))
+    assert found.tolist() == [1, 0]
+    assert found.dtype == torch.int64

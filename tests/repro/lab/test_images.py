@@ -1,0 +1,92 @@
+"""Any photograph can be read, and what can't be read is said in one sentence."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from repro.lab import images
+
+
+def saved(tmp_path, image: Image.Image, name: str = "image.png", **options):
+    path = tmp_path / name
+    image.save(path, **options)
+    return path
+
+
+def test_colours_and_orientation(tmp_path) -> None:
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    pixels[0, 2] = [255, 0, 51]
+    found = images.load(saved(tmp_path, Image.fromarray(pixels)))
+    assert found.shape == (3, 2, 3)  # height before width
+    torch.testing.assert_close(found[:, 0, 2], torch.tensor([1, 0, 0.2]))
+    assert found[:, 1].sum() == 0
+
+
+def test_transparent_parts_are_white(tmp_path) -> None:
+    image = Image.new("RGBA", (2, 1), (255, 0, 0, 255))
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    assert images.load(saved(tmp_path, image))[:, 0].T.tolist() == [[1, 0, 0], [1, 1, 1]]
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([0, 0, 0, 0, 255, 0])
+    palette.putpixel((1, 0), 1)
+    assert images.load(saved(tmp_path, palette, transparency=0))[:, 0].T.tolist() == [[1, 1, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA", "CMYK", "P"])
+def test_every_mode_becomes_three_channels(tmp_path, mode: str) -> None:
+    name = "image.tif" if mode == "CMYK" else "image.png"
+    grey = Image.new("L", (4, 4), 255).convert(mode)
+    assert images.load(saved(tmp_path, grey, name)).tolist() == [[[1.0] * 4] * 4] * 3
+
+
+def test_sixteen_bits_are_scaled_not_cut(tmp_path) -> None:
+    values = np.array([[0, 16384, 65535]], np.uint16)
+    found = images.load(saved(tmp_path, Image.fromarray(values)))
+    torch.testing.assert_close(found[1, 0], torch.tensor([0, 0.25, 1]), atol=1e-4, rtol=0)
+
+
+def test_the_cameras_rotation_is_applied(tmp_path) -> None:
+    image = Image.new("RGB", (4, 2))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees to the right
+    image.putpixel((0, 0), (255, 255, 255))
+    found = images.load(saved(tmp_path, image, exif=exif))
+    assert found.shape == (3, 4, 2)
+    assert found[0].nonzero().tolist() == [[0, 1]]
+
+
+def test_large_images_are_reduced(tmp_path) -> None:
+    assert images.load(saved(tmp_path, Image.new("RGB", (5000, 40)))).shape == (3, 16, 2048)
+    jpeg = images.load(saved(tmp_path, Image.new("RGB", (9000, 7000), "white"), "image.jpg"))  # 63 million pixels
+    assert max(jpeg.shape) == 2048
+    assert jpeg.mean() == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 20_000)])
+def test_images_beyond_the_limit_are_refused_unread(tmp_path, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"too large|smaller than 50 million"):
+        images.load(saved(tmp_path, Image.new("1", size)))
+
+
+def test_unreadable_files_are_refused_in_one_line(tmp_path) -> None:
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(whole, "PNG")
+    broken = {
+        "text.png": b"not an image",
+        "empty.jpg": b"",
+        "cut.png": whole.getvalue()[:1500],
+        "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    }
+    for name, data in broken.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ValueError, match=name) as caught:
+            images.load(tmp_path / name)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="there is no file"):
+        images.load(tmp_path / "missing.png")
+    with pytest.raises(ValueError, match="cannot be read"):
+        images.load(tmp_path)

@@ -1,0 +1,87 @@
+"""Networks and their training: kept weights are those described, and a stopped run ends as an unbroken one."""
+
+import json
+
+import pytest
+import torch
+
+from repro.lab import networks, scenes, training
+
+TINY = training.Recipe(images=256, held_out=100, epochs=2, batch=32)
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_kept_weights_do_what_their_provenance_says(name: str, seed: int) -> None:
+    record = networks.provenance(name, seed)
+    accuracy = networks.accuracy(networks.load(name, seed), scenes.load(400, seed))
+    assert record["data_version"] == scenes.DATA_VERSION
+    assert record["accuracy"] > 0.99
+    assert accuracy == pytest.approx(record["accuracy"], abs=0.02)
+
+
+def test_the_pooling_is_what_tells_the_two_networks_apart() -> None:
+    images = torch.rand(2, 3, 64, 64)
+    for name, pool in (("gap-scenes", lambda maps: maps.mean((2, 3))), ("gmp-scenes", lambda maps: maps.amax((2, 3)))):
+        model = networks.load(name, 1)
+        expected = pool(model.features((images - 0.5) / 0.25)) @ model.classifier.weight.T
+        torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_unknown_names_seeds_and_altered_files_are_refused(tmp_path) -> None:
+    with pytest.raises(ValueError, match="there are gap-scenes, gmp-scenes"):
+        networks.load("gap")
+    with pytest.raises(ValueError, match="sightglass train gap-scenes --seed 77"):
+        networks.load("gap-scenes", 77)
+    for suffix in ("json", "safetensors"):
+        data = (networks.WEIGHTS / f"gap-scenes-0.{suffix}").read_bytes()
+        (tmp_path / f"gap-scenes-0.{suffix}").write_bytes(data[:-1] + b"\x01" if suffix == "safetensors" else data)
+    with pytest.raises(ValueError, match=r"not the file that gap-scenes-0\.json describes"):
+        networks.load("gap-scenes", 0, tmp_path)
+
+
+def test_training_twice_gives_the_same_and_leaves_the_generator_alone(tmp_path) -> None:
+    torch.manual_seed(5)
+    expected_draw = torch.rand(1)
+    torch.manual_seed(5)
+    first = training.train("gap-scenes", 3, TINY, tmp_path / "a")
+    assert torch.equal(torch.rand(1), expected_draw)
+    assert first["sha256"] == training.train("gap-scenes", 3, TINY, tmp_path / "b")["sha256"]
+    assert first["sha256"] != training.train("gap-scenes", 4, TINY, tmp_path / "c")["sha256"]
+    assert json.loads((tmp_path / "a" / "gap-scenes-3.json").read_text()) == first
+    model = networks.load("gap-scenes", 3, tmp_path / "a")
+    assert networks.accuracy(model, scenes.load(100, 3)) == pytest.approx(first["accuracy"])
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = training.train("gmp-scenes", 3, TINY, tmp_path / "whole")
+    step, calls = training._step, []
+
+    def stops(*arguments) -> None:
+        calls.append(1)
+        if len(calls) == 11:  # in the middle of the second epoch
+            raise KeyboardInterrupt
+        step(*arguments)
+
+    monkeypatch.setattr(training, "_step", stops)
+    with pytest.raises(KeyboardInterrupt):
+        training.train("gmp-scenes", 3, TINY, tmp_path / "stopped")
+    assert not (tmp_path / "stopped").exists()  # nothing half done
+    calls.clear()
+    monkeypatch.setattr(training, "_step", lambda *arguments: (calls.append(1), step(*arguments)))
+    resumed = training.train("gmp-scenes", 3, TINY, tmp_path / "stopped")
+    assert len(calls) == 8  # the second epoch only
+    assert resumed["sha256"] == whole["sha256"]
+    assert sorted(path.name for path in (tmp_path / "stopped").iterdir()) == [
+        "gmp-scenes-3.json",
+        "gmp-scenes-3.safetensors",
+    ]
+
+
+def test_a_broken_checkpoint_is_named(tmp_path) -> None:
+    checkpoint = training._checkpoint("gap-scenes", 9, TINY)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match="delete it to train from the start"):
+        training.train("gap-scenes", 9, TINY, tmp_path)
+    checkpoint.unlink()

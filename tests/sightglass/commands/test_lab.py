@@ -1,0 +1,196 @@
+"""``methods``, ``run``, ``verify`` and ``train`` as a user meets them."""
+
+import dataclasses
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from sightglass import catalogue, ledger
+from sightglass.commands import lab
+from sightglass.models import Claim
+
+pytest.importorskip("torch")
+app = typer.Typer()
+for name in ("methods", "run", "verify", "train"):
+    app.command(name)(getattr(lab, name))
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTGLASS_ROOT", str(ROOT))
+
+
+def call(*arguments: object, code: int = 0):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+def refused(*arguments: object) -> str:
+    """What a command says that ends with exit code 2: one line on stderr, nothing on stdout, no traceback."""
+    result = call(*arguments, code=2)
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_a_picture_of_the_example(tmp_path: Path) -> None:
+    out, stored = tmp_path / "cam.png", tmp_path / "cam.npy"
+    facts = json.loads(
+        call("run", "cam", "--image", "example", "--out", out, "--save-map", stored, "--device", "cpu", "--json").stdout
+    )
+    heatmap = np.load(stored)
+    assert heatmap.shape == (16, 16)
+    assert heatmap.mean() == pytest.approx(facts["logit"], abs=1e-3)  # no bias: the mean is the logit
+    assert facts["class_name"] == "checked square"
+    assert facts["maximum"] == pytest.approx(heatmap.max(), abs=1e-3)
+    with Image.open(out) as picture:
+        assert picture.width > 600
+        assert picture.text["class_name"] == "checked square"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cam.npy", "cam.png"]
+
+
+def test_an_own_photograph_on_a_torchvision_model(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.effect_noise((400, 300), 80).convert("RGB").save(photo)
+    options = ("--model", "resnet18", "--weights", "random", "--layer", "layer4", "--class", "tiger cat")
+    output = call("run", "cam", "--image", photo, "--out", tmp_path / "x.png", *options, "--device", "cpu").stdout
+    assert "tiger cat" in output
+    assert (tmp_path / "x.png").stat().st_size > 10_000
+
+
+def test_a_photograph_on_a_network_of_shapes_comes_with_a_hint(tmp_path: Path) -> None:
+    Image.new("RGB", (80, 60), "red").save(tmp_path / "photo.png")
+    assert "resnet50" in call("run", "cam", "--image", tmp_path / "photo.png", "--out", tmp_path / "x.png").stderr
+
+
+def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> None:
+    out = tmp_path / "x.png"
+    run = ("run", "cam", "--image", "example", "--out", out)
+    assert "did you mean 'cam'" in refused("run", "can", "--image", "example", "--out", out)
+    assert "there is no file" in refused("run", "cam", "--image", tmp_path / "none.jpg", "--out", out)
+    assert "make it first" in refused("run", "cam", "--image", "example", "--out", tmp_path / "none" / "x.png")
+    assert "should end in .png" in refused("run", "cam", "--image", "example", "--out", tmp_path / "x.jpg")
+    assert "should end in .npy" in refused(*run, "--save-map", tmp_path / "x.csv")
+    assert "did you mean resnet18" in refused(*run, "--model", "resnet-18", "--weights", "random")
+    assert "needs weights" in refused(*run, "--model", "resnet18")
+    assert "try features" in refused(*run, "--layer", "feature")
+    assert "did you mean star" in refused(*run, "--class", "starr")
+    assert "0 to 9" in refused(*run, "--class", "10")
+    assert "CAM" in refused(*run, "--model", "vgg11", "--weights", "random")
+    assert "auto, cpu, cuda and mps" in refused(*run, "--device", "gpu")
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    assert "save it as PNG or JPEG" in refused("run", "cam", "--image", text, "--out", out)
+    assert not out.exists()
+
+
+def test_without_torch_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
+    assert "pip install" in refused("run", "cam", "--image", "example", "--out", tmp_path / "x.png")
+    assert "pip install" in refused("verify")
+    assert "pip install" in refused("train")
+    assert "cam" in call("methods").stdout  # looking up does without
+
+
+def test_methods_lists_cam_with_its_verdicts() -> None:
+    rows = {row["method"]: row for row in json.loads(call("methods", "--json").stdout)}
+    assert rows["cam"]["family"] == "attribution"
+    assert "cam" in call("methods").stdout
+
+
+def made(monkeypatch: pytest.MonkeyPatch, value: float) -> dict:
+    """Instead of minutes of measuring: what measuring would return for CAM, with one value for all quantities."""
+    asked: dict = {}
+
+    def measure(methods, root, *, seeds, report, **options):
+        asked.update(options, seeds=list(seeds), methods=list(methods))
+        quantities = {claim.quantity: ledger.Quantity.of([value]) for claim in methods["cam"].claims}
+        fields = {"device_name": "x", "command": "c", "date": "2026-01-02", "seconds": 1, "versions": {}}
+        result = ledger.Result(
+            method="cam", device="cpu", seeds=[0], verdicts={}, quantities=quantities, source_hash="0", **fields
+        )
+        verdicts = {claim.id: ledger.verdict(claim, result) for claim in methods["cam"].claims}
+        return {"cam": (result.model_copy(update={"verdicts": verdicts}), b"picture")}
+
+    monkeypatch.setattr(ledger, "measure", measure)
+    return asked
+
+
+@pytest.fixture
+def own_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A ledger in a folder of its own, and a catalogue in which CAM has two claims, one of them expected to fail."""
+    low, high = (
+        Claim(
+            id=name, statement="s", paper="zhou2016learning", place="1", quantity="q", unit="u", at_least=bound, **more
+        )
+        for name, bound, more in (("low", 0.5, {}), ("high", 0.9, {"expect": "fails", "reason": "r"}))
+    )
+    whole = catalogue.load()
+    methods = {"cam": whole.methods["cam"].model_copy(update={"claims": [low, high]})}
+    monkeypatch.setattr(catalogue, "load", lambda: dataclasses.replace(whole, methods=methods))
+    path = tmp_path / "cam.json"
+    monkeypatch.setattr(ledger, "path_of", lambda *_: path)
+    monkeypatch.setattr(ledger, "load_all", lambda _: {"cam": [ledger.load(path)]} if path.exists() else {})
+    return tmp_path
+
+
+def test_verify_writes_the_ledger_and_compares_with_what_is_expected(own_ledger: Path, monkeypatch) -> None:
+    asked = made(monkeypatch, 0.7)
+    output = call("verify", "cam", "--seeds", "3,4", "--jobs", "1").stdout
+    assert asked == {"seeds": [3, 4], "methods": ["cam"], "device": "cpu", "jobs": 1}
+    assert "low" in output
+    assert (own_ledger / "cam.png").read_bytes() == b"picture"
+    assert ledger.load(own_ledger / "cam.json").verdicts == {"high": "fails", "low": "holds"}
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.4, "low does not hold, expected: holds"), (0.95, "high holds")])
+def test_verify_fails_when_a_claim_turns_out_otherwise(own_ledger: Path, monkeypatch, value: float, said: str) -> None:
+    made(monkeypatch, value)
+    assert said in call("verify", code=1).stderr
+    assert (own_ledger / "cam.json").exists()  # what was measured is kept all the same
+
+
+def test_check_writes_nothing_and_compares_with_the_ledger(own_ledger: Path, monkeypatch) -> None:
+    made(monkeypatch, 0.7)
+    assert "nothing in the ledger" in call("verify", "--check", code=1).stderr
+    assert not (own_ledger / "cam.json").exists()
+    call("verify")
+    before = (own_ledger / "cam.json").read_bytes()
+    made(monkeypatch, 0.71)
+    call("verify", "--check")
+    made(monkeypatch, 0.4)
+    assert "low does not hold, in the ledger: holds" in call("verify", "--check", code=1).stderr
+    assert (own_ledger / "cam.json").read_bytes() == before
+
+
+def test_verify_refuses_what_does_not_fit() -> None:
+    assert "did you mean 'cam'" in refused("verify", "cams")
+    assert "as 0,1,2" in refused("verify", "cam", "--seeds", "0,one")
+    assert "as 0,1,2" in refused("verify", "cam", "--seeds", "1,1")
+
+
+def test_train_names_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from repro.lab import training
+
+    trained = []
+    monkeypatch.setattr(
+        training, "train", lambda name, seed: (trained.append((name, seed)), {"accuracy": 0.5, "seconds": 60.0})[1]
+    )
+    assert "accuracy 0.500 in 60 s" in call("train", "gap-scenes", "--seed", "4", "--seed", "5").stdout
+    assert trained == [("gap-scenes", 4), ("gap-scenes", 5)]
+    assert "did you mean 'gap-scenes'" in refused("train", "gap-scene")
+
+
+@pytest.mark.parametrize("command", ["methods", "run", "verify", "train"])
+def test_help_has_examples(command: str) -> None:
+    assert f"sightglass {command}" in " ".join(call(command, "--help").stdout.split())
