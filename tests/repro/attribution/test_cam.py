@@ -210,10 +210,10 @@ def test_a_layer_of_another_model_is_refused() -> None:
 def test_box_is_drawn_above_a_fifth_of_the_maximum() -> None:
     heatmap = torch.zeros(1, 1, 8, 8)
     heatmap[0, 0, 2:5, 3:7] = 10
-    heatmap[0, 0, 4, 6] = 2.1  # just above, at the corner
+    heatmap[0, 0, 3, 7] = 2.1  # just above a fifth: the box reaches to it
     heatmap[0, 0, 7, 0] = 10  # a smaller part elsewhere
     heatmap[0, 0, 1, 3:7] = 2.0  # not above
-    assert cam_boxes(heatmap, (8, 8)).tolist() == [[3, 2, 7, 5]]
+    assert cam_boxes(heatmap, (8, 8)).tolist() == [[3, 2, 8, 5]]
 
 
 def test_measured_on_scenes_the_paper_holds() -> None:
