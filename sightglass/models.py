@@ -55,7 +55,7 @@ class Person(_Model):
     """An author.  In a file either a string ``von Last, First`` or this mapping."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)] = Field(
-        description="'von Last, First' in any script ('van der Maaten, Laurens', '周, 博磊'); a single name alone"
+        description="'von Last, First' in any script: 'van der Maaten, Laurens', '周, 博磊'; else organisation: true"
     )
     zh: str | None = Field(None, description="the name in Chinese characters, family name first, no comma: 周博磊")
     sort: str | None = Field(None, description="'Last, First' in Latin letters, for a name in another script")

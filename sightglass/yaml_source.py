@@ -23,7 +23,7 @@ MAX_DEPTH = 20
 Place = tuple[str | int, ...]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_RESOLVER = yaml.resolver.Resolver()
+_RESOLVER: Any = yaml.resolver.Resolver()
 _CONSTRUCTOR: Any = yaml.constructor.SafeConstructor()
 _TEXT = ("str", "timestamp")  # a date stays as it is written
 _SCALARS = ("null", "bool", "int", "float")
@@ -87,7 +87,7 @@ def read(path: Path, file: str) -> Source:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        line, column = _place_after(raw[: error.start].decode("utf-8"))
+        line, column = place_after(raw[: error.start].decode("utf-8"))
         message = f"not UTF-8: byte 0x{raw[error.start]:02x}; save the file as UTF-8"
         source.problems.append(Problem(file, line, column, "file-encoding", message))
         return source
@@ -95,12 +95,12 @@ def read(path: Path, file: str) -> Source:
     return source
 
 
-def _place_after(text: str) -> tuple[int, int]:
+def place_after(text: str) -> tuple[int, int]:
     """Line and column, from 1, of what follows ``text``."""
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The rest of the file is not looked at."""
 
 
@@ -113,10 +113,10 @@ def parse(text: str, source: Source) -> None:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     for match in _UNFIT.finditer(text):
         message = f"the character U+{ord(match[0]):04X} can't stand in a YAML file"
-        source.problems.append(Problem(source.file, *_place_after(text[: match.start()]), "file-character", message))
+        source.problems.append(Problem(source.file, *place_after(text[: match.start()]), "file-character", message))
     for match in _TAB.finditer(text):
         message = "a tab in the indentation; YAML takes spaces only"
-        source.problems.append(Problem(source.file, *_place_after(text[: match.end() - 1]), "yaml-tab", message))
+        source.problems.append(Problem(source.file, *place_after(text[: match.end() - 1]), "yaml-tab", message))
     if source.problems:
         return
     try:
@@ -129,10 +129,10 @@ def parse(text: str, source: Source) -> None:
     except yaml.YAMLError as error:
         said = [getattr(error, name, None) for name in ("context", "problem")]
         mark: Any = getattr(error, "problem_mark", None)
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = ", ".join(part for part in said if part) or "unreadable"
-        source.problems.append(Problem(source.file, *place, "yaml-syntax", message))
-    except _Refused:
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        source.problems.append(Problem(source.file, line, column, "yaml-syntax", message))
+    except _RefusedError:
         pass
     if source.data is None and not source.problems:
         source.problems.append(Problem(source.file, 1, 1, "file-empty", "the file is empty"))
@@ -142,9 +142,9 @@ def _place(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _refused(source: Source, event: Any, rule: str, message: str) -> _Refused:
+def _refused(source: Source, event: Any, rule: str, message: str) -> _RefusedError:
     source.problems.append(Problem(source.file, *_place(event), rule, message))
-    return _Refused()
+    return _RefusedError()
 
 
 def _construct(event: Any, events: Iterator[Any], path: Place, source: Source) -> Any:
@@ -194,7 +194,7 @@ def _scalar(event: Any, source: Source) -> Any:
     try:
         if kind in _SCALARS:
             value = yaml.SafeLoader.yaml_constructors[tag](_CONSTRUCTOR, yaml.ScalarNode(tag, event.value))
-            if isinstance(value, bool) or value is None or math.isfinite(value) and abs(value) < 2**63:
+            if isinstance(value, bool) or value is None or (math.isfinite(value) and abs(value) < 2**63):
                 return value
     except (ValueError, OverflowError):
         pass

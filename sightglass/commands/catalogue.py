@@ -44,8 +44,11 @@ def check(
     Examples:  sightglass check  |  sightglass check --fix  |  sightglass check --json
     """
     if fix:
-        for name in checks.fix():
+        changed, left = checks.fix()
+        for name in changed:
             typer.echo(f"rewritten: {name}", err=True)
+        for problem in left:
+            typer.echo(f"left as it is: {problem.file}: {problem.message}", err=True)
     catalogue, problems = checks.check()
     if as_json:
         print_json([vars(problem) for problem in problems])
@@ -200,8 +203,8 @@ def schema(
         for path in schemas.write(catalogues.find_root()):
             typer.echo(path)
         return
-    if kind not in schemas.MODELS:
-        raise fail(f"which one? One of {', '.join(schemas.MODELS)}{catalogues.nearest(kind or '', schemas.MODELS)}")
+    if kind not in catalogues.MODELS:
+        raise fail(f"which one? One of {', '.join(catalogues.MODELS)}{catalogues.nearest(kind or '', catalogues.MODELS)}")
     typer.echo(schemas.schema(kind), nl=False)
 
 
