@@ -19,7 +19,7 @@ from stdnum import isbn as isbn_number
 
 from sightglass import yaml_source
 from sightglass.canonical import rewrite
-from sightglass.catalogue import FOLDERS, Catalogue, model_of, nearest, read
+from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read
 from sightglass.files import write_whole
 from sightglass.models import FIRST_DRAFT, Entry, Family, Link, Method, Paper, Seeds, Topic
 from sightglass.yaml_source import Place, Problem, shown
@@ -105,15 +105,15 @@ def file_place(catalogue: Catalogue) -> Iterator[Problem]:
 def vocabulary(catalogue: Catalogue) -> Iterator[Problem]:
     """Venues, topics, methods and families are those of the catalogue's own lists."""
     for _, entry, source in _entries(catalogue):
-        if entry.venue and entry.venue not in catalogue.venues:
+        if entry.venue and catalogue.venues and entry.venue not in catalogue.venues:
             message = f"unknown venue '{entry.venue}'{nearest(entry.venue, catalogue.venues)}; see catalog/venues.yaml"
             yield source.problem(("venue",), "vocabulary", message)
         for i, topic in enumerate(entry.topics):
-            if topic not in catalogue.topics:
+            if catalogue.topics and topic not in catalogue.topics:
                 message = f"unknown topic '{topic}'{nearest(topic, catalogue.topics)}; see catalog/taxonomy.yaml"
                 yield source.problem(("topics", i), "vocabulary", message)
     for _, method, source in _methods(catalogue):
-        if method.family not in catalogue.families:
+        if catalogue.families and method.family not in catalogue.families:
             message = f"unknown family '{method.family}'{nearest(method.family, catalogue.families)}"
             yield source.problem(("family",), "vocabulary", f"{message}; allowed: {', '.join(catalogue.families)}")
     seen: set[str] = set()
@@ -130,10 +130,13 @@ def vocabulary(catalogue: Catalogue) -> Iterator[Problem]:
 @_rule
 def references(catalogue: Catalogue) -> Iterator[Problem]:
     """What a file names exists, is of the right sort, and is not the file itself."""
-    papers = catalogue.of_folder("papers")
+    # by file, so that a file which can't be read is not called missing by those that name it
+    stems = {folder: {Path(f).stem for f in catalogue.sources if Path(f).parts[1] == folder} for folder in FOLDERS}
+    papers, methods = stems["papers"], stems["methods"]
+    entries = set().union(*(stems[folder] for folder in ENTRY_FOLDERS))
 
     def named(
-        source: yaml_source.Source, own: str, field: str, keys: list[str], known: dict[str, object], what: str
+        source: yaml_source.Source, own: str, field: str, keys: list[str], known: set[str], what: str
     ) -> Iterator[Problem]:
         for i, key in enumerate(keys):
             if key not in known:
@@ -143,16 +146,14 @@ def references(catalogue: Catalogue) -> Iterator[Problem]:
             elif key in keys[:i]:
                 yield source.problem((field, i), "reference", f"'{key}' stands twice in '{field}'")
 
-    methods: dict[str, object] = dict(catalogue.methods)
-    entries: dict[str, object] = dict(catalogue.entries)
     for key, entry, source in _entries(catalogue):
         yield from named(source, "", "about", entry.about, methods, "method")
         yield from named(source, key, "accompanies", entry.accompanies, entries, "entry")
         if isinstance(entry, Paper):
             yield from named(source, "", "proposes", entry.proposes, methods, "method")
-            yield from named(source, key, "builds_on", entry.builds_on, dict(papers), "paper")
+            yield from named(source, key, "builds_on", entry.builds_on, papers, "paper")
     for slug, method, source in _methods(catalogue):
-        yield from named(source, "", "proposed_by", method.proposed_by, dict(papers), "paper")
+        yield from named(source, "", "proposed_by", method.proposed_by, papers, "paper")
         yield from named(source, slug, "builds_on", method.builds_on, methods, "method")
         for i, claim in enumerate(method.claims):
             if claim.paper not in papers:
@@ -160,7 +161,7 @@ def references(catalogue: Catalogue) -> Iterator[Problem]:
                 yield source.problem(("claims", i, "paper"), "reference", message)
     for slug, reading_list in catalogue.lists.items():
         source = catalogue.sources[catalogue.files[f"lists/{slug}"]]
-        known = {**entries, **methods}
+        known = entries | methods
         for i, session in enumerate(reading_list.sessions):
             for j, item in enumerate(session.items):
                 if item.key not in known:

@@ -7,11 +7,13 @@ altogether: no entry needs them, and without them a file can't be larger in memo
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import yaml
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+MAX_ALIKE = 100  # tabs and unfit characters reported of one file
 
 Place = tuple[str | int, ...]
 
@@ -59,12 +62,10 @@ class Source:
 
     def problem(self, path: Place, rule: str, message: str, *, at_key: bool = False) -> Problem:
         """A problem at ``path``, or at the nearest part of it that the file has."""
-        for end in range(len(path), -1, -1):
-            places = (self.keys, self.values) if at_key else (self.values, self.keys)
-            for place in places:
-                if path[:end] in place:
-                    return Problem(self.file, *place[path[:end]], rule, message)
-        return Problem(self.file, 1, 1, rule, message)
+        places = (self.keys, self.values) if at_key else (self.values, self.keys)
+        parts = [path[:end] for end in range(len(path), -1, -1)]
+        line, column = next(place[part] for part in parts for place in places if part in place)
+        return Problem(self.file, line, column, rule, message)
 
 
 def read(path: Path, file: str) -> Source:
@@ -111,10 +112,10 @@ def parse(text: str, source: Source) -> None:
     """
     source.text = text
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    for match in _UNFIT.finditer(text):
+    for match in islice(_UNFIT.finditer(text), MAX_ALIKE):
         message = f"the character U+{ord(match[0]):04X} can't stand in a YAML file"
         source.problems.append(Problem(source.file, *place_after(text[: match.start()]), "file-character", message))
-    for match in _TAB.finditer(text):
+    for match in islice(_TAB.finditer(text), MAX_ALIKE):
         message = "a tab in the indentation; YAML takes spaces only"
         source.problems.append(Problem(source.file, *place_after(text[: match.end() - 1]), "yaml-tab", message))
     if source.problems:
@@ -147,14 +148,18 @@ def _refused(source: Source, event: Any, rule: str, message: str) -> _RefusedErr
     return _RefusedError()
 
 
-def _construct(event: Any, events: Iterator[Any], path: Place, source: Source) -> Any:
-    """The data that begins with ``event``.  Depth is bounded, so a hostile file can't exhaust the stack."""
+def _refuse_what_no_entry_needs(event: Any, path: Place, source: Source) -> None:
     anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
     if anchor or tag:
         what = f"anchor or alias '{anchor}'" if anchor else f"tag '{tag}'"
         raise _refused(source, event, "yaml-alias", f"{what} is not allowed")
     if len(path) > MAX_DEPTH:
         raise _refused(source, event, "yaml-depth", f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _construct(event: Any, events: Iterator[Any], path: Place, source: Source) -> Any:
+    """The data that begins with ``event``.  Depth is bounded, so a hostile file can't exhaust the stack."""
+    _refuse_what_no_entry_needs(event, path, source)
     source.values[path] = _place(event)
     if isinstance(event, yaml.SequenceStartEvent):
         items: list[Any] = []
@@ -171,9 +176,10 @@ def _pairs(events: Iterator[Any], path: Place, source: Source) -> Iterator[tuple
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         place = _place(event)
         aside = Source(source.file, problems=source.problems)  # for what is read over: it has no place in the data
-        _construct(event, events, (*path, "?"), aside)
+        _refuse_what_no_entry_needs(event, path, source)
         if not isinstance(event, yaml.ScalarEvent):
             source.problems.append(Problem(source.file, *place, "yaml-syntax", "a key must be a word"))
+            _construct(event, events, (*path, "?"), aside)
             _construct(next(events), events, (*path, "?"), aside)
         elif event.value in seen:
             message = f"the key '{shown(event.value)}' stands twice; the first is on line {seen[event.value]}"
@@ -205,5 +211,6 @@ def _scalar(event: Any, source: Source) -> Any:
 
 def shown(value: object, width: int = 80) -> str:
     """``value`` for a message: on one line, printable and short."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)[: width + 1])
+    said = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in said[: width + 1])
     return text if len(text) <= width else text[: width - 1] + "…"
