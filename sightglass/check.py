@@ -34,6 +34,10 @@ NOT_IN_URL = re.compile(r"""[<>"\\^`{|}]|%(?![0-9A-Fa-f]{2})""")
 # A field that states a bibliographic fact counts only with a source that was read.
 FACTS = ("authors", "year", "month", "volume", "number", "pages", "doi", "arxiv", "isbn")
 
+_UNFIT = re.compile(  # control characters, invisible ones, private ones, and the mark of a failed conversion
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffd]"
+)
+
 Rule = Callable[[Catalogue], Iterator[Problem]]
 _RULES: list[Rule] = []
 
@@ -370,7 +374,7 @@ def texts(catalogue: Catalogue) -> Iterator[Problem]:
     for path, value, source in _strings(catalogue):
         if value != value.strip() or not value:
             yield source.problem(path, "text", "empty, or with spaces around it")
-        elif unfit := [c for c in value if c == "\ufffd" or unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs")]:
+        elif unfit := _UNFIT.findall(value):
             message = f"holds a control, an invisible or a replacement character, U+{ord(unfit[0]):04X}"
             yield source.problem(path, "text", message)
     for _, entry, source in _entries(catalogue):

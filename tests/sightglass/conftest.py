@@ -45,7 +45,7 @@ class Done:
 
 @pytest.fixture
 def sightglass(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run the command line as a shell does: ``sightglass("show", "cam")``.  An exception that escapes fails the test."""
+    """Run the command line as a shell does, ``sightglass("show", "cam")``; an exception that escapes fails the test."""
 
     def run(*words: str) -> Done:
         from sightglass import cli

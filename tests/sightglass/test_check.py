@@ -411,7 +411,7 @@ BROKEN = [
 
 
 def broken(row: Broken, toy: Path) -> tuple[list[Problem], Problem]:
-    """The problems of the toy catalogue after the change, and the place where one is expected (rule and message: any)."""
+    """The problems of the toy catalogue after the change, and the one that must be among them."""
     path = toy / "catalog" / row.file
     line, column = row.place or (1, 1)
     if row.prepare:
@@ -472,7 +472,7 @@ def test_every_place_that_reports_a_problem_is_reached_by_a_fixture(
         for file, first, last in reports(module)
         if not any((file, line) in reached for line in range(first, last + 1))
     ]
-    # those two are no rules of check: there is no catalogue at all (test_catalogue), and what --fix leaves alone (below)
+    # two are no rules: there is no catalogue at all (test_catalogue), and what --fix leaves alone (test_canonical)
     allowed = {inspect.getsource(catalogue.find_root), inspect.getsource(check.fix)}
     texts = {Path(inspect.getsourcefile(m) or "").name: inspect.getsource(m).split("\n") for m in modules}
     unexplained = [
