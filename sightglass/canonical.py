@@ -118,7 +118,7 @@ def _scalar(value: Any, column: int, indent: int = 2) -> str:
 
 
 def _is_plain(value: str) -> bool:
-    if not value or value.lower() in _WORDS or "\n" in value or value[0].isdigit():
+    if not value or value.lower() in _WORDS or not _visible(value) or value[0].isdigit():
         return False  # what begins with a digit is always quoted: the reader need not know which forms are numbers
     if _SAFE.fullmatch(value) and not value.endswith(" "):
         return True
@@ -129,7 +129,11 @@ def _is_plain(value: str) -> bool:
 
 
 def _quoted(value: str) -> str:
-    return "".join(c if c.isprintable() else rf"\U{ord(c):08x}" for c in json.dumps(value, ensure_ascii=False))
+    return "".join(c if _visible(c) else rf"\U{ord(c):08x}" for c in json.dumps(value, ensure_ascii=False))
+
+
+def _visible(text: str) -> bool:
+    return text.replace("\u3000", "").isprintable()  # the wide space of Chinese is as good as a letter
 
 
 def _folds(value: str) -> bool:
