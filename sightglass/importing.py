@@ -6,6 +6,7 @@ and leaves the summary to a person; ``sightglass check`` asks for it.
 
 from __future__ import annotations
 
+import functools
 import html
 import logging
 import re
@@ -343,8 +344,13 @@ def _latex(value: str) -> str:
     return _printable(_unlatex(value))
 
 
-def _unlatex(value: str) -> str:
+@functools.cache
+def _converter() -> Any:
     from pylatexenc.latex2text import LatexNodes2Text
 
+    return LatexNodes2Text(math_mode="verbatim")
+
+
+def _unlatex(value: str) -> str:
     whole = re.sub(r"(?<!\\)%", r"\%", value)  # to BibTeX a '%' begins no comment
-    return str(LatexNodes2Text(math_mode="verbatim").latex_to_text(whole))
+    return str(_converter().latex_to_text(whole))

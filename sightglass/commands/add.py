@@ -135,11 +135,11 @@ def _answer(address: str, parameters: dict[str, str], name: str) -> tuple[int, s
     """Status and text; a server that drips or never ends is cut off."""
     headers = {"User-Agent": f"sightglass/{__version__}"}
     timeout = _seconds("SIGHTGLASS_TIMEOUT", TIMEOUT_SECONDS)
-    until = time.monotonic() + timeout
     body = b""
     with httpx.stream(
         "GET", address, params=parameters, headers=headers, timeout=timeout, follow_redirects=True
     ) as answer:
+        until = time.monotonic() + timeout
         for part in answer.iter_bytes():
             body += part
             if len(body) > MAX_BYTES:

@@ -222,7 +222,12 @@ def test_a_file_that_cannot_be_written_is_named_and_stays(toy: Path, monkeypatch
 
 
 def test_a_new_file_is_canonical() -> None:
-    data = {"kind": "library", "links": [{"role": "page", "url": "https://example.org/"}], "title": "X: y", "protect": []}
+    data = {
+        "kind": "library",
+        "links": [{"role": "page", "url": "https://example.org/"}],
+        "title": "X: y",
+        "protect": [],
+    }
     text = canonical.write(data, Tool)
     assert text == canonical.canonical(text, Tool)
     assert data_of(text) == data
