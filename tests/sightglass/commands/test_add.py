@@ -1,4 +1,4 @@
-"""``sightglass add`` from a file and from servers that answer as arXiv and Crossref do, and from some that misbehave."""
+"""``sightglass add`` from a file, and from servers that answer as arXiv and Crossref do, or misbehave."""
 
 from __future__ import annotations
 
