@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-TOY = Path(__file__).parent / "toy"
-PROJECT = Path(__file__).resolve().parents[2]
+from sightglass import cli
 
-for name in ("cite", "lab"):  # the command line imports all commands; these two come with their own parts
-    if importlib.util.find_spec(f"sightglass.commands.{name}") is None:
-        stand_in = types.ModuleType(f"sightglass.commands.{name}")
-        for function in ("cite", "methods", "run", "verify", "train"):
-            setattr(stand_in, function, lambda: None)
-        sys.modules[stand_in.__name__] = stand_in
-        setattr(importlib.import_module("sightglass.commands"), name, stand_in)
+TOY = Path(__file__).parent / "toy"
 
 
 @pytest.fixture
@@ -48,8 +39,6 @@ def sightglass(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
     """Run the command line as a shell does, ``sightglass("show", "cam")``; an exception that escapes fails the test."""
 
     def run(*words: str) -> Done:
-        from sightglass import cli
-
         monkeypatch.setattr(sys, "argv", ["sightglass", *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()

@@ -19,7 +19,7 @@ BOOKS = catalogue.load(Path(__file__).parent / "toy")
         ("heat", ["lin2015where", "zhihu-heat-sum"]),
         ("HEAT 2015", ["lin2015where"]),
         ("network looks", ["lin2015where"]),
-        ("etwork", ["lin2015where", "seeing-layers", "glowkit"]),
+        ("etwork", ["lin2015where", "glowkit", "seeing-layers"]),
         ("jurgen", ["lin2015where"]),
         ("Jürgen", ["lin2015where"]),
         ("周文", ["lin2015where"]),
