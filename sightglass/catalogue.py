@@ -16,11 +16,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sightglass import yaml_source
-from sightglass.models import Entry, Family, Method, Paper, Post, ReadingList, Resource, Taxonomy, Tool, Topic, Venue
-from sightglass.yaml_source import Problem, Source
+from sightglass.models import (
+    FORMS,
+    Entry,
+    Family,
+    Method,
+    Paper,
+    Post,
+    ReadingList,
+    Resource,
+    Taxonomy,
+    Tool,
+    Topic,
+    Venue,
+)
+from sightglass.yaml_source import Place, Problem, Source, shown
 
 FOLDERS: dict[str, type[Paper | Tool | Post | Resource | Method | ReadingList]] = {
     "papers": Paper,
@@ -31,6 +44,7 @@ FOLDERS: dict[str, type[Paper | Tool | Post | Resource | Method | ReadingList]] 
     "lists": ReadingList,
 }
 ENTRY_FOLDERS = ("papers", "tools", "posts", "resources")
+MODELS: dict[str, Any] = {**FOLDERS, "taxonomy": Taxonomy, "venues": list[Venue]}  # by folder or file without suffix
 
 _Record = TypeVar("_Record", bound=BaseModel)
 
@@ -77,6 +91,11 @@ class Catalogue:
         return list(dict.fromkeys([*proposes, *entry.about]))
 
 
+def model_of(file: str) -> Any:
+    """The model of the catalogue's file called ``file``: ``catalog/papers/x.yaml``, ``catalog/venues.yaml``."""
+    return MODELS[Path(file).parts[1].removesuffix(".yaml")]
+
+
 def folder_of(entry: Entry) -> str:
     """The folder that ``entry`` lives in: ``papers``, ``tools``, ``posts`` or ``resources``."""
     return next(folder for folder in ENTRY_FOLDERS if isinstance(entry, FOLDERS[folder]))
@@ -100,9 +119,10 @@ def find_root(start: Path | None = None) -> Path:
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """The most similar allowed word as ``, did you mean 'CVPR'?``, or nothing."""
-    allowed = list(allowed)
     by_lower = {choice.lower(): choice for choice in allowed}
-    found = difflib.get_close_matches(str(word).lower(), list(by_lower), n=1, cutoff=0.6)
+    if len(word) > 2 * max(map(len, by_lower), default=0):
+        return ""  # not even close, and a hostile word may be very long
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f", did you mean '{by_lower[found[0]]}'?" if found else ""
 
 
@@ -119,20 +139,20 @@ def read(root: Path | None = None) -> tuple[Catalogue, list[Problem]]:
         problems.extend(source.problems)
         return source
 
-    taxonomy = _validate(Taxonomy, source_of(catalog / "taxonomy.yaml"), problems) or Taxonomy(families=[], topics=[])
+    source = source_of(catalog / "taxonomy.yaml")
+    taxonomy = _validate(Taxonomy, source, problems, source.data) or Taxonomy(families=[], topics=[])
     venues = _venues(source_of(catalog / "venues.yaml"), problems)
     records: dict[str, dict[str, Any]] = {folder: {} for folder in FOLDERS}
     files: dict[str, str] = {}
     for folder, model in FOLDERS.items():
-        for path in sorted((catalog / folder).glob("*.y*ml")):
+        for path in sorted((catalog / folder).glob("*.yaml")):
             source = source_of(path)
-            if source.problems:
-                continue
-            record = _validate(model, source, problems)
+            record = _validate(model, source, problems, source.data)
             if record is None:
                 continue
-            if path.stem in files and folder in ENTRY_FOLDERS:
-                message = f"the key '{path.stem}' is taken by {files[path.stem]}; rename one of them"
+            taken = files.get(path.stem) or files.get(f"methods/{path.stem}")
+            if taken and folder != "lists":  # an entry and a method have one name space: both are cited and read
+                message = f"the key '{path.stem}' is taken by {taken}; rename one of them"
                 problems.append(Problem(source.file, 1, 1, "duplicate-key", message))
                 continue
             records[folder][path.stem] = record
@@ -160,62 +180,69 @@ def load(root: Path | None = None) -> Catalogue:
 
 
 def _venues(source: Source, problems: list[Problem]) -> dict[str, Venue]:
+    if source.problems:
+        return {}
     if not isinstance(source.data, list):
-        if not source.problems:
-            problems.append(source.problem((), "form", "venues.yaml must be a list of venues"))
+        problems.append(source.problem((), "form", "venues.yaml must be a list of venues"))
         return {}
     venues: dict[str, Venue] = {}
+    folded: dict[str, str] = {}
     for index, data in enumerate(source.data):
         venue = _validate(Venue, source, problems, data, (index,))
-        if venue is not None and venue.id in venues:
+        if venue is None:
+            continue
+        first = folded.setdefault(venue.id.lower(), venue.id)
+        if venue.id in venues:
             problems.append(source.problem((index, "id"), "duplicate-venue", f"venue '{venue.id}' stands twice"))
-        elif venue is not None:
+        elif first != venue.id:
+            message = f"venue '{venue.id}' differs from '{first}' in capitals only"
+            problems.append(source.problem((index, "id"), "duplicate-venue", message))
+        else:
             venues[venue.id] = venue
     return venues
 
 
 def _validate(
-    model: type[_Record], source: Source, problems: list[Problem], data: Any = None, path: tuple[str | int, ...] = ()
+    model: type[_Record], source: Source, problems: list[Problem], data: Any, path: Place = ()
 ) -> _Record | None:
-    data = source.data if data is None else data
     if source.problems:
         return None
     if not isinstance(data, dict):
-        problems.append(source.problem(path, "form", f"expected a mapping of keys, found {type(data).__name__}"))
+        problems.append(source.problem(path, "form", f"expected keys and values, found '{shown(data)}'"))
         return None
     try:
-        return TypeAdapter(model).validate_python(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        for detail in error.errors():
-            problems.append(_problem_of(detail, model, source, path))
+        problems.extend(_problem_of(detail, model, source, path) for detail in error.errors(include_url=False))
         return None
 
 
-def _problem_of(detail: Any, model: type[BaseModel], source: Source, path: tuple[str | int, ...]) -> Problem:
+def _problem_of(detail: Any, model: type[BaseModel], source: Source, path: Place) -> Problem:
     """A pydantic error as a problem with its place, what was found, what is allowed and the nearest valid word."""
-    loc: tuple[str | int, ...] = tuple(detail["loc"])
+    loc: Place = tuple(detail["loc"])
     kind, found, context = detail["type"], detail["input"], detail.get("ctx", {})
     last = loc[-1] if loc else ""
+    name = next((part for part in reversed(loc) if isinstance(part, str)), "value")
     if kind == "extra_forbidden":
         allowed = _keys_at(model, loc[:-1])
-        message = f"unknown key '{last}'{nearest(str(last), allowed)}; allowed here: {', '.join(allowed)}"
+        message = f"unknown key '{shown(last)}'{nearest(str(last), allowed)}; allowed here: {', '.join(allowed)}"
         return source.problem((*path, *loc), "unknown-key", message, at_key=True)
     if kind == "missing":
         return source.problem((*path, *loc[:-1]), "missing-key", f"the key '{last}' is missing")
     if kind == "literal_error":
         allowed = _literals_at(model, loc)
-        message = f"unknown {last or 'value'} '{found}'{nearest(str(found), allowed)}; allowed: {', '.join(allowed)}"
+        message = f"unknown {name} '{shown(found)}'{nearest(str(found), allowed)}; allowed: {', '.join(allowed)}"
         return source.problem((*path, *loc), "vocabulary", message)
     if kind == "string_pattern_mismatch":
-        message = f"'{found}' has not the form of {last or 'this field'} ({context.get('pattern', '')})"
-        return source.problem((*path, *loc), "form", message)
-    name = ".".join(map(str, loc))
-    text = detail["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(found, dict | list) else f", found {found!r}"
-    return source.problem((*path, *loc), "form", f"{name}: {text}{shown}" if name else text + shown)
+        form = FORMS[context["pattern"]]
+        return source.problem((*path, *loc), "form", f"'{shown(found)}' is not of the form of {name}: {form}")
+    if kind == "value_error":  # a model's own rule, which speaks for itself
+        return source.problem((*path, *loc), "form", detail["msg"].removeprefix("Value error, "))
+    said = detail["msg"].replace("Input should", "should").replace("dictionary or instance of", "mapping:")
+    return source.problem((*path, *loc), "form", f"'{name}' {said}, found '{shown(found)}'")
 
 
-def _model_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], loc: Place) -> type[BaseModel] | None:
     """The model class that holds the field at ``loc`` (list positions are skipped)."""
     current: type[BaseModel] | None = model
     for part in loc:
@@ -231,13 +258,13 @@ def _first_model(annotation: Any) -> type[BaseModel] | None:
     return next((m for m in map(_first_model, get_args(annotation)) if m is not None), None)
 
 
-def _keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+def _keys_at(model: type[BaseModel], loc: Place) -> list[str]:
     holder = _model_at(model, loc)
     return list(holder.model_fields) if holder else []
 
 
-def _literals_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
-    holder = _model_at(model, tuple(part for part in loc[:-1]))
+def _literals_at(model: type[BaseModel], loc: Place) -> list[str]:
+    holder = _model_at(model, loc[:-1])
     name = loc[-1] if loc else ""
     if holder is None or not isinstance(name, str) or name not in holder.model_fields:
         return []

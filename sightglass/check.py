@@ -18,20 +18,25 @@ from urllib.parse import urlsplit
 from stdnum import isbn as isbn_number
 
 from sightglass import yaml_source
-from sightglass.canonical import canonical
-from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, nearest, read
+from sightglass.canonical import rewrite
+from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read
 from sightglass.files import write_whole
-from sightglass.models import FIRST_DRAFT, Entry, Link, Method, Paper, Seeds
-from sightglass.yaml_source import Place, Problem
+from sightglass.models import FIRST_DRAFT, Entry, Family, Link, Method, Paper, Seeds, Topic
+from sightglass.yaml_source import Place, Problem, shown
 
 FIRST_YEAR = 1800
 MAX_SUMMARY = 900
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-ARXIV = re.compile(r"(\d{2})(0[1-9]|1[0-2])\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7}")
+ARXIV = re.compile(r"(?P<year>\d{2})(0[1-9]|1[0-2])\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7}")
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
-HOST = re.compile(r"(?:[\w-]+\.)+[\w-]{2,}|localhost")
+HOST = re.compile(r"(?:[\w-]+\.)+(?!\d+$)[\w-]{2,}")  # a name, no number: the public network, not a machine
+NOT_IN_URL = re.compile(r"""[<>"\\^`{|}]|%(?![0-9A-Fa-f]{2})""")
 # A field that states a bibliographic fact counts only with a source that was read.
 FACTS = ("authors", "year", "month", "volume", "number", "pages", "doi", "arxiv", "isbn")
+
+_UNFIT = re.compile(  # control characters, invisible ones, private ones, and the mark of a failed conversion
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffd]"
+)
 
 Rule = Callable[[Catalogue], Iterator[Problem]]
 _RULES: list[Rule] = []
@@ -50,21 +55,22 @@ def check(root: Path | None = None) -> tuple[Catalogue, list[Problem]]:
     return catalogue, sorted(set(problems))
 
 
-def fix(root: Path | None = None) -> list[str]:
-    """Write every file that parses in canonical form; returns the names of those that changed."""
+def fix(root: Path | None = None) -> tuple[list[str], list[Problem]]:
+    """Write every file that parses in canonical form: the names of those that changed, and why others were left."""
     catalogue, _ = read(root)
-    changed = []
-    for folder, model in FOLDERS.items():
-        for path in sorted((catalogue.root / "catalog" / folder).glob("*.yaml")):
-            name = path.relative_to(catalogue.root).as_posix()
-            if catalogue.sources[name].problems:
-                continue
-            text = path.read_text(encoding="utf-8")
-            form = canonical(text, model)
-            if form != text:
-                write_whole(path, form)
+    changed, left = [], []
+    for name, source in catalogue.sources.items():
+        if source.problems:
+            left += source.problems[:1]
+            continue
+        try:
+            form = rewrite(source, model_of(name))
+            if form != source.text:
+                write_whole(catalogue.root / name, form)
                 changed.append(name)
-    return changed
+        except (ValueError, OSError) as error:
+            left.append(Problem(name, 1, 1, "canonical", str(error)))
+    return changed, left
 
 
 def _entries(catalogue: Catalogue) -> Iterator[tuple[str, Entry, yaml_source.Source]]:
@@ -80,15 +86,18 @@ def _methods(catalogue: Catalogue) -> Iterator[tuple[str, Method, yaml_source.So
 @_rule
 def file_place(catalogue: Catalogue) -> Iterator[Problem]:
     """Only known folders, ``.yaml``, and names that can be keys and URLs."""
-    allowed = {*FOLDERS, "taxonomy.yaml", "venues.yaml", "LICENSE"}
-    for path in sorted((catalogue.root / "catalog").iterdir()):
-        if path.name not in allowed and not path.name.startswith("."):
+    files = ("taxonomy.yaml", "venues.yaml", "LICENSE")
+    for path in sorted((catalogue.root / "catalog").glob("*")):
+        expected = path.is_dir() if path.name in FOLDERS else path.name in files or path.name.startswith(".")
+        if not expected:
             name = path.relative_to(catalogue.root).as_posix()
-            message = f"'{path.name}' has no place in catalog/{nearest(path.name, allowed)}"
+            message = f"'{shown(path.name)}' has no place in catalog/{nearest(path.name, [*FOLDERS, *files])}"
             yield Problem(name, 1, 1, "file-place", message)
     for folder in FOLDERS:
         for path in sorted((catalogue.root / "catalog" / folder).glob("*")):
             name = path.relative_to(catalogue.root).as_posix()
+            if path.name.startswith(".") and path.suffix != ".yaml":  # what desktops and editors leave behind
+                continue
             if path.suffix != ".yaml" or not path.is_file():
                 yield Problem(name, 1, 1, "file-place", f"catalog/{folder}/ holds .yaml files only")
             elif not KEY.fullmatch(path.stem):
@@ -100,32 +109,38 @@ def file_place(catalogue: Catalogue) -> Iterator[Problem]:
 def vocabulary(catalogue: Catalogue) -> Iterator[Problem]:
     """Venues, topics, methods and families are those of the catalogue's own lists."""
     for _, entry, source in _entries(catalogue):
-        if entry.venue and entry.venue not in catalogue.venues:
+        if entry.venue and catalogue.venues and entry.venue not in catalogue.venues:
             message = f"unknown venue '{entry.venue}'{nearest(entry.venue, catalogue.venues)}; see catalog/venues.yaml"
             yield source.problem(("venue",), "vocabulary", message)
         for i, topic in enumerate(entry.topics):
-            if topic not in catalogue.topics:
+            if catalogue.topics and topic not in catalogue.topics:
                 message = f"unknown topic '{topic}'{nearest(topic, catalogue.topics)}; see catalog/taxonomy.yaml"
                 yield source.problem(("topics", i), "vocabulary", message)
     for _, method, source in _methods(catalogue):
-        if method.family not in catalogue.families:
+        if catalogue.families and method.family not in catalogue.families:
             message = f"unknown family '{method.family}'{nearest(method.family, catalogue.families)}"
             yield source.problem(("family",), "vocabulary", f"{message}; allowed: {', '.join(catalogue.families)}")
-    seen: dict[str, str] = {}
-    for i, venue in enumerate(catalogue.venues):
-        if venue.lower() in seen:
-            message = f"venue '{venue}' differs from '{seen[venue.lower()]}' in capitals only"
-            yield catalogue.sources["catalog/venues.yaml"].problem((i,), "duplicate-venue", message)
-        seen[venue.lower()] = venue
+    seen: set[str] = set()
+    families: list[Place] = [("families", i, "id") for i in range(len(catalogue.taxonomy.families))]
+    topics: list[Place] = [("topics", i, "id") for i in range(len(catalogue.taxonomy.topics))]
+    subjects: list[Family | Topic] = [*catalogue.taxonomy.families, *catalogue.taxonomy.topics]
+    for place, subject in zip([*families, *topics], subjects, strict=True):
+        if subject.id in seen:
+            message = f"the id '{subject.id}' stands twice; families and topics share their ids"
+            yield catalogue.sources["catalog/taxonomy.yaml"].problem(place, "duplicate-topic", message)
+        seen.add(subject.id)
 
 
 @_rule
 def references(catalogue: Catalogue) -> Iterator[Problem]:
     """What a file names exists, is of the right sort, and is not the file itself."""
-    papers = catalogue.of_folder("papers")
+    # by file, so that a file which can't be read is not called missing by those that name it
+    stems = {folder: {Path(f).stem for f in catalogue.sources if Path(f).parts[1] == folder} for folder in FOLDERS}
+    papers, methods = stems["papers"], stems["methods"]
+    entries = set().union(*(stems[folder] for folder in ENTRY_FOLDERS))
 
     def named(
-        source: yaml_source.Source, own: str, field: str, keys: list[str], known: dict[str, object], what: str
+        source: yaml_source.Source, own: str, field: str, keys: list[str], known: set[str], what: str
     ) -> Iterator[Problem]:
         for i, key in enumerate(keys):
             if key not in known:
@@ -135,16 +150,14 @@ def references(catalogue: Catalogue) -> Iterator[Problem]:
             elif key in keys[:i]:
                 yield source.problem((field, i), "reference", f"'{key}' stands twice in '{field}'")
 
-    methods: dict[str, object] = dict(catalogue.methods)
-    entries: dict[str, object] = dict(catalogue.entries)
     for key, entry, source in _entries(catalogue):
         yield from named(source, "", "about", entry.about, methods, "method")
         yield from named(source, key, "accompanies", entry.accompanies, entries, "entry")
         if isinstance(entry, Paper):
             yield from named(source, "", "proposes", entry.proposes, methods, "method")
-            yield from named(source, key, "builds_on", entry.builds_on, dict(papers), "paper")
+            yield from named(source, key, "builds_on", entry.builds_on, papers, "paper")
     for slug, method, source in _methods(catalogue):
-        yield from named(source, "", "proposed_by", method.proposed_by, dict(papers), "paper")
+        yield from named(source, "", "proposed_by", method.proposed_by, papers, "paper")
         yield from named(source, slug, "builds_on", method.builds_on, methods, "method")
         for i, claim in enumerate(method.claims):
             if claim.paper not in papers:
@@ -152,7 +165,7 @@ def references(catalogue: Catalogue) -> Iterator[Problem]:
                 yield source.problem(("claims", i, "paper"), "reference", message)
     for slug, reading_list in catalogue.lists.items():
         source = catalogue.sources[catalogue.files[f"lists/{slug}"]]
-        known = {**entries, **methods}
+        known = entries | methods
         for i, session in enumerate(reading_list.sessions):
             for j, item in enumerate(session.items):
                 if item.key not in known:
@@ -208,11 +221,11 @@ def duplicates(catalogue: Catalogue) -> Iterator[Problem]:
     """One work, one entry: by DOI, arXiv number, ISBN and normalised title."""
     seen: dict[tuple[str, str], str] = {}
     for key, entry, source in _entries(catalogue):
-        values = {"doi": entry.doi and entry.doi.lower(), "arxiv": entry.arxiv, "isbn": entry.isbn}
-        if entry.identified:
-            # two posts may well share a title; two papers, or two tools, do not
-            folder = source.file.split("/")[1]
-            values["title"] = f"{folder}: {_normalised(entry.title)}" if folder in ("papers", "tools") else None
+        values = {"doi": entry.doi and entry.doi.lower(), "arxiv": entry.arxiv, "isbn": _isbn13(entry.isbn or "")}
+        folder, title = source.file.split("/")[1], _normalised(entry.title)
+        # two posts may well share a title; two papers, or two tools, do not
+        if entry.identified and title and folder in ("papers", "tools"):
+            values["title"] = f"{folder}: {title}"
         for field, value in values.items():
             if not value:
                 continue
@@ -220,6 +233,11 @@ def duplicates(catalogue: Catalogue) -> Iterator[Problem]:
             if first != key:
                 message = f"the same {field} as {catalogue.files[first]}; one work has one entry"
                 yield source.problem((field,), "duplicate", message)
+
+
+def _isbn13(isbn: str) -> str:
+    """One form for the ten and the thirteen digits of a book; what is no ISBN stays as it is."""
+    return str(isbn_number.to_isbn13(isbn)) if isbn_number.is_valid(isbn) else isbn
 
 
 def _normalised(title: str) -> str:
@@ -245,8 +263,9 @@ def identifiers(catalogue: Catalogue) -> Iterator[Problem]:
         if entry.year is not None and not FIRST_YEAR <= entry.year <= this_year + 1:
             message = f"{entry.year} is not a possible year ({FIRST_YEAR} to {this_year + 1})"
             yield source.problem(("year",), "year", message)
-        if entry.year and entry.arxiv and "." in entry.arxiv and "/" not in entry.arxiv:
-            submitted = 2000 + int(entry.arxiv[:2])
+        numbered = ARXIV.fullmatch(entry.arxiv or "")
+        if entry.year is not None and numbered and numbered["year"]:
+            submitted = 2000 + int(numbered["year"])
             # published up to two years before: reports and talks are put on arXiv later; more is a slip
             if entry.year < submitted - 2:
                 message = f"{entry.year} is long before arXiv:{entry.arxiv} was submitted ({submitted})"
@@ -271,6 +290,12 @@ def urls(catalogue: Catalogue) -> Iterator[Problem]:
             fault = _url_fault(confirmation.at) if confirmation.at else None
             if fault:
                 yield source.problem(("confirmed", i, "at"), "url", f"{fault}: {confirmation.at!r}")
+    source = catalogue.sources["catalog/venues.yaml"]
+    for i, data in enumerate(source.data if catalogue.venues else []):
+        url = data.get("url") if isinstance(data, dict) else None
+        fault = _url_fault(url) if isinstance(url, str) else None
+        if fault:
+            yield source.problem((i, "url"), "url", f"{fault}: {url!r}")
 
 
 def _link_holders(catalogue: Catalogue) -> Iterator[tuple[list[Link], yaml_source.Source]]:
@@ -281,6 +306,8 @@ def _link_holders(catalogue: Catalogue) -> Iterator[tuple[list[Link], yaml_sourc
 def _url_fault(url: str) -> str | None:
     if any(character.isspace() or not character.isprintable() for character in url):
         return "an address has no spaces or control characters"
+    if unfit := NOT_IN_URL.search(url):
+        return f"'{unfit[0]}' must be percent-encoded in an address"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -306,7 +333,7 @@ def people(catalogue: Catalogue) -> Iterator[Problem]:
             place: Place = ("authors", i)
             if re.search(r"\bet\s+al\b|\bothers\b", person.name, re.IGNORECASE):
                 yield source.problem(place, "name", f"'{person.name}': list every author instead")
-            elif not person.organisation and person.name.count(",") != 1:
+            elif not person.organisation and (person.name.count(",") != 1 or not person.family or not person.given):
                 message = f"'{person.name}' must be 'Last, First', or have organisation: true"
                 yield source.problem(place, "name", message)
             elif not person.organisation and person.is_cjk and not person.sort:
@@ -347,8 +374,9 @@ def texts(catalogue: Catalogue) -> Iterator[Problem]:
     for path, value, source in _strings(catalogue):
         if value != value.strip() or not value:
             yield source.problem(path, "text", "empty, or with spaces around it")
-        elif any(unicodedata.category(c) in ("Cc", "Co", "Cs") or c in "\u200b\ufeff\ufffd" for c in value):
-            yield source.problem(path, "text", "holds a control or an invisible character")
+        elif unfit := _UNFIT.findall(value):
+            message = f"holds a control, an invisible or a replacement character, U+{ord(unfit[0]):04X}"
+            yield source.problem(path, "text", message)
     for _, entry, source in _entries(catalogue):
         if len(entry.summary) > MAX_SUMMARY:
             message = f"{len(entry.summary)} characters; one to three sentences are at most {MAX_SUMMARY}"
@@ -418,11 +446,11 @@ def claims(catalogue: Catalogue) -> Iterator[Problem]:
 @_rule
 def schedules(catalogue: Catalogue) -> Iterator[Problem]:
     """A reading list's time zone and dates exist."""
+    zones = zoneinfo.available_timezones() if catalogue.lists else set()
     for slug, reading_list in catalogue.lists.items():
         source = catalogue.sources[catalogue.files[f"lists/{slug}"]]
-        if reading_list.timezone not in zoneinfo.available_timezones():
-            zone = reading_list.timezone
-            message = f"unknown time zone '{zone}'{nearest(zone, zoneinfo.available_timezones())}"
+        if reading_list.timezone not in zones:
+            message = f"unknown time zone '{shown(reading_list.timezone)}'{nearest(reading_list.timezone, zones)}"
             yield source.problem(("timezone",), "schedule", message)
         for i, session in enumerate(reading_list.sessions):
             try:
@@ -437,19 +465,19 @@ def schedules(catalogue: Catalogue) -> Iterator[Problem]:
 def canonical_form(catalogue: Catalogue) -> Iterator[Problem]:
     """Files are as ``sightglass check --fix`` writes them."""
     for name, source in catalogue.sources.items():
-        folder = name.split("/")[1]
-        if source.problems or folder not in FOLDERS:
+        if source.problems or not isinstance(source.data, dict | list):
             continue
-        text = (catalogue.root / name).read_text(encoding="utf-8")
         try:
-            form = canonical(text, FOLDERS[folder])
+            form = rewrite(source, model_of(name))
         except ValueError as error:
             yield Problem(name, 1, 1, "canonical", str(error))
             continue
-        if form != text:
-            pairs = zip(text.split("\n"), form.split("\n"), strict=False)
-            line = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), 1)
-            yield Problem(name, line, 1, "canonical", "not in canonical form; 'sightglass check --fix' writes it")
+        if form != source.text:
+            line, column = yaml_source.place_after(source.text[: _common(source.text, form)])
+            yield Problem(name, line, column, "canonical", "not in canonical form; 'sightglass check --fix' writes it")
 
 
-__all__ = ["ENTRY_FOLDERS", "check", "fix"]
+def _common(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))

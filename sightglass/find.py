@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import get_args
 
-from sightglass.catalogue import Catalogue, folder_of
+from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, folder_of
 from sightglass.models import Entry
+
+KINDS = [
+    *ENTRY_FOLDERS,
+    *(kind for f in ENTRY_FOLDERS for kind in get_args(FOLDERS[f].model_fields["kind"].annotation)),
+]
 
 # Where a word stands decides the rank: what an entry is called counts more than what is said about it.
 WEIGHTS = {

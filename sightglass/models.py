@@ -13,9 +13,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+LINE = r"^00[0-4]:L[1-9][0-9]*$"
+VENUE_ID = r"^[A-Za-z0-9][A-Za-z0-9+-]*$"
+FORMS = {  # the patterns in words, for messages
+    SLUG: "small letters, digits and single hyphens, as grad-cam",
+    LINE: "document and line, as 004:L16",
+    VENUE_ID: "letters, digits, '+' and hyphens, as ICLR-workshop",
+}
+
+Slug = Annotated[str, Field(pattern=SLUG, max_length=64)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
-Line = Annotated[str, Field(pattern=r"^00[0-4]:L[1-9][0-9]*$")]
+Line = Annotated[str, Field(pattern=LINE)]
 Url = Annotated[str, Field(min_length=8, max_length=1000)]  # the form is checked in sightglass.check
 Language = Literal["en", "zh", "ja", "de", "fr", "ko", "es", "und"]
 
@@ -39,14 +48,14 @@ SourceKind = Literal[
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)  # strict: year: "2016" is no number
 
 
 class Person(_Model):
     """An author.  In a file either a string ``von Last, First`` or this mapping."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)] = Field(
-        description="'von Last, First' in any script ('van der Maaten, Laurens', '周, 博磊'); a single name alone"
+        description="'von Last, First' in any script: 'van der Maaten, Laurens', '周, 博磊'; else organisation: true"
     )
     zh: str | None = Field(None, description="the name in Chinese characters, family name first, no comma: 周博磊")
     sort: str | None = Field(None, description="'Last, First' in Latin letters, for a name in another script")
@@ -271,7 +280,7 @@ class Taxonomy(_Model):
 class Venue(_Model):
     """Where works appear: a conference, a journal, a preprint server, a blogging platform, a publisher."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+-]*$")]
+    id: Annotated[str, Field(pattern=VENUE_ID)]
     name: Text = Field(description="full name as it stands in a citation")
     name_zh: str | None = None
     kind: Literal["conference", "workshop", "journal", "preprint", "publisher", "institution", "platform"]

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
-from sightglass.catalogue import FOLDERS
-from sightglass.models import Taxonomy, Venue
+from sightglass import catalogue
+from sightglass.files import write_whole
 
 FOLDER = "schema"
-MODELS: dict[str, Any] = {**FOLDERS, "taxonomy": Taxonomy, "venues": list[Venue]}
 
 
 def schema(kind: str) -> str:
     """The JSON Schema of the files of one folder, or of ``taxonomy.yaml`` or ``venues.yaml``, as text."""
-    built = TypeAdapter(MODELS[kind]).json_schema()
+    built = TypeAdapter(catalogue.MODELS[kind]).json_schema()
     for definition in [built, *built.get("$defs", {}).values()]:
         authors = definition.get("properties", {}).get("authors")
         if authors:  # in a file an author may be a string
@@ -31,8 +29,8 @@ def write(root: Path) -> list[str]:
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     paths = []
-    for kind in MODELS:
+    for kind in catalogue.MODELS:
         path = folder / f"{kind}.json"
-        path.write_text(schema(kind), encoding="utf-8", newline="\n")
+        write_whole(path, schema(kind))
         paths.append(path.relative_to(root).as_posix())
     return paths

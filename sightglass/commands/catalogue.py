@@ -44,8 +44,11 @@ def check(
     Examples:  sightglass check  |  sightglass check --fix  |  sightglass check --json
     """
     if fix:
-        for name in checks.fix():
+        changed, left = checks.fix()
+        for name in changed:
             typer.echo(f"rewritten: {name}", err=True)
+        for problem in left:
+            typer.echo(f"left as it is: {problem.file}: {problem.message}", err=True)
     catalogue, problems = checks.check()
     if as_json:
         print_json([vars(problem) for problem in problems])
@@ -119,12 +122,13 @@ def find(
     Examples:  sightglass find zeiler 2014  |  sightglass find 可视化 --kind posts  |  sightglass find --method lrp
     """
     catalogue = catalogues.load()
-    kinds = {entry.kind for entry in catalogue.entries.values()} | set(catalogues.ENTRY_FOLDERS)
+    venues = {name.lower(): name for name in catalogue.venues}
+    venue = venues.get(venue.lower(), venue) if venue else venue
     for name, value, allowed in (
-        ("kind", kind, kinds),
-        ("family", family, set(catalogue.topics)),
-        ("method", method, set(catalogue.methods)),
-        ("venue", venue and venue.lower(), {v.lower() for v in catalogue.venues}),
+        ("kind", kind, finder.KINDS),
+        ("family", family, catalogue.topics),
+        ("method", method, catalogue.methods),
+        ("venue", venue, catalogue.venues),
     ):
         if value is not None and value not in allowed:
             raise fail(f"unknown {name} '{value}'{catalogues.nearest(value, allowed)}")
@@ -180,9 +184,8 @@ def reading_list(
         details = " · ".join(part for part in (session.start, session.place, session.presenter) if part)
         console.print(Text(f"\n{number}. {session.title}" + (f"  ({details})" if details else ""), style="bold"))
         for item in session.items:
-            title = (
-                catalogue.entries[item.key].title if item.key in catalogue.entries else catalogue.methods[item.key].name
-            )
+            entry, method = catalogue.entries.get(item.key), catalogue.methods.get(item.key)
+            title = entry.title if entry else method.name if method else "not in the catalogue"
             console.print(Text(f"   {item.key}: {title}" + (f", {item.sections}" if item.sections else "")))
 
 
@@ -200,8 +203,9 @@ def schema(
         for path in schemas.write(catalogues.find_root()):
             typer.echo(path)
         return
-    if kind not in schemas.MODELS:
-        raise fail(f"which one? One of {', '.join(schemas.MODELS)}{catalogues.nearest(kind or '', schemas.MODELS)}")
+    if kind not in catalogues.MODELS:
+        allowed = ", ".join(catalogues.MODELS)
+        raise fail(f"no schema '{kind or ''}'{catalogues.nearest(kind or '', catalogues.MODELS)}; one of {allowed}")
     typer.echo(schemas.schema(kind), nl=False)
 
 
