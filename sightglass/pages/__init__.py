@@ -11,6 +11,7 @@ from sightglass import citations
 from sightglass.pages.entries import entry_page
 from sightglass.pages.indexes import gallery, index_pages
 from sightglass.pages.methods import method_page
+from sightglass.pages.phrases import FOLDERS
 from sightglass.pages.search import catalogue_json
 from sightglass.pages.site import Site
 
@@ -20,11 +21,11 @@ DOWNLOADS = ("bibtex", "ris", "csl-json")
 
 
 def build(site: Site) -> dict[str, str | bytes]:
-    """Every generated page (``.md``, Markdown) and file of the site, by its path in it."""
+    """Every generated page (``.md``, Markdown) and file of the site, by its path in it; pages in each language."""
     catalogue = site.catalogue
-    pages: dict[str, str | bytes] = dict(index_pages(site))
-    pages |= {site.page_of(key): entry_page(site, key) for key in catalogue.entries}
-    pages |= {f"methods/{slug}.md": method_page(site, slug) for slug in catalogue.methods}
+    pages: dict[str, str | bytes] = {}
+    for language, folder in FOLDERS.items():
+        pages |= {folder + path: content for path, content in _pages(site.in_language(language)).items()}
     for name in DOWNLOADS:
         citation = citations.FORMATS[name]
         for key in catalogue.entries:
@@ -48,6 +49,13 @@ def build(site: Site) -> dict[str, str | bytes]:
             if picture.is_file():
                 pages[f"pictures/{result.device}/{slug}.png"] = picture.read_bytes()
     return pages
+
+
+def _pages(site: Site) -> dict[str, str]:
+    """Every generated page in the site's language, by its path in that language's folder."""
+    pages = index_pages(site)
+    pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
+    return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}
 
 
 def home(site: Site, markdown: str) -> str:
