@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from sightglass import citations
+from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
 from sightglass.pages.indexes import gallery, index_pages
 from sightglass.pages.methods import method_page
@@ -53,7 +54,7 @@ def build(site: Site) -> dict[str, str | bytes]:
 
 def _pages(site: Site) -> dict[str, str]:
     """Every generated page in the site's language, by its path in that language's folder."""
-    pages = index_pages(site)
+    pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}
 

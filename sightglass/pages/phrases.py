@@ -153,6 +153,21 @@ PHRASES: dict[str, tuple[str, str]] = {
         "全部{folders}；按[方法族](families/index.md)、[方法](methods/index.md)、[发表处](venues/index.md)、"
         "[年份](years/index.md)、[人物](people/index.md)查看。",
     ),
+    # Drawings
+    "timeline": ("Timeline", "时间线"),
+    "timeline lead": (
+        "Papers by year and family. Each dot is a paper and leads to its page; a filled one has a method that runs.",
+        "论文按年份与方法族排列。每个圆点是一篇论文，通向它的页面；实心圆点表示其中的方法可在此运行。",
+    ),
+    "genealogy": ("Genealogy", "谱系"),
+    "genealogy lead": (
+        "What builds on what: each method stands to the right of those that it takes further. A filled box runs here.",
+        "方法之间的承接关系：每种方法位于它所承接的方法右侧。实心方框表示可在此运行。",
+    ),
+    "no family": ("no family", "未归类"),
+    "in words": ("In words", "文字版"),
+    "taken up by": ("Taken further by", "后续方法"),
+    "stand alone": ("Methods that stand alone", "独立的方法"),
     # The frame of every page
     "search label": ("Search the catalogue", "搜索目录"),
     "search placeholder": ("Search / 搜索", "搜索 / Search"),
