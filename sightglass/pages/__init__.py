@@ -10,7 +10,8 @@ import json
 from sightglass import citations
 from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
-from sightglass.pages.indexes import gallery, index_pages
+from sightglass.pages.home import home
+from sightglass.pages.indexes import index_pages
 from sightglass.pages.methods import method_page
 from sightglass.pages.phrases import FOLDERS
 from sightglass.pages.search import catalogue_json
@@ -57,13 +58,3 @@ def _pages(site: Site) -> dict[str, str]:
     pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}
-
-
-def home(site: Site, markdown: str) -> str:
-    """The home page with its two markers filled in: the numbers, and the gallery of what runs."""
-    entries, methods = site.catalogue.entries, site.catalogue.methods
-    runs = [slug for slug in methods if site.module_of(slug)]
-    claims = sum(len(method.claims) for method in methods.values())
-    counts = [(len(entries), "entries"), (len(methods), "methods"), (len(runs), "that run here"), (claims, "claims")]
-    numbers = " · ".join(f"**{count}** {what}" for count, what in counts)
-    return markdown.replace("<!-- numbers -->", numbers).replace("<!-- gallery -->", gallery(site, runs, "index.md"))

@@ -61,7 +61,7 @@ def _runs_first(site: Site, slugs: list[str]) -> list[str]:
 
 def _families(site: Site) -> dict[str, str]:
     pages = {}
-    rows = []
+    cards = []
     for family in site.catalogue.taxonomy.families:
         here = f"families/{family.id}.md"
         slugs = _runs_first(site, [s for s, m in site.catalogue.methods.items() if m.family == family.id])
@@ -73,10 +73,15 @@ def _families(site: Site) -> dict[str, str]:
         body += f"\n## {site.say('entries')}\n\n{items(site, keys, here)}"
         pages[here] = page(site.name_of(family), body, description=question)
         index = "families/index.md"
-        rows.append([f"**{to(here, site.name_of(family), index)}**", text(question), str(len(slugs)), str(len(keys))])
+        drawn = pictures.drawing(site, family.id, index)
+        counted = site.say("methods and entries", methods=len(slugs), entries=len(keys))
+        cards.append(
+            f"-   {f'{drawn}{chr(10)}{chr(10)}    ' if drawn else ''}**{to(here, site.name_of(family), index)}**\n\n"
+            f'    {text(question)}\n\n    <span class="sg-meta">{counted}</span>\n'
+        )
     lead = f"# {site.say('families')}\n\n{site.say('families lead')}\n\n"
-    header = [site.say(name) for name in ("family", "the question", "methods", "entries")]
-    pages["families/index.md"] = page(site.say("families"), lead + table(header, rows))
+    grid = '<div class="grid cards" markdown>\n\n' + "\n".join(cards) + "\n</div>\n"
+    pages["families/index.md"] = page(site.say("families"), lead + grid, hide=["navigation", "toc"])
     return pages
 
 

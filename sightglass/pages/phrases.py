@@ -107,12 +107,11 @@ PHRASES: dict[str, tuple[str, str]] = {
     "to be reproduced": ("to be reproduced", "有待复现"),
     "not on small data": ("not on small data", "小数据无法复现"),
     "families": ("Families", "方法族"),
-    "family": ("Family", "方法族"),
     "families lead": (
         "The branches of the taxonomy; every method belongs to one.",
         "分类体系的各个分支；每种方法属于其中之一。",
     ),
-    "the question": ("The question", "要回答的问题"),
+    "methods and entries": ("{methods} methods, {entries} entries", "{methods} 种方法，{entries} 个条目"),
     "methods lead": ("{count} techniques; {runs} run here.", "{count} 种方法，其中 {runs} 种可在此运行。"),
     "venues": ("Venues", "发表处"),
     "venue": ("Venue", "发表处"),
@@ -153,6 +152,21 @@ PHRASES: dict[str, tuple[str, str]] = {
         "全部{folders}；按[方法族](families/index.md)、[方法](methods/index.md)、[发表处](venues/index.md)、"
         "[年份](years/index.md)、[人物](people/index.md)查看。",
     ),
+    # The home page
+    "search example": ("Search: Grad-CAM, zeiler 2014, 可视化", "搜索：Grad-CAM、zeiler 2014、可视化"),
+    "search button": ("Search", "搜索"),
+    "count entries": ("{count} entries", "{count} 个条目"),
+    "count methods": ("{count} methods", "{count} 种方法"),
+    "count runs": ("{count} that run here", "{count} 种可在此运行"),
+    "count claims": ("{count} claims", "{count} 条论断"),
+    "verified today": ("Verified today", "今日验证"),
+    "state.holds": ("claims hold", "条论断成立"),
+    "state.fails as expected": ("fail as expected at this scale", "条如预期在此规模下不成立"),
+    "state.fails": ("fail", "条不成立"),
+    "state.stale": ("stale: the code has changed since", "条已过时：代码此后有改动"),
+    "state.not run": ("not run yet", "条尚未运行"),
+    "measured until": ("Last measured on {date}.", "最近一次测量：{date}。"),
+    "to the ledger": ("The ledger of claims", "论断账本"),
     # Drawings
     "timeline": ("Timeline", "时间线"),
     "timeline lead": (
