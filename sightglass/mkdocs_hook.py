@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.structure import StructureItem
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
@@ -76,7 +77,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
 def _translated(nav: Navigation, language: str, files: Files) -> Navigation:
     listed: list[Page] = []
 
-    def translate(item: Section | Page | Link) -> Section | Page | Link:
+    def translate(item: StructureItem) -> StructureItem:
         title = phrases.phrase(language, f"nav.{item.title}")
         if isinstance(item, Section):
             section = Section(title, [translate(child) for child in item.children])
@@ -85,7 +86,7 @@ def _translated(nav: Navigation, language: str, files: Files) -> Navigation:
             return section
         file = isinstance(item, Page) and files.get_file_from_path(languages.counterpart(item.file.src_uri, language))
         if not file or file.page is None:
-            return Link(title, item.url)
+            return Link(title, getattr(item, "url", ""))
         file.page.title = title  # what the navigation calls it; the page's own heading is its own affair
         listed.append(file.page)
         return file.page

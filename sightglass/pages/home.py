@@ -88,7 +88,7 @@ def _css(state: str) -> str:
 
 def _gallery(site: Site) -> str:
     """What runs, by its picture; families, by a drawing, where there is room left."""
-    cards = []
+    cards: list[str] = []
     for slug, method in site.catalogue.methods.items():
         path = site.picture_of(slug)
         if path and len(cards) < SHOWN:
