@@ -10,11 +10,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.structure import StructureItem
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Link, Navigation, Section
+from mkdocs.structure.pages import Page
 
 from sightglass import check, ledger, pages, settings, tutorials
+from sightglass.pages import languages, phrases
+
+_navigations: dict[str, Navigation] = {}  # of the build that runs, by language
+_addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
 
 
 def _root(config: MkDocsConfig) -> Path:
@@ -49,10 +57,55 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     generated |= pages.build(site)
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
-    home = files.get_file_from_path("index.md")
-    if home is not None:
-        home.content_string = pages.home(site, home.content_string)
+    for language, folder in phrases.FOLDERS.items():
+        home = files.get_file_from_path(f"{folder}index.md")
+        if home is not None:
+            home.content_string = pages.home(site.in_language(language), home.content_string)
     return files
+
+
+def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
+    """The navigation once more in each other language; what has no page in it leads to the English one."""
+    global _addresses
+    _addresses = frozenset(file.page.url for file in files.documentation_pages() if file.page is not None)
+    _navigations.clear()
+    for language in phrases.LANGUAGES:
+        _navigations[language] = nav if language == "en" else _translated(nav, language, files)
+    return nav
+
+
+def _translated(nav: Navigation, language: str, files: Files) -> Navigation:
+    listed: list[Page] = []
+
+    def translate(item: StructureItem) -> StructureItem:
+        title = phrases.phrase(language, f"nav.{item.title}")
+        if isinstance(item, Section):
+            section = Section(title, [translate(child) for child in item.children])
+            for child in section.children:
+                child.parent = section
+            return section
+        file = isinstance(item, Page) and files.get_file_from_path(languages.counterpart(item.file.src_uri, language))
+        if not file or file.page is None:
+            return Link(title, getattr(item, "url", ""))
+        file.page.title = title  # what the navigation calls it; the page's own heading is its own affair
+        listed.append(file.page)
+        return file.page
+
+    translated = Navigation([translate(item) for item in nav.items], listed)
+    translated.homepage = listed[0] if listed else nav.homepage
+    return translated
+
+
+def on_env(env: jinja2.Environment, **_: Any) -> jinja2.Environment:
+    """Give the templates ``say(key)``: a phrase of the interface in the language of the page."""
+
+    @jinja2.pass_context
+    def say(context: jinja2.runtime.Context, key: str) -> str:
+        page = context.get("page")
+        return phrases.phrase(languages.language_of(page.url if page else ""), key)
+
+    env.globals["say"] = say
+    return env
 
 
 def _url(path: str) -> str:
@@ -66,7 +119,15 @@ def _title(path: str, text: str | bytes) -> str | None:
 
 
 def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:
-    """'Edit this page' of a generated page leads to the file that it is made from."""
+    """The navigation in the page's language, the page in the others, and the file that it is made from, to edit it."""
+    language = languages.language_of(page.url)
+    context["nav"] = _navigations[language]
+    context["alternates"] = languages.alternates(page.url, _addresses)
+    context["others"] = [
+        (phrases.LANGUAGES[other], phrases.NAMES[other], languages.other(page.url, other, _addresses))
+        for other in phrases.LANGUAGES
+        if other != language
+    ]
     repository = context["config"].repo_url
     source = page.meta.get("source")
     if repository and source:

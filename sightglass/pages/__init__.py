@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 
 from sightglass import citations
+from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
-from sightglass.pages.indexes import gallery, index_pages
+from sightglass.pages.home import home
+from sightglass.pages.indexes import index_pages
 from sightglass.pages.methods import method_page
+from sightglass.pages.phrases import FOLDERS
 from sightglass.pages.search import catalogue_json
 from sightglass.pages.site import Site
 
@@ -20,11 +23,11 @@ DOWNLOADS = ("bibtex", "ris", "csl-json")
 
 
 def build(site: Site) -> dict[str, str | bytes]:
-    """Every generated page (``.md``, Markdown) and file of the site, by its path in it."""
+    """Every generated page (``.md``, Markdown) and file of the site, by its path in it; pages in each language."""
     catalogue = site.catalogue
-    pages: dict[str, str | bytes] = dict(index_pages(site))
-    pages |= {site.page_of(key): entry_page(site, key) for key in catalogue.entries}
-    pages |= {f"methods/{slug}.md": method_page(site, slug) for slug in catalogue.methods}
+    pages: dict[str, str | bytes] = {}
+    for language, folder in FOLDERS.items():
+        pages |= {folder + path: content for path, content in _pages(site.in_language(language)).items()}
     for name in DOWNLOADS:
         citation = citations.FORMATS[name]
         for key in catalogue.entries:
@@ -50,11 +53,8 @@ def build(site: Site) -> dict[str, str | bytes]:
     return pages
 
 
-def home(site: Site, markdown: str) -> str:
-    """The home page with its two markers filled in: the numbers, and the gallery of what runs."""
-    entries, methods = site.catalogue.entries, site.catalogue.methods
-    runs = [slug for slug in methods if site.module_of(slug)]
-    claims = sum(len(method.claims) for method in methods.values())
-    counts = [(len(entries), "entries"), (len(methods), "methods"), (len(runs), "that run here"), (claims, "claims")]
-    numbers = " · ".join(f"**{count}** {what}" for count, what in counts)
-    return markdown.replace("<!-- numbers -->", numbers).replace("<!-- gallery -->", gallery(site, runs, "index.md"))
+def _pages(site: Site) -> dict[str, str]:
+    """Every generated page in the site's language, by its path in that language's folder."""
+    pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
+    pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
+    return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
+import posixpath
 from urllib.parse import quote, urlsplit
 
 from sightglass import citations
 from sightglass.catalogue import folder_of
 from sightglass.models import Entry, Link, Paper, Seeds
-from sightglass.pages.markup import chinese, code, out, page, table, text, to
+from sightglass.pages import pictures
+from sightglass.pages.markup import HTML_LANGUAGE, address, chinese, code, out, page, spoken, table, text, to
+from sightglass.pages.phrases import PHRASES
 from sightglass.pages.site import Site
 
 ARCHIVE = "https://web.archive.org/web"
 SEEDS_YEAR = 2019  # the seeds are of 2018 and 2019: an archived copy from then is what they meant
 RELATED = 8
 AUTHORS_IN_LISTS = 3
-
-ROLES = {
-    "page": "Page",
-    "paper": "Paper",
-    "code": "Code",
-    "demo": "Demo",
-    "video": "Video",
-    "slides": "Slides",
-    "review": "Review",
-    "project": "Project page",
-    "docs": "Documentation",
-    "data": "Data",
-    "archive": "Archive",
-}
-LANGUAGES = {
-    "en": "English",
-    "zh": "Chinese",
-    "ja": "Japanese",
-    "de": "German",
-    "fr": "French",
-    "ko": "Korean",
-    "es": "Spanish",
-    "und": "unknown",
-}
-SOURCES = {
-    "publisher": "the publisher's page or file",
-    "preprint": "the arXiv record",
-    "index": "a bibliographic index",
-    "repository": "the work's own repository",
-    "page": "the page itself",
-    "address": "the address of the page",
-    "bibliography": "somebody's bibliography",
-    "secondary": "a text about the work",
-}
+LONG_VENUE = 24  # characters
 
 
 def archived(link: Link) -> str:
@@ -55,19 +25,52 @@ def archived(link: Link) -> str:
     return link.archived or f"{ARCHIVE}/{SEEDS_YEAR}/{link.url}"
 
 
-def byline(entry: Entry) -> str:
+def byline(site: Site, entry: Entry) -> str:
     """Authors as they stand in lists: up to three names, more as 'and others'."""
     names = ", ".join(person.display for person in entry.authors[:AUTHORS_IN_LISTS])
-    return f"{names} and others" if len(entry.authors) > AUTHORS_IN_LISTS else names
+    return site.say("and others", names=names) if len(entry.authors) > AUTHORS_IN_LISTS else names
 
 
 def meta_line(site: Site, entry: Entry) -> str:
     """'Zhou, Khosla, Lapedriza and others · CVPR 2016', as text."""
-    venue = site.catalogue.venues.get(entry.venue or "")
-    where = venue.name if venue else ""
-    short = entry.venue if entry.venue and len(where) > 24 else where
-    parts = [byline(entry), " ".join(str(part) for part in (short, entry.year) if part)]
+    parts = [byline(site, entry), " ".join(str(part) for part in (_where(site, entry)[0], entry.year) if part)]
     return " · ".join(part for part in parts if part)
+
+
+def _where(site: Site, entry: Entry) -> tuple[str, str]:
+    """The venue as it stands in lists, a long name as its abbreviation, and its language."""
+    venue = site.catalogue.venues.get(entry.venue or "")
+    if venue is None:
+        return "", site.language
+    name = site.name_of(venue)
+    return (str(entry.venue), site.language) if len(name) > LONG_VENUE else (name, site.tongue_of(venue))
+
+
+def titled(site: Site, key: str, here: str) -> str:
+    """An entry's title as a link to its page, marked with the title's language."""
+    entry = site.catalogue.entries[key]
+    return f"{to(site.page_of(key), entry.title, here)}{{ lang={entry.language} }}"
+
+
+def method_link(site: Site, slug: str, here: str) -> str:
+    """A method's name as a link to its page."""
+    method = site.catalogue.methods[slug]
+    return to(f"methods/{slug}.md", site.name_of(method), here)
+
+
+def list_link(site: Site, slug: str, here: str) -> str:
+    """A reading list's title as a link to its page, marked with the title's language."""
+    lst = site.catalogue.lists[slug]
+    chosen = (lst.title_zh, "zh") if site.language == "zh" and lst.title_zh else (lst.title, lst.language)
+    return f"{to(f'lists/{slug}.md', chosen[0], here)}{{ lang={HTML_LANGUAGE.get(chosen[1], chosen[1])} }}"
+
+
+def summary(site: Site, english: str, in_chinese: str | None, *, css: str = ".sg-summary") -> str:
+    """A summary as paragraphs: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
+    if site.language == "zh":
+        shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
+        return f"{text(shown)}\n{{ {css} lang={tongue} }}\n"
+    return f"{text(english)}\n{{ {css} }}\n" + (f"\n{chinese(in_chinese)}" if in_chinese else "")
 
 
 def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
@@ -76,11 +79,15 @@ def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
     ``coins`` adds a span by which Zotero saves whole lists; on an entry's own page it would hide that entry.
     """
     entry = site.catalogue.entries[key]
-    title = to(site.page_of(key), entry.title, here)
-    lines = [f"{title}{{ lang={entry.language} }}"]
+    lines = [titled(site, key, here)]
     if entry.title_zh:
         lines.append(f'<span lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</span>')
-    lines.append(f'<span class="sg-meta">{text(meta_line(site, entry))}</span>')
+    where, tongue = _where(site, entry)
+    place = " ".join(
+        part for part in (where and spoken(text(where), tongue, site.language), str(entry.year or "")) if part
+    )
+    meta = " · ".join(part for part in (text(byline(site, entry)), place) if part)
+    lines.append(f'<span class="sg-meta">{meta}</span>')
     if coins:
         lines.append(citations.coins(key, entry, site.catalogue.venues))
     return "- " + " ".join(lines)
@@ -88,7 +95,7 @@ def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
 
 def items(site: Site, keys: list[str], here: str, *, coins: bool = True) -> str:
     """A Markdown list of entries, or a word that there are none."""
-    return "\n".join(item(site, key, here, coins=coins) for key in keys) + "\n" if keys else "Nothing yet.\n"
+    return "\n".join(item(site, key, here, coins=coins) for key in keys) + "\n" if keys else site.say("nothing") + "\n"
 
 
 def entry_page(site: Site, key: str) -> str:
@@ -98,20 +105,25 @@ def entry_page(site: Site, key: str) -> str:
     sections = [
         _head(site, key, entry, here),
         _methods(site, entry, here),
-        _links(entry),
-        _cite(site, key, entry),
+        _links(site, entry),
+        _cite(site, key, entry, here),
         _related(site, key, entry, here),
-        seeds_section(entry.seeds),
-        _confirmed(entry),
+        seeds_section(site, entry.seeds, here),
+        _confirmed(site, entry),
     ]
     return page(
         entry.title,
         "\n".join(section for section in sections if section),
-        description=" ".join(entry.summary.split())[:300],
+        description=description(site, entry.summary, entry.summary_zh),
         hide=["navigation"],
         citation=[list(pair) for pair in citations.meta_tags(key, entry, site.catalogue.venues)],
         source=f"catalog/{folder_of(entry)}/{key}.yaml",
     )
+
+
+def description(site: Site, english: str, in_chinese: str | None) -> str:
+    """What search engines and social cards show of a page."""
+    return " ".join(((site.language == "zh" and in_chinese) or english).split())[:300]
 
 
 def _head(site: Site, key: str, entry: Entry, here: str) -> str:
@@ -121,22 +133,30 @@ def _head(site: Site, key: str, entry: Entry, here: str) -> str:
     ]
     facts = []
     if entry.venue:
-        facts.append(to(f"venues/{entry.venue.lower()}.md", site.catalogue.venues[entry.venue].name, here))
+        venue = site.catalogue.venues[entry.venue]
+        link = to(f"venues/{entry.venue.lower()}.md", site.name_of(venue), here)
+        facts.append(spoken(link, site.tongue_of(venue), site.language))
     if entry.year:
         facts.append(to(f"years/{entry.year}.md", entry.year, here))
     if entry.volume or entry.pages:
         volume = f"{entry.volume or ''}{f'({entry.number})' if entry.number else ''}"
-        pages = f"pp. {entry.pages.replace('-', '–')}" if entry.pages and "-" in entry.pages else entry.pages
-        facts.append(text(", ".join(part for part in (volume and f"vol. {volume}", pages) if part)))
+        pages = entry.pages or ""
+        if "-" in pages:
+            pages = site.say("pages", pages=pages.replace("-", "–"))
+        facts.append(text(", ".join(part for part in (volume and site.say("volume", volume=volume), pages) if part)))
     if entry.doi:
         facts.append(out(f"https://doi.org/{quote(entry.doi, safe='/:;()')}", f"doi:{entry.doi}"))
     if entry.arxiv:
         facts.append(out(f"https://arxiv.org/abs/{entry.arxiv}", f"arXiv:{entry.arxiv}"))
     if entry.isbn:
         facts.append(text(f"ISBN {entry.isbn}"))
-    tags = [to(f"{folder_of(entry)}/index.md", entry.kind, here)]
+    tags = [to(f"{folder_of(entry)}/index.md", site.say(f"kind.{entry.kind}"), here)]
     tags += [
-        to(f"families/{topic}.md" if topic in site.catalogue.families else f"topics/{topic}.md", subject.name, here)
+        to(
+            f"families/{topic}.md" if topic in site.catalogue.families else f"topics/{topic}.md",
+            site.name_of(subject),
+            here,
+        )
         for topic in entry.topics
         if (subject := site.catalogue.topics.get(topic))
     ]
@@ -149,10 +169,8 @@ def _head(site: Site, key: str, entry: Entry, here: str) -> str:
         lines.append(" · ".join(facts) + "\n{ .sg-facts }\n")
     lines.append(" ".join(f"{tag}{{ .sg-tag }}" for tag in tags) + "\n{ .sg-tags }\n")
     if not entry.identified:
-        lines.append('!!! warning "Not identified"\n    The work behind the seeds\' words could not be found.\n')
-    lines.append(text(entry.summary) + "\n{ .sg-summary }\n")
-    if entry.summary_zh:
-        lines.append(chinese(entry.summary_zh))
+        lines.append(f'!!! warning "{site.say("not identified")}"\n    {site.say("not identified why")}\n')
+    lines.append(summary(site, entry.summary, entry.summary_zh))
     return "\n".join(lines)
 
 
@@ -161,93 +179,104 @@ def _methods(site: Site, entry: Entry, here: str) -> str:
     if not slugs:
         return ""
     proposes = entry.proposes if isinstance(entry, Paper) else []
-    blocks = ["## Methods\n"]
+    blocks = [f"## {site.say('methods')}\n"]
     for slug in slugs:
         method = site.catalogue.methods[slug]
-        relation = "proposed here" if slug in proposes else "treated here"
-        state = "runs here" if site.module_of(slug) else "no reproduction yet"
-        link = to(f"methods/{slug}.md", method.name, here)
-        blocks.append(f'- **{link}** <span class="sg-meta">{relation} · {state}</span>  \n  {text(method.summary)}')
+        relation = site.say("proposed here" if slug in proposes else "treated here")
+        state = site.say("runs here" if site.module_of(slug) else "no reproduction")
+        shown = method.summary_zh if site.language == "zh" else method.summary
+        link = method_link(site, slug, here)
+        blocks.append(f'- **{link}** <span class="sg-meta">{relation} · {state}</span>  \n  {text(shown)}')
     for slug in slugs:
         picture = site.picture_of(slug)
         if picture:
-            alt = f"{site.catalogue.methods[slug].name}, as the reproduction here draws it"
-            blocks.append(f"\n[![{text(alt)}](../{picture}){{ loading=lazy }}](../methods/{slug}.md)\n")
+            alt = site.say("picture alt", name=site.name_of(site.catalogue.methods[slug]))
+            shown = pictures.picture(site, picture, alt, here)
+            blocks.append(f"\n[{shown}](../methods/{slug}.md)\n")
             break
     return "\n".join(blocks) + "\n"
 
 
-def _links(entry: Entry) -> str:
+def _links(site: Site, entry: Entry) -> str:
     if not entry.links:
         return ""
     lines = []
     for link in entry.links:
         host = urlsplit(link.url).hostname or link.url
         language = link.language or entry.language
-        parts = [f"**{ROLES[link.role]}** {out(link.url, host.removeprefix('www.'), language=language)}"]
+        parts = [f"**{site.say(f'role.{link.role}')}** {out(link.url, host.removeprefix('www.'), language=language)}"]
         if link.framework:
             parts.append(link.framework)
-        if language != entry.language or language != "en":
-            parts.append(LANGUAGES[language])
+        if language != entry.language or language != site.language:
+            parts.append(site.say(f"language.{language}"))
         if link.status:
-            parts.append(f'<span class="sg-status sg-{link.status}">{link.status}</span>')
+            parts.append(f'<span class="sg-status sg-{link.status}">{site.say(f"status.{link.status}")}</span>')
         if link.now:
-            parts.append(out(link.now, "now here"))
-        parts.append(out(archived(link), "archived copy"))
-        note = f" <br>{text(link.note)}" if link.note else ""
+            parts.append(out(link.now, site.say("now here")))
+        parts.append(out(archived(link), site.say("archived copy")))
+        note = f" <br>{spoken(text(link.note), 'en', site.language)}" if link.note else ""
         lines.append("- " + " · ".join(parts) + note)
-    return "## Links\n\n" + "\n".join(lines) + "\n"
+    return f"## {site.say('links')}\n\n" + "\n".join(lines) + "\n"
 
 
-def _cite(site: Site, key: str, entry: Entry) -> str:
+def _cite(site: Site, key: str, entry: Entry, here: str) -> str:
     venues = site.catalogue.venues
     tabs = []
     for name, label in (("bibtex", "BibTeX"), ("biblatex", "biblatex"), ("apa", "APA"), ("gb7714", "GB/T 7714")):
         source = citations.FORMATS[name].render(key, entry, venues)
         block = code(source, "bibtex" if "bib" in name else "text")
         tabs.append(f'=== "{label}"\n\n' + "".join(f"    {line}\n" if line else "\n" for line in block.split("\n")))
+    stem = site.shared(site.page_of(key).removesuffix(".md"))
     files = " · ".join(
-        f'<a href="../{key}.{citations.FORMATS[name].extension}" download>{label}</a>'
+        f'<a href="{address(f"{stem}.{citations.FORMATS[name].extension}", here)}" download>{label}</a>'
         for name, label in (("bibtex", ".bib"), ("ris", ".ris"), ("csl-json", "CSL-JSON"))
     )
-    return "## Cite\n\n" + "\n".join(tabs) + f"\nDownload: {files}\n"
+    return f"## {site.say('cite')}\n\n" + "\n".join(tabs) + f"\n{site.say('download', files=files)}\n"
 
 
 def _related(site: Site, key: str, entry: Entry, here: str) -> str:
     entries = site.catalogue.entries
     groups = [
-        ("Builds on", [k for k in (entry.builds_on if isinstance(entry, Paper) else []) if k in entries]),
-        ("Goes with", [k for k in entry.accompanies if k in entries]),
-        ("Taken further or accompanied by", site.points_here.get(key, [])),
+        (site.say("builds on"), [k for k in (entry.builds_on if isinstance(entry, Paper) else []) if k in entries]),
+        (site.say("goes with"), [k for k in entry.accompanies if k in entries]),
+        (site.say("taken further"), site.points_here.get(key, [])),
     ]
     shown = {key}.union(*(keys for _, keys in groups))
     same = [k for slug in site.catalogue.methods_of(entry) for k in site.by_method.get(slug, []) if k not in shown]
-    groups.append(("On the same methods", list(dict.fromkeys(same))[:RELATED]))
-    lists = [to(f"lists/{slug}.md", site.catalogue.lists[slug].title, here) for slug in site.lists_with.get(key, [])]
+    groups.append((site.say("same methods"), list(dict.fromkeys(same))[:RELATED]))
+    lists = [list_link(site, slug, here) for slug in site.lists_with.get(key, [])]
     blocks = [f"**{label}**\n\n{items(site, keys, here, coins=False)}" for label, keys in groups if keys]
     if lists:
-        blocks.append("**In the reading lists** " + ", ".join(lists) + "\n")
-    return "## Related\n\n" + "\n".join(blocks) if blocks else ""
+        blocks.append(site.say("in lists", lists=", ".join(lists)) + "\n")
+    return f"## {site.say('related')}\n\n" + "\n".join(blocks) if blocks else ""
 
 
-def seeds_section(seeds: Seeds | None) -> str:
+def seeds_section(site: Site, seeds: Seeds | None, here: str) -> str:
     """Where the seed documents mention something, and what they say that is not so."""
     if seeds is None or not seeds.lines:
         return ""
-    blocks = [f"## In the seeds\n\nMentioned in the [seed documents](../seeds.md) at {text(', '.join(seeds.lines))}.\n"]
+    guide = posixpath.relpath(site.written("seeds.md"), posixpath.dirname(here))
+    mentioned = site.say("mentioned", page=guide, lines=text(", ".join(seeds.lines)))
+    blocks = [f"## {site.say('in the seeds')}\n\n{mentioned}\n"]
     if seeds.corrections:
-        rows = [[text(c.line), text(c.said), text(c.truth)] for c in seeds.corrections]
-        blocks.append(table(["Line", "The seed says", "What is the case"], rows))
+        rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in seeds.corrections]
+        blocks.append(table([site.say("line"), site.say("seed says"), site.say("is the case")], rows))
     return "\n".join(blocks)
 
 
-def _confirmed(entry: Entry) -> str:
+def _confirmed(site: Site, entry: Entry) -> str:
     lines = []
     for confirmation in entry.confirmed:
-        fields = ", ".join(confirmation.fields)
-        source = SOURCES[confirmation.source]
+        fields = ("、" if site.language == "zh" else ", ").join(_field(site, name) for name in confirmation.fields)
+        source = site.say(f"source.{confirmation.source}")
         shown = out(confirmation.at, source) if confirmation.at else text(source)
-        lines.append(f"- {text(fields)}: compared with {shown}")
+        lines.append("- " + site.say("compared with", fields=text(fields), source=shown))
     if entry.unconfirmed:
-        lines.append(f"- Not confirmed: {text(entry.unconfirmed)}")
-    return "## How sure this is\n\n" + "\n".join(lines) + "\n" if lines else ""
+        what = spoken(text(entry.unconfirmed), "en", site.language)
+        lines.append("- " + site.say("not confirmed", what=what))
+    return f"## {site.say('how sure')}\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _field(site: Site, name: str) -> str:
+    """A field of an entry as it is called on the page."""
+    return site.say(f"field.{name}") if f"field.{name}" in PHRASES else name

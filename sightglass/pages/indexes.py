@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.models import ReadingList
-from sightglass.pages.entries import items
-from sightglass.pages.markup import chinese, page, table, text, to
-from sightglass.pages.methods import CLAIMS_HEADER, claims_table
+from sightglass.pages import pictures
+from sightglass.pages.entries import description, items, list_link, method_link, summary, titled
+from sightglass.pages.markup import HTML_LANGUAGE, address, page, spoken, table, text, to
+from sightglass.pages.methods import claims_header, claims_table, other_name
 from sightglass.pages.site import Site
-
-FOLDERS = {
-    "papers": ("Papers", "Every paper of the catalogue, newest first."),
-    "tools": ("Tools", "Libraries, applications, demonstrations and code."),
-    "posts": ("Posts", "Blogs, news, answers and advice."),
-    "resources": ("Resources", "Courses, books, videos, lists, groups and people."),
-}
 
 
 def index_pages(site: Site) -> dict[str, str]:
     """All pages that list, by path."""
     pages: dict[str, str] = {}
-    for folder, (title, lead) in FOLDERS.items():
+    for folder in ENTRY_FOLDERS:
         here = f"{folder}/index.md"
         keys = site.newest_first(list(site.catalogue.of_folder(folder)))
-        pages[here] = page(title, f"# {title}\n\n{lead} {len(keys)} in all.\n\n{items(site, keys, here)}")
+        lead = f"{site.say(f'{folder} lead')} {site.say('in all', count=len(keys))}"
+        pages[here] = page(site.say(folder), f"# {site.say(folder)}\n\n{lead}\n\n{items(site, keys, here)}")
     pages |= _families(site) | _methods_index(site) | _topics(site) | _venues(site) | _years(site) | _people(site)
     pages |= _lists(site)
     pages["claims.md"] = _claims(site)
-    pages["browse.md"] = _browse()
+    pages["browse.md"] = _browse(site)
     return pages
 
 
@@ -34,17 +30,20 @@ def _card(site: Site, slug: str, here: str) -> str:
     """A method as a card of a gallery."""
     method = site.catalogue.methods[slug]
     picture = site.picture_of(slug)
-    shown = f"    ![](../{picture}){{ loading=lazy .sg-thumb }}\n\n" if picture else ""
-    state = (
-        "runs here"
-        if site.module_of(slug)
-        else ("to be reproduced" if method.feasible != "no" else "not on small data")
-    )
-    chinese_name = f' <span lang="zh-Hans" class="sg-title-zh">{text(method.name_zh)}</span>' if method.name_zh else ""
+    shown = ""
+    if picture:
+        alternative = site.say("picture of method", name=site.name_of(method))
+        shown = f"    {pictures.picture(site, picture, alternative, here, css='sg-thumb')}\n\n"
+    missing = "to be reproduced" if method.feasible != "no" else "not on small data"
+    state = site.say("runs here" if site.module_of(slug) else missing)
+    english = site.tongue_of(method) == "zh"
+    other = method.name if english else method.name_zh
+    beside = f' <span lang="{"en" if english else "zh-Hans"}" class="sg-title-zh">{text(other)}</span>'
     count = len(site.by_method.get(slug, []))
     return (
-        f"-   **{to(f'methods/{slug}.md', method.name, here)}**{chinese_name}\n\n{shown}    {text(method.summary)}\n\n"
-        f'    <span class="sg-meta">{count} entries · {state}</span>\n'
+        f"-   **{method_link(site, slug, here)}**{beside if other and other != site.name_of(method) else ''}\n\n{shown}"
+        f"    {text(method.summary_zh if site.language == 'zh' else method.summary)}\n\n"
+        f'    <span class="sg-meta">{site.say("n entries", count=count)} · {state}</span>\n'
     )
 
 
@@ -62,33 +61,41 @@ def _runs_first(site: Site, slugs: list[str]) -> list[str]:
 
 def _families(site: Site) -> dict[str, str]:
     pages = {}
-    rows = []
+    cards = []
     for family in site.catalogue.taxonomy.families:
         here = f"families/{family.id}.md"
         slugs = _runs_first(site, [s for s, m in site.catalogue.methods.items() if m.family == family.id])
         keys = site.by_family.get(family.id, [])
-        body = f'# {text(family.name)}\n\n<p lang="zh-Hans" class="sg-title-zh">{text(family.name_zh)}</p>\n\n'
-        body += f"{text(family.description)}\n\n{chinese(family.description_zh)}\n"
-        body += f"## Methods\n\n{gallery(site, slugs, here)}\n" if slugs else ""
-        pages[here] = page(
-            family.name, body + f"\n## Entries\n\n{items(site, keys, here)}", description=family.description
-        )
+        question = family.description_zh if site.language == "zh" else family.description
+        body = f"# {text(site.name_of(family))}\n\n{other_name(site, family)}\n"
+        body += summary(site, family.description, family.description_zh) + "\n"
+        body += f"## {site.say('methods')}\n\n{gallery(site, slugs, here)}\n" if slugs else ""
+        body += f"\n## {site.say('entries')}\n\n{items(site, keys, here)}"
+        pages[here] = page(site.name_of(family), body, description=question)
         index = "families/index.md"
-        rows.append([f"**{to(here, family.name, index)}**", text(family.description), str(len(slugs)), str(len(keys))])
-    lead = "# Families\n\nThe branches of the taxonomy; every method belongs to one.\n\n"
-    pages["families/index.md"] = page("Families", lead + table(["Family", "The question", "Methods", "Entries"], rows))
+        drawn = pictures.drawing(site, family.id, index)
+        counted = site.say("methods and entries", methods=len(slugs), entries=len(keys))
+        cards.append(
+            f"-   {f'{drawn}{chr(10)}{chr(10)}    ' if drawn else ''}**{to(here, site.name_of(family), index)}**\n\n"
+            f'    {text(question)}\n\n    <span class="sg-meta">{counted}</span>\n'
+        )
+    lead = f"# {site.say('families')}\n\n{site.say('families lead')}\n\n"
+    grid = '<div class="grid cards" markdown>\n\n' + "\n".join(cards) + "\n</div>\n"
+    pages["families/index.md"] = page(site.say("families"), lead + grid, hide=["navigation", "toc"])
     return pages
 
 
 def _methods_index(site: Site) -> dict[str, str]:
     here = "methods/index.md"
     runs = sum(site.module_of(slug) is not None for slug in site.catalogue.methods)
-    body = f"# Methods\n\n{len(site.catalogue.methods)} techniques; {runs} run here.\n\n"
+    lead = site.say("methods lead", count=len(site.catalogue.methods), runs=runs)
+    body = f"# {site.say('methods')}\n\n{lead}\n\n"
     for family in site.catalogue.taxonomy.families:
         slugs = _runs_first(site, [s for s, m in site.catalogue.methods.items() if m.family == family.id])
         if slugs:
-            body += f"## {to(f'families/{family.id}.md', family.name, here)}\n\n{gallery(site, slugs, here)}\n"
-    return {here: page("Methods", body)}
+            link = to(f"families/{family.id}.md", site.name_of(family), here)
+            body += f"## {link}\n\n{gallery(site, slugs, here)}\n"
+    return {here: page(site.say("methods"), body)}
 
 
 def _topics(site: Site) -> dict[str, str]:
@@ -96,8 +103,8 @@ def _topics(site: Site) -> dict[str, str]:
     for topic in site.catalogue.taxonomy.topics:
         here = f"topics/{topic.id}.md"
         keys = site.newest_first([k for k, entry in site.catalogue.entries.items() if topic.id in entry.topics])
-        body = f'# {text(topic.name)}\n\n<p lang="zh-Hans" class="sg-title-zh">{text(topic.name_zh)}</p>\n\n'
-        pages[here] = page(topic.name, body + items(site, keys, here))
+        body = f"# {text(site.name_of(topic))}\n\n{other_name(site, topic)}\n"
+        pages[here] = page(site.name_of(topic), body + items(site, keys, here))
     return pages
 
 
@@ -109,25 +116,29 @@ def _venues(site: Site) -> dict[str, str]:
     for venue_id in sorted(used, key=lambda v: (-len(site.by_venue[v]), v.casefold())):
         venue, keys = site.catalogue.venues[venue_id], site.by_venue[venue_id]
         own = f"venues/{venue_id.lower()}.md"
-        name_zh = f'<p lang="zh-Hans" class="sg-title-zh">{text(venue.name_zh)}</p>\n\n' if venue.name_zh else ""
-        body = f"# {text(venue.name)}\n\n{name_zh}{items(site, keys, own)}"
-        pages[own] = page(venue.name, body)
-        rows.append([to(own, venue.name, here), text(venue_id), text(venue.kind), str(len(keys))])
-    body = "# Venues\n\n" + table(["Venue", "Short", "Kind", "Entries"], rows)
-    return pages | {here: page("Venues", body)}
+        name, tongue = site.name_of(venue), HTML_LANGUAGE.get(site.tongue_of(venue), "en")
+        pages[own] = page(
+            name, f"# {text(name)} {{ lang={tongue} }}\n\n{other_name(site, venue)}\n{items(site, keys, own)}"
+        )
+        link = spoken(to(own, name, here), site.tongue_of(venue), site.language)
+        rows.append([link, text(venue_id), site.say(f"venue.{venue.kind}"), str(len(keys))])
+    header = [site.say(name) for name in ("venue", "short", "kind", "entries")]
+    return pages | {here: page(site.say("venues"), f"# {site.say('venues')}\n\n" + table(header, rows))}
 
 
 def _years(site: Site) -> dict[str, str]:
     pages = {}
     for year, keys in site.by_year.items():
         here = f"years/{year}.md"
-        pages[here] = page(str(year), f"# {year}\n\n{items(site, keys, here)}")
+        heading = site.say("year heading", year=year)
+        pages[here] = page(heading, f"# {heading}\n\n{items(site, keys, here)}")
     here = "years/index.md"
     rows = [[to(f"years/{year}.md", year, here), str(len(keys))] for year, keys in site.by_year.items()]
     undated = [key for key, entry in site.catalogue.entries.items() if not entry.year]
-    body = "# Years\n\n" + table(["Year", "Entries"], rows)
-    body += f"\n## Without a confirmed year\n\n{items(site, site.newest_first(undated), here)}" if undated else ""
-    return pages | {here: page("Years", body)}
+    body = f"# {site.say('years')}\n\n" + table([site.say("year"), site.say("entries")], rows)
+    if undated:
+        body += f"\n## {site.say('without year')}\n\n{items(site, site.newest_first(undated), here)}"
+    return pages | {here: page(site.say("years"), body)}
 
 
 def _people(site: Site) -> dict[str, str]:
@@ -140,54 +151,64 @@ def _people(site: Site) -> dict[str, str]:
         pages[own] = page(person.display, f"# {text(person.display)}\n\n{name_zh}{items(site, keys, own)}")
         rows.append([to(own, person.display, here), str(len(keys))])
     rows.sort(key=lambda row: -int(row[1]))
-    body = "# People\n\nAuthors of three or more papers of the catalogue.\n\n" + table(["Person", "Papers"], rows)
-    return pages | {here: page("People", body)}
+    body = f"# {site.say('people')}\n\n{site.say('people lead')}\n\n"
+    body += table([site.say("person"), site.say("papers")], rows)
+    return pages | {here: page(site.say("people"), body)}
 
 
 def _lists(site: Site) -> dict[str, str]:
     pages = {f"lists/{slug}.md": _list(site, slug, lst) for slug, lst in site.catalogue.lists.items()}
     here = "lists/index.md"
-    lines = ["# Reading lists\n"]
+    lines = [f"# {site.say('lists')}\n"]
     for slug, lst in site.catalogue.lists.items():
-        title_zh = f' <span lang="zh-Hans" class="sg-title-zh">{text(lst.title_zh)}</span>' if lst.title_zh else ""
+        in_chinese = site.language == "zh" and lst.summary_zh
+        shown = text(in_chinese) if in_chinese else spoken(text(lst.summary), lst.language, site.language)
         count = sum(len(session.items) for session in lst.sessions)
-        lines.append(
-            f"- **{to(f'lists/{slug}.md', lst.title, here)}**{title_zh}"
-            f' <span class="sg-meta">{len(lst.sessions)} sessions, {count} items</span>  \n  {text(lst.summary)}'
-        )
-    return pages | {here: page("Reading lists", "\n".join(lines) + "\n")}
+        counted = site.say("sessions and items", sessions=len(lst.sessions), items=count)
+        other = "" if site.language == "zh" else _title_zh(lst.title_zh)
+        lines.append(f'- **{list_link(site, slug, here)}**{other} <span class="sg-meta">{counted}</span>  \n  {shown}')
+    return pages | {here: page(site.say("lists"), "\n".join(lines) + "\n")}
 
 
 def _list(site: Site, slug: str, lst: ReadingList) -> str:
     here = f"lists/{slug}.md"
-    lines = [f"# {text(lst.title)}\n"]
-    if lst.title_zh:
+    title = (site.language == "zh" and lst.title_zh) or lst.title
+    tongue = "zh" if title == lst.title_zh else lst.language
+    lines = [f"# {text(title)} {{ lang={HTML_LANGUAGE.get(tongue, tongue)} }}\n"]
+    if lst.title_zh and title != lst.title_zh:
         lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(lst.title_zh)}</p>\n')
     facts = [text(fact) for fact in (lst.group, lst.term) if fact]
     lines += [" · ".join(facts) + "\n{ .sg-facts }\n"] if facts else []
-    lines.append(text(lst.summary) + "\n{ .sg-summary }\n")
-    lines += [chinese(lst.summary_zh)] if lst.summary_zh else []
+    lines.append(summary(site, lst.summary, lst.summary_zh))
     for number, session in enumerate(lst.sessions, 1):
-        lines.append(f"## {number}. {text(session.title)}\n")
-        if session.title_zh:
+        heading = (site.language == "zh" and session.title_zh) or session.title
+        tongue = "zh" if heading == session.title_zh else lst.language
+        lines.append(f"## {number}. {text(heading)} {{ lang={HTML_LANGUAGE.get(tongue, tongue)} }}\n")
+        if session.title_zh and heading != session.title_zh:
             lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(session.title_zh)}</p>\n')
         when = [session.start and f"{session.start} ({lst.timezone})", session.place, session.presenter]
         if any(when):
             lines.append(" · ".join(text(part) for part in when if part) + "\n{ .sg-facts }\n")
         for item in session.items:
             if item.key in site.catalogue.entries:
-                entry = site.catalogue.entries[item.key]
-                link = to(site.page_of(item.key), entry.title, here)
+                link = titled(site, item.key, here)
             else:
-                link = to(f"methods/{item.key}.md", site.catalogue.methods[item.key].name, here)
-            sections = f" – {text(item.sections)}" if item.sections else ""
+                link = method_link(site, item.key, here)
+            sections = f" – {spoken(text(item.sections), lst.language, site.language)}" if item.sections else ""
             lines.append(f"- {link}{sections}")
-            lines += [f"    - {text(question)}" for question in item.questions]
+            lines += [f"    - {spoken(text(question), lst.language, site.language)}" for question in item.questions]
         lines.append("")
         if session.notes:
-            lines.append(text(session.notes) + "\n")
-    lines.append(f'Download: <a href="../{slug}.bib" download>.bib</a> · <a href="../{slug}.ris" download>.ris</a>\n')
-    return page(lst.title, "\n".join(lines), description=lst.summary)
+            lines.append(spoken(text(session.notes), lst.language, site.language) + "\n")
+    files = " · ".join(
+        f'<a href="{address(site.shared(f"lists/{slug}.{end}"), here)}" download>.{end}</a>' for end in ("bib", "ris")
+    )
+    lines.append(site.say("download", files=files) + "\n")
+    return page(title, "\n".join(lines), description=description(site, lst.summary, lst.summary_zh))
+
+
+def _title_zh(title: str | None) -> str:
+    return f' <span lang="zh-Hans" class="sg-title-zh">{text(title)}</span>' if title else ""
 
 
 def _claims(site: Site) -> str:
@@ -198,23 +219,19 @@ def _claims(site: Site) -> str:
         if method.claims
         for row in claims_table(site, slug, here, with_method=True)
     ]
-    lead = (
-        "# The ledger of claims\n\nEach row is one checkable statement of a paper: where the paper makes it, what the "
-        "paper measured, what the code here measures, and whether it holds. A claim that does not hold at this scale "
-        "is shown with the reason. *Stale* means that the code has changed since the number was measured.\n\n"
-        "`sightglass verify` measures everything anew.\n\n"
-    )
-    body = table(["Method", *CLAIMS_HEADER], rows, css="sg-claims") if rows else "No claims yet.\n"
-    return page("Claims", lead + body)
+    lead = f"# {site.say('ledger')}\n\n{site.say('ledger lead')}\n\n"
+    header = [site.say("method"), *claims_header(site)]
+    return page(site.say("claims"), lead + (table(header, rows, css="sg-claims") if rows else site.say("no claims")))
 
 
-def _browse() -> str:
-    links = ", ".join(f"[{title.lower()}]({folder}/index.md)" for folder, (title, _) in FOLDERS.items())
+def _browse(site: Site) -> str:
+    comma = "、" if site.language == "zh" else ", "
+    folders = comma.join(f"[{site.say(folder).lower()}]({folder}/index.md)" for folder in ENTRY_FOLDERS)
+    catalogue = address(site.shared("catalogue.json"), "browse.md")
     body = (
-        "# Browse\n\n"
-        '<div id="sg-browse" data-catalogue="../catalogue.json"></div>\n\n'
-        f"<noscript markdown>Without JavaScript, everything is found in these lists.</noscript>\n\n"
-        f"All {links}; by [family](families/index.md), [method](methods/index.md), [venue](venues/index.md), "
-        "[year](years/index.md) and [person](people/index.md).\n{ .sg-meta }\n"
+        f"# {site.say('browse')}\n\n"
+        f'<div id="sg-browse" data-catalogue="{catalogue}"></div>\n\n'
+        f"<noscript markdown>{site.say('without javascript')}</noscript>\n\n"
+        f"{site.say('browse lists', folders=folders)}\n{{ .sg-meta }}\n"
     )
-    return page("Browse", body, hide=["navigation", "toc"])
+    return page(site.say("browse"), body, hide=["navigation", "toc"])

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+HTML_LANGUAGE = {"zh": "zh-Hans"}
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]|~^$]")
 _BLOCK_START = re.compile(r"^\s*(?:[#+>=:!?-]|\d+[.)])")
 
@@ -55,6 +56,18 @@ def page(title: str, body: str, **front: Any) -> str:
     fields: Mapping[str, Any] = {"title": title, **{key: value for key, value in front.items() if value}}
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
     return "---\n" + "\n".join(lines) + "\n---\n\n" + body.rstrip() + "\n"
+
+
+def address(target: str, here: str) -> str:
+    """Where file or page ``target`` lies as seen from the address of page ``here``, for links in HTML."""
+    folder = here.removesuffix("index.md").removesuffix(".md")
+    directory = target.removesuffix("index.md").removesuffix(".md") + "/" if target.endswith(".md") else target
+    return posixpath.relpath(directory, folder or ".") + ("/" if target.endswith(".md") else "")
+
+
+def spoken(words: str, language: str, around: str) -> str:
+    """Ready-made ``words`` in ``language``, marked as such where the page ``around`` them is in another."""
+    return words if language == around else f'<span lang="{HTML_LANGUAGE.get(language, language)}">{words}</span>'
 
 
 def chinese(value: str) -> str:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 from sightglass import ledger
 from sightglass.ledger import Result
-from sightglass.models import Claim, Method
-from sightglass.pages.entries import items, seeds_section
-from sightglass.pages.markup import chinese, code, out, page, table, text, to
+from sightglass.models import Claim, Family, Method, Topic, Venue
+from sightglass.pages import pictures
+from sightglass.pages.entries import description, items, list_link, method_link, seeds_section, summary, titled
+from sightglass.pages.markup import HTML_LANGUAGE, code, out, page, spoken, table, text, to
+from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
-FEASIBLE = {
-    "yes": "It can be reproduced on small data, and waits for somebody to do it.",
-    "partly": "It can be reproduced in part on small data.",
-    "no": "It cannot be reproduced on small data.",
-}
 
-
-def bound(claim: Claim) -> str:
+def bound(site: Site, claim: Claim) -> str:
     """The bound of a claim as it is read: '≥ 0.1', '0.9 to 1.1'."""
     if claim.at_least is not None and claim.at_most is not None:
-        return f"{claim.at_least:g} to {claim.at_most:g}"
+        return site.say("range", low=f"{claim.at_least:g}", high=f"{claim.at_most:g}")
     return f"≥ {claim.at_least:g}" if claim.at_least is not None else f"≤ {claim.at_most:g}"
 
 
@@ -35,17 +30,17 @@ def measured(claim: Claim, result: Result | None) -> str:
     return f"{quantity.mean:.3g}{spread}"
 
 
-def verdict(claim: Claim, result: Result | None, root: Path) -> str:
+def verdict(site: Site, claim: Claim, result: Result | None) -> str:
     """A badge: holds, fails, not run; 'stale' beside it when the code has changed since the run."""
     if result is None:
-        return '<span class="sg-verdict sg-not-run">not run</span>'
+        return f'<span class="sg-verdict sg-not-run">{site.say("verdict.not run")}</span>'
     word = ledger.verdict(claim, result)
     css = word.replace(" ", "-")
-    badge = f'<span class="sg-verdict sg-{css}">{word}</span>'
+    badge = f'<span class="sg-verdict sg-{css}">{site.say(f"verdict.{word}")}</span>'
     if claim.expect == "fails":
-        badge += ' <span class="sg-meta">as expected here</span>' if word == "fails" else ""
-    if ledger.is_stale(result, root):
-        badge += ' <span class="sg-verdict sg-stale">stale</span>'
+        badge += f' <span class="sg-meta">{site.say("as expected")}</span>' if word == "fails" else ""
+    if ledger.is_stale(result, site.root):
+        badge += f' <span class="sg-verdict sg-stale">{site.say("verdict.stale")}</span>'
     return badge
 
 
@@ -55,25 +50,31 @@ def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False)
     rows = []
     for claim in method.claims:
         for result in site.results.get(slug) or [None]:  # type: ignore[list-item]
-            statement = text(claim.statement)
+            translated = site.language == "zh" and claim.statement_zh
+            statement = text(translated) if translated else spoken(text(claim.statement), "en", site.language)
             if claim.expect == "fails":
-                statement += f"<br><small>{text(claim.reason)}</small>"
+                statement += f"<br><small>{spoken(text(claim.reason), 'en', site.language)}</small>"
             paper = site.catalogue.entries.get(claim.paper)
             place = to(f"papers/{claim.paper}.md", claim.place, here) if paper else text(claim.place)
+            english = [text(claim.reported), text(claim.unit)] if claim.reported else ["", text(claim.unit)]
+            reported, unit = (spoken(words, "en", site.language) for words in english)
             row = [
                 statement,
-                place,
-                text(claim.reported or "–"),
-                text(measured(claim, result)) + f"<br><small>{text(claim.unit)}</small>",
-                text(bound(claim)),
-                verdict(claim, result, site.root),
+                spoken(place, "en", site.language),
+                reported if claim.reported else "–",
+                text(measured(claim, result)) + f"<br><small>{unit}</small>",
+                text(bound(site, claim)),
+                verdict(site, claim, result),
                 text(result.device if result else "–"),
             ]
-            rows.append([to(f"methods/{slug}.md", method.name, here), *row] if with_method else row)
+            rows.append([method_link(site, slug, here), *row] if with_method else row)
     return rows
 
 
-CLAIMS_HEADER = ["Claim", "In the paper", "The paper measured", "Measured here", "Bound", "Verdict", "Device"]
+def claims_header(site: Site) -> list[str]:
+    """The head of the table of claims."""
+    names = ("claim", "in the paper", "paper measured", "measured here", "bound", "verdict", "device")
+    return [site.say(name) for name in names]
 
 
 def method_page(site: Site, slug: str) -> str:
@@ -85,67 +86,79 @@ def method_page(site: Site, slug: str) -> str:
         _reproduction(site, slug, method, here),
         _claims(site, slug, here),
         _equations(site, slug),
-        "## Read\n\n" + items(site, site.by_method.get(slug, []), here),
-        seeds_section(method.seeds),
+        f"## {site.say('read')}\n\n" + items(site, site.by_method.get(slug, []), here),
+        seeds_section(site, method.seeds, here),
     ]
     return page(
-        method.name,
+        site.name_of(method),
         "\n".join(section for section in sections if section),
-        description=" ".join(method.summary.split())[:300],
+        description=description(site, method.summary, method.summary_zh),
         hide=["navigation"],
         source=f"catalog/methods/{slug}.yaml",
     )
 
 
+def other_name(site: Site, thing: Method | Family | Topic | Venue) -> str:
+    """The line under a heading with the name in the other language, or nothing where that is the same."""
+    english = site.tongue_of(thing) == "zh"
+    name = thing.name if english else thing.name_zh if site.language == "en" else None
+    if not name or name == site.name_of(thing):
+        return ""
+    return f'<p lang="{"en" if english else "zh-Hans"}" class="sg-title-zh">{text(name)}</p>\n'
+
+
 def _head(site: Site, slug: str, method: Method, here: str) -> str:
-    lines = [f"# {text(method.name)} {{ data-sg-key={slug} }}\n"]
-    if method.name_zh:
-        lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(method.name_zh)}</p>\n')
-    family = to(f"families/{method.family}.md", site.catalogue.families[method.family].name, here, css="sg-tag")
+    tongue = HTML_LANGUAGE.get(site.tongue_of(method), "en")
+    lines = [f"# {text(site.name_of(method))} {{ lang={tongue} data-sg-key={slug} }}\n", other_name(site, method)]
+    family = to(
+        f"families/{method.family}.md", site.name_of(site.catalogue.families[method.family]), here, css="sg-tag"
+    )
     lines.append(f"{family}\n{{ .sg-tags }}\n")
     picture = site.picture_of(slug)
     if picture:
-        lines.append(f"![{text(f'{method.name} on scenes with known truth')}](../{picture}){{ .sg-picture }}\n")
-    lines.append(text(method.summary) + "\n{ .sg-summary }\n")
-    lines.append(chinese(method.summary_zh))
+        alternative = site.say("picture of method", name=site.name_of(method))
+        lines.append(pictures.picture(site, picture, alternative, here, css="sg-picture", lazy=False) + "\n")
+    lines.append(summary(site, method.summary, method.summary_zh))
     if method.aliases:
-        lines.append(f"Also called {text(', '.join(method.aliases))}.\n{{ .sg-facts }}\n")
+        lines.append(site.say("also called", names=text(", ".join(method.aliases))) + "\n{ .sg-facts }\n")
     methods = site.catalogue.methods
-    proposed = [to(site.page_of(key), site.catalogue.entries[key].title, here) for key in method.proposed_by]
+    proposed = [titled(site, key, here) for key in method.proposed_by]
     if proposed:
-        lines.append("Proposed in " + "; ".join(proposed) + ".\n")
+        lines.append(site.say("proposed in", papers="; ".join(proposed)) + "\n")
     for label, slugs in (
-        ("Builds on", [other for other in method.builds_on if other in methods]),
-        ("Taken further by", [other for other, m in methods.items() if slug in m.builds_on]),
+        ("method builds on", [other for other in method.builds_on if other in methods]),
+        ("method taken further", [other for other, m in methods.items() if slug in m.builds_on]),
     ):
         if slugs:
-            lines.append(f"{label} " + ", ".join(to(f"methods/{s}.md", methods[s].name, here) for s in slugs) + ".\n")
-    lists = [to(f"lists/{s}.md", site.catalogue.lists[s].title, here) for s in site.lists_with.get(slug, [])]
+            links = ", ".join(method_link(site, s, here) for s in slugs)
+            lines.append(site.say(label, methods=links) + "\n")
+    lists = [list_link(site, s, here) for s in site.lists_with.get(slug, [])]
     if lists:
-        lines.append("In the reading lists " + ", ".join(lists) + ".\n")
+        lines.append(site.say("method in lists", lists=", ".join(lists)) + "\n")
     if method.unconfirmed:
-        lines.append(f"Not confirmed: {text(method.unconfirmed)}\n")
+        lines.append(site.say("not confirmed", what=spoken(text(method.unconfirmed), "en", site.language)) + "\n")
     return "\n".join(lines)
 
 
 def _reproduction(site: Site, slug: str, method: Method, here: str) -> str:
     module = site.module_of(slug)
     if module is None:
-        why = f" {text(method.feasible_why)}" if method.feasible_why else ""
-        return f"## Reproduction\n\nNone here yet. {FEASIBLE[method.feasible]}{why}\n"
+        why = f" {spoken(text(method.feasible_why), 'en', site.language)}" if method.feasible_why else ""
+        none = site.say("none here", why=site.say(f"feasible.{method.feasible}"))
+        return f"## {site.say('reproduction')}\n\n{none}{why}\n"
     repository = site.settings.repository
     where = out(f"{repository}blob/main/{module}", module) if repository else f"`{module}`"
     command = f"sightglass run {slug} --image photo.jpg --out {slug}.png\nsightglass verify {slug}"
     name = slug.replace("-", "_")
     python = f"from {module.removesuffix('.py').replace('/', '.')} import {name}"
     lines = [
-        f"## Run it\n\nThe code is {where}.\n",
+        f"## {site.say('run it')}\n\n{site.say('code is', where=where)}\n",
         code(command, "sh"),
         code(python, "python"),
     ]
     tutorial = site.tutorial_of(slug)
     if tutorial:
-        lines.append(to(tutorial, f"Tutorial: {method.name}, step by step", here) + "\n")
+        lines.append(to(site.shared(tutorial), site.say("tutorial", name=site.name_of(method)), here) + "\n")
     return "\n".join(lines)
 
 
@@ -154,12 +167,20 @@ def _claims(site: Site, slug: str, here: str) -> str:
     if not rows:
         return ""
     notes = [
-        f"Measured with `{result.command}` on {text(result.device)} ({text(result.device_name)}), {text(result.date)}, "
-        f"in {result.seconds:.0f} s, over {len(result.seeds)} seeds."
+        site.say(
+            "measured with",
+            command=result.command,
+            device=text(result.device),
+            name=text(result.device_name),
+            date=text(day(site.language, result.date)),
+            seconds=f"{result.seconds:.0f}",
+            seeds=len(result.seeds),
+        )
         for result in site.results.get(slug, [])
     ]
     controls = _controls(site, slug)
-    return "## Claims\n\n" + table(CLAIMS_HEADER, rows, css="sg-claims") + "\n" + "\n".join(notes) + "\n" + controls
+    heading = f"## {site.say('claims')}\n\n"
+    return heading + table(claims_header(site), rows, css="sg-claims") + "\n" + "\n".join(notes) + "\n" + controls
 
 
 def _controls(site: Site, slug: str) -> str:
@@ -178,9 +199,9 @@ def _controls(site: Site, slug: str) -> str:
         ]
         for name in names
     ]
-    body = table(["Quantity", *(result.device for result in results)], rows)
+    body = table([site.say("quantity"), *(result.device for result in results)], rows)
     indented = "".join(f"    {line}\n" if line else "\n" for line in body.split("\n"))
-    return f'\n??? note "Everything that was measured, controls included"\n\n{indented}\n'
+    return f'\n??? note "{site.say("everything measured")}"\n\n{indented}\n'
 
 
 def _equations(site: Site, slug: str) -> str:
@@ -189,4 +210,4 @@ def _equations(site: Site, slug: str) -> str:
     if module is None:
         return ""
     docstring = ast.get_docstring(ast.parse((site.root / module).read_text(encoding="utf-8")))
-    return f"## From the paper to the code\n\n{code(docstring, 'text')}" if docstring else ""
+    return f"## {site.say('paper to code')}\n\n{code(docstring, 'text')}" if docstring else ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from sightglass.catalogue import Catalogue, folder_of
 from sightglass.ledger import Result
-from sightglass.models import Entry, Paper, Person
+from sightglass.models import Entry, Family, Method, Paper, Person, Topic, Venue
+from sightglass.pages import phrases
 from sightglass.settings import Settings
 
 PERSON_PAGE_FROM = 3  # papers, before a person has a page
@@ -24,11 +25,37 @@ class Site:
     results: Mapping[str, list[Result]] = field(default_factory=dict)  # by method slug, one for each device
     settings: Settings = field(default_factory=Settings)
     guides: Mapping[str, str] = field(default_factory=dict)  # titles of pages written by hand, by URL
+    language: str = "en"  # of the interface; the catalogue's words stay in theirs
 
     @property
     def root(self) -> Path:
         """The checkout."""
         return self.catalogue.root
+
+    def in_language(self, language: str) -> Site:
+        """The same site with its interface in another language."""
+        return replace(self, language=language)
+
+    def say(self, key: str, **values: object) -> str:
+        """A phrase of the interface in the site's language."""
+        return phrases.phrase(self.language, key, **values)
+
+    def name_of(self, thing: Family | Topic | Method | Venue) -> str:
+        """The name in the site's language, or the English one where there is none."""
+        return (self.language == "zh" and thing.name_zh) or thing.name
+
+    def tongue_of(self, thing: Family | Topic | Method | Venue) -> str:
+        """Which language ``name_of`` answers in."""
+        return "zh" if self.language == "zh" and thing.name_zh else "en"
+
+    def shared(self, path: str) -> str:
+        """A page or file that exists once for all languages, as a page of this language links to it."""
+        return "../" * phrases.FOLDERS[self.language].count("/") + path
+
+    def written(self, path: str) -> str:
+        """A page written by hand: this language's version if there is one, else the English one."""
+        folder = phrases.FOLDERS[self.language]
+        return path if not folder or (self.root / "docs" / folder / path).is_file() else self.shared(path)
 
     def page_of(self, key: str) -> str:
         """The page of an entry: ``papers/zhou2016learning.md``."""

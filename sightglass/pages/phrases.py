@@ -1,0 +1,313 @@
+"""Every phrase of the interface, in English and Chinese, in one place; what the catalogue says never stands here.
+
+A phrase may hold Markdown and ``{names}`` to fill in; what is filled in must already be safe to stand on a page.
+The groups are named after what they label: ``kind.blog`` for a kind of entry, ``nav.Browse`` for a title of the
+navigation as mkdocs.yml writes it, ``js.…`` for what the scripts say.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from babel.dates import format_date
+
+LANGUAGES = {"en": "en", "zh": "zh-Hans"}  # the languages of the interface, and how HTML names each
+FOLDERS = {"en": "", "zh": "zh/"}  # below which folder of the site each stands
+NAMES = {"en": "English", "zh": "中文"}
+
+PHRASES: dict[str, tuple[str, str]] = {
+    # Lists and what stands for an entry in them
+    "and others": ("{names} and others", "{names} 等"),
+    "nothing": ("Nothing yet.", "暂无内容。"),
+    "entries": ("Entries", "条目"),
+    "n entries": ("{count} entries", "{count} 个条目"),
+    # An entry's page
+    "not identified": ("Not identified", "未能确认"),
+    "not identified why": (
+        "The work behind the seeds' words could not be found.",
+        "未能找到种子文档所指的作品。",
+    ),
+    "volume": ("vol. {volume}", "第 {volume} 卷"),
+    "pages": ("pp. {pages}", "第 {pages} 页"),
+    "methods": ("Methods", "方法"),
+    "proposed here": ("proposed here", "本文提出"),
+    "treated here": ("treated here", "本文涉及"),
+    "runs here": ("runs here", "可在此运行"),
+    "no reproduction": ("no reproduction yet", "尚无复现"),
+    "picture alt": ("{name}, as the reproduction here draws it", "{name}：由这里的复现绘制"),
+    "links": ("Links", "链接"),
+    "now here": ("now here", "现址"),
+    "archived copy": ("archived copy", "存档"),
+    "cite": ("Cite", "引用"),
+    "download": ("Download: {files}", "下载：{files}"),
+    "related": ("Related", "相关"),
+    "builds on": ("Builds on", "以其为基础"),
+    "goes with": ("Goes with", "配套"),
+    "taken further": ("Taken further or accompanied by", "后续与配套"),
+    "same methods": ("On the same methods", "同一方法的其他条目"),
+    "in lists": ("In the reading lists {lists}", "所在阅读清单：{lists}"),
+    "in the seeds": ("In the seeds", "种子文档中的记载"),
+    "mentioned": ("Mentioned in the [seed documents]({page}) at {lines}.", "见[种子文档]({page}) {lines}。"),
+    "line": ("Line", "行"),
+    "seed says": ("The seed says", "种子文档的说法"),
+    "is the case": ("What is the case", "实际情况"),
+    "how sure": ("How sure this is", "可信程度"),
+    "compared with": ("{fields}: compared with {source}", "{fields}：已与{source}核对"),
+    "not confirmed": ("Not confirmed: {what}", "尚未证实：{what}"),
+    # A method's page
+    "picture of method": ("{name} on scenes with known truth", "{name}：在真值已知的场景上"),
+    "also called": ("Also called {names}.", "又称：{names}。"),
+    "proposed in": ("Proposed in {papers}.", "出处：{papers}。"),
+    "method builds on": ("Builds on {methods}.", "以 {methods} 为基础。"),
+    "method taken further": ("Taken further by {methods}.", "后续方法：{methods}。"),
+    "method in lists": ("In the reading lists {lists}.", "所在阅读清单：{lists}。"),
+    "reproduction": ("Reproduction", "复现"),
+    "none here": ("None here yet. {why}", "这里尚无复现。{why}"),
+    "feasible.yes": (
+        "It can be reproduced on small data, and waits for somebody to do it.",
+        "用小数据即可复现，正等待有人来做。",
+    ),
+    "feasible.partly": ("It can be reproduced in part on small data.", "用小数据可以部分复现。"),
+    "feasible.no": ("It cannot be reproduced on small data.", "无法用小数据复现。"),
+    "run it": ("Run it", "运行"),
+    "code is": ("The code is {where}.", "代码：{where}。"),
+    "tutorial": ("Tutorial: {name}, step by step", "教程：逐步讲解 {name}"),
+    "claims": ("Claims", "论断"),
+    "claim": ("Claim", "论断"),
+    "in the paper": ("In the paper", "论文中的位置"),
+    "paper measured": ("The paper measured", "论文的测量"),
+    "measured here": ("Measured here", "此处的测量"),
+    "bound": ("Bound", "界限"),
+    "verdict": ("Verdict", "结论"),
+    "device": ("Device", "设备"),
+    "range": ("{low} to {high}", "{low} 至 {high}"),
+    "verdict.holds": ("holds", "成立"),
+    "verdict.fails": ("fails", "不成立"),
+    "verdict.not run": ("not run", "未运行"),
+    "verdict.stale": ("stale", "已过时"),
+    "as expected": ("as expected here", "符合此处预期"),
+    "measured with": (
+        "Measured with `{command}` on {device} ({name}), {date}, in {seconds} s, over {seeds} seeds.",
+        "测量命令 `{command}`，设备 {device}（{name}），{date}，用时 {seconds} 秒，{seeds} 个随机种子。",
+    ),
+    "everything measured": ("Everything that was measured, controls included", "全部测量值（含对照）"),
+    "quantity": ("Quantity", "量"),
+    "paper to code": ("From the paper to the code", "从论文到代码"),
+    "read": ("Read", "阅读"),
+    # Pages that list
+    "papers": ("Papers", "论文"),
+    "tools": ("Tools", "工具"),
+    "posts": ("Posts", "文章"),
+    "resources": ("Resources", "资源"),
+    "papers lead": ("Every paper of the catalogue, newest first.", "目录中的全部论文，从新到旧。"),
+    "tools lead": ("Libraries, applications, demonstrations and code.", "软件库、应用、演示与代码。"),
+    "posts lead": ("Blogs, news, answers and advice.", "博客、新闻、问答与建议。"),
+    "resources lead": ("Courses, books, videos, lists, groups and people.", "课程、书籍、视频、清单、团队与人物。"),
+    "in all": ("{count} in all.", "共 {count} 条。"),
+    "to be reproduced": ("to be reproduced", "有待复现"),
+    "not on small data": ("not on small data", "小数据无法复现"),
+    "families": ("Families", "方法族"),
+    "families lead": (
+        "The branches of the taxonomy; every method belongs to one.",
+        "分类体系的各个分支；每种方法属于其中之一。",
+    ),
+    "methods and entries": ("{methods} methods, {entries} entries", "{methods} 种方法，{entries} 个条目"),
+    "methods lead": ("{count} techniques; {runs} run here.", "{count} 种方法，其中 {runs} 种可在此运行。"),
+    "venues": ("Venues", "发表处"),
+    "venue": ("Venue", "发表处"),
+    "short": ("Short", "简称"),
+    "kind": ("Kind", "类型"),
+    "years": ("Years", "年份"),
+    "year": ("Year", "年份"),
+    "year heading": ("{year}", "{year} 年"),
+    "without year": ("Without a confirmed year", "年份未证实"),
+    "people": ("People", "人物"),
+    "people lead": (
+        "Authors of three or more papers of the catalogue.",
+        "在目录中有三篇或更多论文的作者。",
+    ),
+    "person": ("Person", "人物"),
+    "lists": ("Reading lists", "阅读清单"),
+    "sessions and items": ("{sessions} sessions, {items} items", "{sessions} 次讨论，{items} 项"),
+    "ledger": ("The ledger of claims", "论断账本"),
+    "ledger lead": (
+        "Each row is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
+        "code here measures, and whether it holds. A claim that does not hold at this scale is shown with the reason. "
+        "*Stale* means that the code has changed since the number was measured.\n\n"
+        "`sightglass verify` measures everything anew.",
+        "每一行是论文中一条可检验的陈述：它在论文何处，论文测得什么，这里的代码测得什么，是否成立。"
+        "在此规模下不成立的论断会连同原因一并列出。*已过时*表示测量之后代码有了改动。\n\n"
+        "`sightglass verify` 会重新测量一切。",
+    ),
+    "no claims": ("No claims yet.", "暂无论断。"),
+    "method": ("Method", "方法"),
+    "browse": ("Browse", "浏览"),
+    "without javascript": (
+        "Without JavaScript, everything is found in these lists.",
+        "未启用 JavaScript 时，可从下列清单找到全部内容。",
+    ),
+    "browse lists": (
+        "All {folders}; by [family](families/index.md), [method](methods/index.md), [venue](venues/index.md), "
+        "[year](years/index.md) and [person](people/index.md).",
+        "全部{folders}；按[方法族](families/index.md)、[方法](methods/index.md)、[发表处](venues/index.md)、"
+        "[年份](years/index.md)、[人物](people/index.md)查看。",
+    ),
+    # The home page
+    "search example": ("Search: Grad-CAM, zeiler 2014, 可视化", "搜索：Grad-CAM、zeiler 2014、可视化"),
+    "search button": ("Search", "搜索"),
+    "count entries": ("{count} entries", "{count} 个条目"),
+    "count methods": ("{count} methods", "{count} 种方法"),
+    "count runs": ("{count} that run here", "{count} 种可在此运行"),
+    "count claims": ("{count} claims", "{count} 条论断"),
+    "verified today": ("Verified today", "今日验证"),
+    "state.holds": ("claims hold", "条论断成立"),
+    "state.fails as expected": ("fail as expected at this scale", "条如预期在此规模下不成立"),
+    "state.fails": ("fail", "条不成立"),
+    "state.stale": ("stale: the code has changed since", "条已过时：代码此后有改动"),
+    "state.not run": ("not run yet", "条尚未运行"),
+    "measured until": ("Last measured on {date}.", "最近一次测量：{date}。"),
+    "to the ledger": ("The ledger of claims", "论断账本"),
+    # Drawings
+    "timeline": ("Timeline", "时间线"),
+    "timeline lead": (
+        "Papers by year and family. Each dot is a paper and leads to its page; a filled one has a method that runs.",
+        "论文按年份与方法族排列。每个圆点是一篇论文，通向它的页面；实心圆点表示其中的方法可在此运行。",
+    ),
+    "genealogy": ("Genealogy", "谱系"),
+    "genealogy lead": (
+        "What builds on what: each method stands to the right of those that it takes further. A filled box runs here.",
+        "方法之间的承接关系：每种方法位于它所承接的方法右侧。实心方框表示可在此运行。",
+    ),
+    "no family": ("no family", "未归类"),
+    "in words": ("In words", "文字版"),
+    "taken up by": ("Taken further by", "后续方法"),
+    "stand alone": ("Methods that stand alone", "独立的方法"),
+    # The frame of every page
+    "search label": ("Search the catalogue", "搜索目录"),
+    "search placeholder": ("Search / 搜索", "搜索 / Search"),
+    "hits": ("Hits", "搜索结果"),
+    "dark": ("Switch to dark mode", "切换到深色模式"),
+    "light": ("Switch to light mode", "切换到浅色模式"),
+    # Vocabularies of the catalogue
+    "kind.conference": ("conference", "会议论文"),
+    "kind.workshop": ("workshop", "研讨会论文"),
+    "kind.journal": ("journal", "期刊论文"),
+    "kind.preprint": ("preprint", "预印本"),
+    "kind.chapter": ("chapter", "书章"),
+    "kind.thesis": ("thesis", "学位论文"),
+    "kind.report": ("report", "报告"),
+    "kind.library": ("library", "软件库"),
+    "kind.application": ("application", "应用"),
+    "kind.demo": ("demo", "演示"),
+    "kind.code": ("code", "代码"),
+    "kind.blog": ("blog", "博客"),
+    "kind.news": ("news", "新闻"),
+    "kind.answer": ("answer", "问答"),
+    "kind.advice": ("advice", "建议"),
+    "kind.notebook": ("notebook", "笔记本"),
+    "kind.course": ("course", "课程"),
+    "kind.book": ("book", "书籍"),
+    "kind.video": ("video", "视频"),
+    "kind.slides": ("slides", "幻灯片"),
+    "kind.list": ("list", "清单"),
+    "kind.group": ("group", "团队"),
+    "kind.person": ("person", "人物"),
+    "kind.dataset": ("dataset", "数据集"),
+    "kind.proceedings": ("proceedings", "论文集"),
+    "kind.portfolio": ("portfolio", "作品集"),
+    "kind.idea": ("idea", "想法"),
+    "venue.conference": ("conference", "会议"),
+    "venue.workshop": ("workshop", "研讨会"),
+    "venue.journal": ("journal", "期刊"),
+    "venue.preprint": ("preprint", "预印本"),
+    "venue.publisher": ("publisher", "出版社"),
+    "venue.institution": ("institution", "机构"),
+    "venue.platform": ("platform", "平台"),
+    "role.page": ("Page", "网页"),
+    "role.paper": ("Paper", "论文"),
+    "role.code": ("Code", "代码"),
+    "role.demo": ("Demo", "演示"),
+    "role.video": ("Video", "视频"),
+    "role.slides": ("Slides", "幻灯片"),
+    "role.review": ("Review", "评审"),
+    "role.project": ("Project page", "项目主页"),
+    "role.docs": ("Documentation", "文档"),
+    "role.data": ("Data", "数据"),
+    "role.archive": ("Archive", "存档"),
+    "status.dead": ("dead", "失效"),
+    "status.moved": ("moved", "已迁移"),
+    "status.doubtful": ("doubtful", "存疑"),
+    "language.en": ("English", "英文"),
+    "language.zh": ("Chinese", "中文"),
+    "language.ja": ("Japanese", "日文"),
+    "language.de": ("German", "德文"),
+    "language.fr": ("French", "法文"),
+    "language.ko": ("Korean", "韩文"),
+    "language.es": ("Spanish", "西班牙文"),
+    "language.und": ("unknown", "语言未知"),
+    "source.publisher": ("the publisher's page or file", "出版方的页面或文件"),
+    "source.preprint": ("the arXiv record", "预印本记录"),
+    "source.index": ("a bibliographic index", "文献索引"),
+    "source.repository": ("the work's own repository", "作品自己的代码库"),
+    "source.page": ("the page itself", "页面本身"),
+    "source.address": ("the address of the page", "页面的网址"),
+    "source.bibliography": ("somebody's bibliography", "他人的参考文献表"),
+    "source.secondary": ("a text about the work", "介绍该作品的文章"),
+    "field.title": ("title", "标题"),
+    "field.title_zh": ("Chinese title", "中文标题"),
+    "field.abbreviation": ("abbreviation", "缩写"),
+    "field.authors": ("authors", "作者"),
+    "field.year": ("year", "年份"),
+    "field.month": ("month", "月份"),
+    "field.venue": ("venue", "发表处"),
+    "field.volume": ("volume", "卷"),
+    "field.number": ("number", "期"),
+    "field.pages": ("pages", "页码"),
+    "field.doi": ("DOI", "DOI"),
+    "field.arxiv": ("arXiv", "arXiv"),
+    "field.arxiv_class": ("arXiv class", "arXiv 分类"),
+    "field.isbn": ("ISBN", "ISBN"),
+    # The navigation: the English titles stand in mkdocs.yml
+    "nav.Home": ("Home", "首页"),
+    "nav.Browse": ("Browse", "浏览"),
+    "nav.Everything": ("Everything", "全部"),
+    "nav.Papers": ("Papers", "论文"),
+    "nav.Tools": ("Tools", "工具"),
+    "nav.Posts": ("Posts", "文章"),
+    "nav.Resources": ("Resources", "资源"),
+    "nav.Families": ("Families", "方法族"),
+    "nav.Venues": ("Venues", "发表处"),
+    "nav.Years": ("Years", "年份"),
+    "nav.People": ("People", "人物"),
+    "nav.Timeline": ("Timeline", "时间线"),
+    "nav.Methods": ("Methods", "方法"),
+    "nav.Gallery": ("Gallery", "图库"),
+    "nav.Genealogy": ("Genealogy", "谱系"),
+    "nav.Tutorials": ("Tutorials", "教程"),
+    "nav.Claims": ("Claims", "论断"),
+    "nav.Reading lists": ("Reading lists", "阅读清单"),
+    "nav.About": ("About", "关于"),
+    "nav.Use it": ("Use it", "使用"),
+    "nav.Cite": ("Cite", "引用"),
+    "nav.Contribute": ("Contribute", "参与"),
+    "nav.The seeds": ("The seeds", "种子文档"),
+    "nav.Architecture": ("Architecture", "架构"),
+}
+
+
+def phrase(language: str, key: str, **values: object) -> str:
+    """The phrase ``key`` in ``language`` with its ``{names}`` filled in; KeyError for one that is not in the table."""
+    english, chinese = PHRASES[key]
+    found = chinese if language == "zh" else english
+    return found.format(**values) if values else found
+
+
+def day(language: str, value: str) -> str:
+    """A date as it is read: ``2026-03-05`` becomes '5 March 2026' or '2026年3月5日'; anything else stays as it is."""
+    try:
+        written = date.fromisoformat(value[:10])
+    except ValueError:
+        return value
+    if language == "zh":
+        return format_date(written, "y年M月d日", locale="zh_Hans")
+    return format_date(written, "d MMMM y", locale="en")

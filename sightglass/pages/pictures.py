@@ -1,0 +1,40 @@
+"""Pictures that a run drew, as they stand on pages: with their size, so that nothing moves when they arrive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sightglass.pages.markup import text
+from sightglass.pages.site import Site
+
+DRAWING = (320, 200)  # the size of every drawing of a family
+PNG_SIZE = slice(16, 24)  # of a PNG's first bytes: width and height, four bytes each
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG in pixels."""
+    with path.open("rb") as file:
+        held = file.read(PNG_SIZE.stop)[PNG_SIZE]
+    return int.from_bytes(held[:4]), int.from_bytes(held[4:])
+
+
+def picture(site: Site, path: str, alternative: str, here: str, *, css: str = "", lazy: bool = True) -> str:
+    """The picture ``pictures/<device>/<method>.png`` of the site as a Markdown image with its size."""
+    width, height = size(site.root / path.replace("pictures/", "results/", 1))
+    marks = [f".{css}" if css else "", f"width={width} height={height}", "loading=lazy" if lazy else ""]
+    target = "../" * here.count("/") + site.shared(path)
+    return f"![{text(alternative)}]({target}){{ {' '.join(mark for mark in marks if mark)} }}"
+
+
+def drawing_of(site: Site, family: str) -> str | None:
+    """The drawing that stands for a family, found by its name: ``docs/assets/families/attribution.svg``."""
+    path = f"assets/families/{family}.svg"
+    return path if (site.root / "docs" / path).is_file() else None
+
+
+def drawing(site: Site, family: str, here: str) -> str:
+    """A family's drawing as a Markdown image, or nothing; it shows nothing that its name doesn't say."""
+    path = drawing_of(site, family)
+    width, height = DRAWING
+    target = "../" * here.count("/") + site.shared(path or "")
+    return f"![]({target}){{ .sg-thumb width={width} height={height} loading=lazy }}" if path else ""

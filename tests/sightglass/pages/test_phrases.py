@@ -1,0 +1,312 @@
+"""The interface in two languages: no phrase lacks one, and no English one shows on a Chinese page."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+import string
+from pathlib import Path
+from typing import get_args
+
+import markdown
+import pytest
+import yaml
+
+from sightglass import pages
+from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue
+from sightglass.ledger import Quantity, Result
+from sightglass.models import (
+    Entry,
+    Family,
+    Language,
+    Link,
+    LinkRole,
+    Method,
+    ReadingList,
+    SourceKind,
+    Taxonomy,
+    Topic,
+    Venue,
+)
+from sightglass.pages import languages, phrases
+
+ROOT = Path(__file__).resolve().parents[3]
+EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdownx.details", "pymdownx.highlight"]
+EXTENSIONS += ["pymdownx.superfences", "pymdownx.tabbed"]
+SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
+# Proper names and formats that Chinese readers write in Latin letters.
+LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
+LATIN |= {"cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
+
+
+@pytest.mark.parametrize("key", phrases.PHRASES)
+def test_a_phrase_stands_in_both_languages_with_the_same_names_to_fill_in(key: str) -> None:
+    english, chinese = phrases.PHRASES[key]
+    assert english.strip()
+    assert re.search(r"[\u3400-\u9fff]", chinese) or key in SAME_IN_BOTH or not re.search(r"[A-Za-z]", english)
+    named = [sorted(name for _, name, _, _ in string.Formatter().parse(words) if name) for words in (english, chinese)]
+    assert named[0] == named[1]
+
+
+def test_every_word_of_the_vocabularies_has_a_phrase() -> None:
+    wanted = {f"kind.{kind}" for folder in ENTRY_FOLDERS for kind in get_args(FOLDERS[folder].__annotations__["kind"])}
+    kinds = {folder: FOLDERS[folder].model_fields["kind"].annotation for folder in ENTRY_FOLDERS}
+    wanted |= {f"kind.{kind}" for annotation in kinds.values() for kind in get_args(annotation)}
+    wanted |= {f"venue.{kind}" for kind in get_args(Venue.model_fields["kind"].annotation)}
+    wanted |= {f"role.{role}" for role in get_args(LinkRole)}
+    wanted |= {f"language.{language}" for language in get_args(Language)}
+    wanted |= {f"source.{source}" for source in get_args(SourceKind)}
+    status = Link.model_fields["status"].annotation
+    wanted |= {f"status.{word}" for part in get_args(status) for word in get_args(part)}
+    wanted |= {f"feasible.{word}" for word in get_args(Method.model_fields["feasible"].annotation)}
+    assert len(wanted) > 60
+    assert wanted <= set(phrases.PHRASES)
+
+
+def test_every_field_that_the_catalogue_confirms_has_a_name() -> None:
+    fields = set()
+    for path in (ROOT / "catalog").glob("*/*.yaml"):
+        for confirmation in re.findall(r"fields:\n((?: +- \w+\n)+)", path.read_text(encoding="utf-8")):
+            fields |= set(re.findall(r"- (\w+)", confirmation))
+    assert "authors" in fields
+    assert {f"field.{name}" for name in fields & set(Entry.model_fields)} <= set(phrases.PHRASES)
+
+
+def test_every_title_of_the_navigation_has_a_phrase() -> None:
+    class Loader(yaml.SafeLoader):
+        """mkdocs.yml may hold tags of Python; only the navigation matters here."""
+
+    Loader.add_multi_constructor("", lambda loader, suffix, node: None)
+    config = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)  # noqa: S506
+
+    def titles(items: list[dict]) -> list[str]:
+        found = []
+        for item in items:
+            for title, value in item.items():
+                found += [title, *(titles(value) if isinstance(value, list) else [])]
+        return found
+
+    assert [title for title in titles(config["nav"]) if f"nav.{title}" not in phrases.PHRASES] == []
+    assert [phrases.PHRASES[f"nav.{title}"][0] for title in titles(config["nav"])] == titles(config["nav"])
+
+
+def test_dates_read_as_people_write_them() -> None:
+    assert phrases.day("en", "2026-03-05") == "5 March 2026"
+    assert phrases.day("zh", "2026-03-05") == "2026年3月5日"
+    assert phrases.day("zh", "2026-03-05T10:00:00Z") == "2026年3月5日"
+    assert phrases.day("en", "some day") == "some day"
+
+
+def test_pages_know_their_counterparts() -> None:
+    known = frozenset(["", "zh/", "papers/x/", "zh/papers/x/", "contributing/"])
+    assert languages.language_of("zh/papers/x/") == "zh"
+    assert languages.language_of("zhou/") == "en"
+    assert languages.alternates("papers/x/", known) == {"en": "papers/x/", "zh-Hans": "zh/papers/x/"}
+    assert languages.alternates("zh/papers/x/", known) == {"en": "papers/x/", "zh-Hans": "zh/papers/x/"}
+    assert languages.alternates("contributing/", known) == {"en": "contributing/"}
+    assert languages.other("", "zh", known) == "zh/"
+    assert languages.other("zh/", "en", known) == ""
+    assert languages.other("contributing/", "zh", known) == "zh/"  # not translated: to the home page
+
+
+class Reader(html.parser.HTMLParser):
+    """What a reader of a Chinese page sees or hears, without code and without what is marked as English."""
+
+    SILENT = ("code", "pre", "script", "style")
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, bool]] = []
+        self.words: list[str] = []
+        self.feed(source)
+
+    @property
+    def silent(self) -> bool:
+        return any(silent for _, silent in self.open)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        silent = tag in self.SILENT or attributes.get("lang") == "en" or "Z3988" in (attributes.get("class") or "")
+        if not (silent or self.silent):
+            self.words += [attributes.get(name) or "" for name in ("alt", "title", "aria-label", "placeholder")]
+        if tag not in ("img", "br", "input", "meta", "link", "hr"):
+            self.open.append((tag, silent))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.words.append(data)
+
+
+def english_in(page: str) -> set[str]:
+    """Words in Latin letters that a reader of the page meets."""
+    body = page.split("\n---\n", 1)[1]
+    seen = Reader(markdown.markdown(body, extensions=EXTENSIONS))
+    words = set(re.findall(r"[A-Za-z]{2,}", " ".join(seen.words)))
+    return words - LATIN
+
+
+@pytest.fixture
+def chinese_site(tmp_path: Path) -> pages.Site:
+    """A catalogue in which everything that could be Chinese is, so that any English word is the interface's."""
+    (tmp_path / "results/cpu").mkdir(parents=True)
+    picture = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000280000001e0")
+    (tmp_path / "results/cpu/m.png").write_bytes(picture)
+    shared = {
+        "title": "题",
+        "language": "zh",
+        "summary": "S in English.",
+        "summary_zh": "摘要",
+        "topics": ["survey", "attribution"],
+    }
+    confirmed = [
+        {"source": source, "fields": ["title", "authors", "year"], "at": "https://a.example/"}
+        for source in get_args(SourceKind)
+    ]
+    roles = [{"url": "https://a.example/", "role": role} for role in get_args(LinkRole)]
+    states = [
+        {
+            "url": "https://a.example/",
+            "role": "page",
+            "status": "moved",
+            "now": "https://b.example/",
+            "note": "A note.",
+        },
+        {"url": "https://a.example/", "role": "page", "status": "dead"},
+        {"url": "https://a.example/", "role": "page", "status": "doubtful", "language": "en"},
+    ]
+    paper = {
+        "kind": "conference",
+        "authors": ["周, 一", "周, 二", "周, 三", "周, 四"],
+        "year": 2016,
+        "venue": "CVPR",
+        "volume": "3",
+        "number": "2",
+        "pages": "1-9",
+        "links": roles + states,
+        "confirmed": confirmed,
+        "unconfirmed": "Something in English.",
+        "seeds": {"lines": ["004:L1"], "corrections": [{"line": "004:L1", "said": "误", "truth": "The truth."}]},
+    }
+    entries = {
+        key: FOLDERS["papers"].model_validate(shared | paper | {"proposes": ["m"] if key == "k1" else [], **more})
+        for key, more in {
+            "k1": {},
+            "k2": {"builds_on": ["k1"], "about": ["m"]},
+            "k3": {"identified": False, "about": ["m"], "year": None, "title": "题三", "summary_zh": None},
+        }.items()
+    }
+    for folder in ("tools", "posts", "resources"):
+        for kind in get_args(FOLDERS[folder].model_fields["kind"].annotation):
+            entries[f"{folder[0]}{kind}"] = FOLDERS[folder].model_validate(
+                shared | {"kind": kind, "accompanies": ["k1"], "venue": "P"}
+            )
+    claims = [
+        {
+            "id": f"c{i}",
+            "statement": "A claim.",
+            "paper": "k1",
+            "place": "Sec. 1",
+            "quantity": quantity,
+            "unit": "share",
+        }
+        | more
+        for i, (quantity, more) in enumerate(
+            [
+                ("q", {"at_least": 0.5, "statement_zh": "论断一"}),
+                ("q", {"at_least": 0.1, "at_most": 0.2}),
+                ("q", {"at_most": 0.1, "expect": "fails", "reason": "Too small.", "reported": "0.4"}),
+            ]
+        )
+    ]
+    method = {"name": "Method", "name_zh": "法", "summary": "It does.", "summary_zh": "要", "family": "attribution"}
+    methods = {
+        "m": Method.model_validate(
+            method | {"feasible": "yes", "claims": claims, "proposed_by": ["k1"], "aliases": ["又名"]}
+        ),
+        "n": Method.model_validate(
+            method | {"feasible": "no", "feasible_why": "Why not.", "builds_on": ["m"], "unconfirmed": "What."}
+        ),
+        "o": Method.model_validate(method | {"feasible": "partly", "builds_on": ["m"]}),
+    }
+    session = {
+        "title": "A session",
+        "title_zh": "讨论",
+        "notes": "Notes.",
+        "items": [{"key": "k1", "sections": "Sec. 2", "questions": ["Why?"]}, {"key": "m"}],
+    }
+    result = Result(
+        method="m",
+        device="cpu",
+        quantities={"q": Quantity(values=[0.6, 0.7], mean=0.65, spread=0.05)},
+        seeds=[0, 1],
+        command="sightglass verify m",
+        date="2026-01-02",
+        seconds=12.0,
+        device_name="处理器",
+        versions={},
+        verdicts={},
+        source_hash="0",
+    )
+    books = Catalogue(
+        root=tmp_path,
+        entries=entries,
+        methods=methods,
+        lists={
+            "l": ReadingList.model_validate(
+                {"title": "A list", "title_zh": "清单", "summary": "Why.", "summary_zh": "摘要", "sessions": [session]}
+            )
+        },
+        taxonomy=Taxonomy(
+            families=[
+                Family(
+                    id="attribution", name="Attribution", name_zh="归因", description="What?", description_zh="什么？"
+                )
+            ],
+            topics=[Topic(id="survey", name="Surveys", name_zh="综述")],
+        ),
+        venues={
+            "CVPR": Venue(id="CVPR", name="Conference on Vision", kind="conference"),
+            "P": Venue(id="P", name="Platform", name_zh="平台", kind="platform"),
+        },
+    )
+    return pages.Site(books, {"m": [result]})
+
+
+def test_no_english_shows_on_a_chinese_page(chinese_site: pages.Site) -> None:
+    built = pages.build(chinese_site)
+    found = {path: english_in(str(page)) for path, page in built.items() if re.fullmatch(r"zh/.*\.md", path)}
+    assert len(found) > 40
+    assert {path: words for path, words in found.items() if words} == {}
+    assert english_in(str(built["papers/k1.md"])) >= {"Links", "Cite", "Related"}  # the test sees what it looks for
+
+
+def test_every_page_stands_in_both_languages(chinese_site: pages.Site) -> None:
+    built = {path for path in pages.build(chinese_site) if path.endswith(".md")}
+    assert {path.removeprefix("zh/") for path in built if path.startswith("zh/")} == {
+        path for path in built if not path.startswith("zh/")
+    }
+
+
+def test_a_title_keeps_its_language_and_a_summary_falls_back_to_english(chinese_site: pages.Site) -> None:
+    built = pages.build(chinese_site)
+    assert "# 题 { lang=zh" in str(built["zh/papers/k1.md"])
+    assert "摘要\n{ .sg-summary lang=zh-Hans }" in str(built["zh/papers/k1.md"])
+    assert "S in English." not in str(built["zh/papers/k1.md"])
+    assert "S in English.\n{ .sg-summary lang=en }" in str(built["zh/papers/k3.md"])
+
+
+def test_files_are_built_once_and_chinese_pages_lead_to_them(chinese_site: pages.Site) -> None:
+    built = pages.build(chinese_site)
+    assert not [path for path in built if path.startswith("zh/") and not path.endswith(".md")]
+    assert 'href="../k1.bib"' in str(built["papers/k1.md"])
+    assert 'href="../../../papers/k1.bib"' in str(built["zh/papers/k1.md"])
+    assert "](../../pictures/cpu/m.png)" in str(built["zh/methods/m.md"])
+
+
+def test_pictures_state_their_size(chinese_site: pages.Site) -> None:
+    for path in ("methods/m.md", "zh/methods/m.md", "methods/index.md", "papers/k1.md"):
+        assert "width=640 height=480" in str(pages.build(chinese_site)[path]), path
