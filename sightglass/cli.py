@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -51,6 +53,9 @@ def _main(
 
 def main() -> None:
     """Run the command line; a catalogue that can't be read ends in a list of its problems, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has no Chinese is no reason to fail
     try:
         app()
     except CatalogueError as error:

@@ -200,8 +200,11 @@ def schema(
     Examples:  sightglass schema papers  |  sightglass schema --write
     """
     if write:
-        for path in schemas.write(catalogues.find_root()):
-            typer.echo(path)
+        try:
+            for path in schemas.write(catalogues.find_root()):
+                typer.echo(path)
+        except OSError as error:
+            raise fail(f"{error.filename}: {error.strerror}") from None
         return
     if kind not in catalogues.MODELS:
         allowed = ", ".join(catalogues.MODELS)

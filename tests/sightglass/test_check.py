@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import sys
+import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -507,6 +508,14 @@ def test_what_names_an_unreadable_file_is_not_blamed_for_it(toy: Path) -> None:
     (toy / "catalog" / "taxonomy.yaml").write_text("x: [", encoding="utf-8")
     blamed = {p.file for p in check.check(toy)[1]}
     assert blamed == {f"catalog/{name}" for name in (GLOW, METHOD, "venues.yaml", "taxonomy.yaml")}
+
+
+def test_time_zones_are_known_where_the_system_has_none() -> None:
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        assert check.check(TOY)[1] == []
+    finally:
+        zoneinfo.reset_tzpath()
 
 
 def test_two_posts_may_share_a_title(toy: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,20 @@ def test_schemas(toy: Path, sightglass: Any) -> None:
     assert done.code == 2
     assert "no schema 'paper', did you mean 'papers'?" in done.err
     assert sightglass("schema").code == 2
+
+
+def test_a_schema_that_cannot_be_written_gives_one_line(toy: Path, sightglass: Any) -> None:
+    (toy / "schema").write_text("no folder", "utf-8")
+    done = sightglass("schema", "--write")
+    assert (done.code, done.out, done.err) == (2, "", f"sightglass: {toy / 'schema'}: File exists\n")
+
+
+def test_a_terminal_without_chinese_is_no_reason_to_fail(toy: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", "from sightglass.cli import main; main()", "show", "heat-sum"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # our own
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\u70ed\u56fe\u6c42\u548c" in done.stdout  # 热图求和
 
 
 @pytest.mark.parametrize("words", [["chekc"], ["find", "--knd", "x"], ["show"], []])
