@@ -182,6 +182,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "in words": ("In words", "文字版"),
     "taken up by": ("Taken further by", "后续方法"),
     "stand alone": ("Methods that stand alone", "独立的方法"),
+    # The feed
+    "additions": ("additions", "新增内容"),
     # The frame of every page
     "search label": ("Search the catalogue", "搜索目录"),
     "search placeholder": ("Search / 搜索", "搜索 / Search"),
