@@ -19,7 +19,7 @@ from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 
 from sightglass import check, ledger, pages, settings, tutorials
-from sightglass.pages import languages, phrases
+from sightglass.pages import additions, languages, phrases
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
@@ -53,7 +53,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         raise PluginError(str(error)) from error
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
-    site = pages.Site(catalogue, ledger.load_all(root), addresses, guides)
+    site = pages.Site(catalogue, ledger.load_all(root), addresses, guides, added=additions.added(root))
     generated |= pages.build(site)
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
@@ -96,15 +96,17 @@ def _translated(nav: Navigation, language: str, files: Files) -> Navigation:
     return translated
 
 
-def on_env(env: jinja2.Environment, **_: Any) -> jinja2.Environment:
-    """Give the templates ``say(key)``: a phrase of the interface in the language of the page."""
+def on_env(env: jinja2.Environment, files: Files, **_: Any) -> jinja2.Environment:
+    """Give the templates ``say(key)``, a phrase in the language of the page, and what else they ask for."""
 
     @jinja2.pass_context
     def say(context: jinja2.runtime.Context, key: str) -> str:
         page = context.get("page")
         return phrases.phrase(languages.language_of(page.url if page else ""), key)
 
-    env.globals["say"] = say
+    env.globals |= {"say": say, "phrase": phrases.phrase}
+    env.globals["feeds"] = files.get_file_from_path("feed.xml") is not None
+    env.globals["alternates_of"] = lambda url: languages.alternates(url, _addresses)
     return env
 
 

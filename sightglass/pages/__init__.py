@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from sightglass import citations
+from sightglass.pages.additions import feed
 from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
 from sightglass.pages.home import home
@@ -27,7 +28,10 @@ def build(site: Site) -> dict[str, str | bytes]:
     catalogue = site.catalogue
     pages: dict[str, str | bytes] = {}
     for language, folder in FOLDERS.items():
-        pages |= {folder + path: content for path, content in _pages(site.in_language(language)).items()}
+        local = site.in_language(language)
+        pages |= {folder + path: content for path, content in _pages(local).items()}
+        if additions := feed(local):
+            pages[f"{folder}feed.xml"] = additions
     for name in DOWNLOADS:
         citation = citations.FORMATS[name]
         for key in catalogue.entries:

@@ -18,7 +18,7 @@ from sightglass.pages.site import Site
 
 STEP = 24  # pixels between the middles of two marks: the smallest size at which a finger meets the right one
 RADIUS = 7
-LABELS = 190  # pixels for the families' names
+LABELS = 224  # pixels for the families' names
 BOX, BOX_HEIGHT = 176, 40  # a method of the genealogy
 COLUMN, ROW = 224, 48
 LINE = 22  # columns of Latin letters that fit on a line of a box

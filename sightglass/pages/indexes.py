@@ -221,7 +221,8 @@ def _claims(site: Site) -> str:
     ]
     lead = f"# {site.say('ledger')}\n\n{site.say('ledger lead')}\n\n"
     header = [site.say("method"), *claims_header(site)]
-    return page(site.say("claims"), lead + (table(header, rows, css="sg-claims") if rows else site.say("no claims")))
+    body = table(header, rows, css="sg-claims sg-all", stacks=True) if rows else site.say("no claims")
+    return page(site.say("claims"), lead + body, hide=["navigation", "toc"])
 
 
 def _browse(site: Site) -> str:

@@ -37,8 +37,15 @@ def out(url: str, label: object, *, css: str = "", language: str = "") -> str:
     return f'<a href="{html.escape(url, quote=True)}" rel="noopener"{attributes}>{text(label)}</a>'
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = "") -> str:
-    """A Markdown table of ready-made cells, in a box that scrolls sideways on a narrow screen."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = "", stacks: bool = False) -> str:
+    """A Markdown table of ready-made cells, in a box that scrolls sideways on a narrow screen.
+
+    With ``stacks`` each cell carries its column's name, so that a narrow screen can show the cells one below the other.
+    """
+    if stacks:
+        css += " sg-stacks"
+        labels = [f'{{ data-label="{label}" }}' for label in header]
+        rows = [[f"{cell} {label}" for cell, label in zip(row, labels, strict=True)] for row in rows]
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(cell or " " for cell in row) + " |" for row in rows]
     return f'<div class="sg-table {css}" markdown>\n\n' + "\n".join(lines) + "\n\n</div>\n"

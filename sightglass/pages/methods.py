@@ -180,7 +180,14 @@ def _claims(site: Site, slug: str, here: str) -> str:
     ]
     controls = _controls(site, slug)
     heading = f"## {site.say('claims')}\n\n"
-    return heading + table(claims_header(site), rows, css="sg-claims") + "\n" + "\n".join(notes) + "\n" + controls
+    return (
+        heading
+        + table(claims_header(site), rows, css="sg-claims", stacks=True)
+        + "\n"
+        + "\n".join(notes)
+        + "\n"
+        + controls
+    )
 
 
 def _controls(site: Site, slug: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Site:
     results: Mapping[str, list[Result]] = field(default_factory=dict)  # by method slug, one for each device
     settings: Settings = field(default_factory=Settings)
     guides: Mapping[str, str] = field(default_factory=dict)  # titles of pages written by hand, by URL
+    added: Mapping[str, datetime] = field(default_factory=dict)  # when files of the catalogue came, as far as git knows
     language: str = "en"  # of the interface; the catalogue's words stay in theirs
 
     @property

@@ -307,9 +307,7 @@ def test_a_claim_shows_what_was_measured(tmp_path: Path, values: list[float] | N
 
 def test_home_says_how_much_there_is(tmp_path: Path) -> None:
     site = pages.Site(catalogue(tmp_path, {"a": paper(), "b": paper(title="U")}, {"m": method()}))
-    assert "**2** entries · **1** methods · **0** that run here · **0** claims" in pages.home(
-        site, "x <!-- numbers -->"
-    )
+    assert "**2** entries · **1** methods · **0** running here · **0** claims" in pages.home(site, "x <!-- numbers -->")
 
 
 def test_catalogue_json_is_versioned_compact_and_keeps_chinese(hostile: pages.Site) -> None:
