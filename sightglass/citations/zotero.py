@@ -67,10 +67,13 @@ def _author(person: Person, count: int) -> str:
 
 def coins(key: str, entry: Entry, venues: Mapping[str, Venue]) -> str:
     """An empty ``<span>`` that tells Zotero of the entry, for pages that list entries."""
-    work = work_of(key, entry, venues)
-    pairs = [("ctx_ver", "Z39.88-2004"), *_context(work)]
-    title = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs if value)
-    return f'<span class="Z3988" title="{escape(title)}"></span>'
+    return f'<span class="Z3988" title="{escape(context_object(key, entry, venues))}"></span>'
+
+
+def context_object(key: str, entry: Entry, venues: Mapping[str, Venue]) -> str:
+    """The entry as an OpenURL context object, which is what such a span has for its title."""
+    pairs = [("ctx_ver", "Z39.88-2004"), *_context(work_of(key, entry, venues))]
+    return "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs if value)
 
 
 def _context(work: Work) -> list[tuple[str, str]]:
