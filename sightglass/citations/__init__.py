@@ -17,8 +17,8 @@ from sightglass.citations.zotero import coins, context_object, meta_tags
 from sightglass.models import Entry, Venue
 
 __all__ = [
-    "FORMATS", "Format", "apa", "biblatex", "bibtex", "coins", "context_object", "csl_json", "format_entries", "gb7714", "meta_tags",
-    "ris",
+    "FORMATS", "Format", "apa", "biblatex", "bibtex", "coins", "context_object", "csl_json", "format_entries", "gb7714",
+    "meta_tags", "ris",
 ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def summary(site: Site, english: str, in_chinese: str | None, *, css: str = ".sg
 
 
 def add_button(key: str, label: str = "") -> str:
-    """A button that puts an entry into the basket; ``docs/assets/basket.js`` names it and hides it without JavaScript."""
+    """A button that puts an entry into the basket; ``docs/assets/basket.js`` names it."""
     return f'<button type="button" class="sg-add" data-sg-add="{key}">{label}</button>'
 
 
