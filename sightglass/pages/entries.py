@@ -242,7 +242,9 @@ def _cite(site: Site, key: str, entry: Entry, here: str) -> str:
     for name, label in (("bibtex", "BibTeX"), ("biblatex", "biblatex"), ("apa", "APA"), ("gb7714", "GB/T 7714")):
         source = citations.FORMATS[name].render(key, entry, venues)
         block = code(source, "bibtex" if "bib" in name else "text")
-        block += f'\n<p><button type="button" class="sg-copy" data-sg-copy>{site.say("copy", format=label)}</button></p>\n'
+        block += (
+            f'\n<p><button type="button" class="sg-copy" data-sg-copy>{site.say("copy", format=label)}</button></p>\n'
+        )
         tabs.append(f'=== "{label}"\n\n' + "".join(f"    {line}\n" if line else "\n" for line in block.split("\n")))
     stem = site.shared(site.page_of(key).removesuffix(".md"))
     files = " · ".join(
