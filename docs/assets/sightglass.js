@@ -257,7 +257,7 @@
       if (state.sort === "title") found.sort((a, b) => a.title.localeCompare(b.title));
       const shown = found.filter((record) => passes(record));
       count.textContent = `${shown.length} of ${records.length} entries`;
-      list.replaceChildren(...shown.slice(0, limit).map((record) => element("li", {}, element("a", { href: new URL(record.url, base).href }, ...titleNodes(record)))));
+      list.replaceChildren(...shown.slice(0, limit).map((record) => element("li", { "data-sg-key": record.key }, element("a", { href: new URL(record.url, base).href }, ...titleNodes(record)))));
       more.hidden = shown.length <= limit;
       const open = new Set([...facets.querySelectorAll("details[open]")].map((node) => node.dataset.facet));
       const focused = document.activeElement && document.activeElement.id;

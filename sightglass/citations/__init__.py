@@ -13,12 +13,12 @@ from typing import NamedTuple, Protocol
 from sightglass.citations.exchange import csl_json, ris
 from sightglass.citations.latex import biblatex, bibtex
 from sightglass.citations.text import apa, gb7714
-from sightglass.citations.zotero import coins, meta_tags
+from sightglass.citations.zotero import coins, context_object, meta_tags
 from sightglass.models import Entry, Venue
 
 __all__ = [
-    "FORMATS", "Format", "apa", "biblatex", "bibtex", "coins", "csl_json", "format_entries", "gb7714", "meta_tags",
-    "ris",
+    "FORMATS", "Format", "apa", "biblatex", "bibtex", "coins", "context_object", "csl_json", "format_entries", "gb7714",
+    "meta_tags", "ris",
 ]  # fmt: skip
 
 

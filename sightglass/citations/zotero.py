@@ -55,10 +55,11 @@ def _author(person: Person, count: int) -> str:
     """'First Last', the safe form.
 
     Zotero splits that at the last space, so a family name of several words and a Chinese name need the comma.  It
-    takes one tag with a comma and spaces on both sides for two authors, so there the comma must go.
+    takes one tag with a comma and spaces on both sides for two authors, so there the comma must go.  An organisation's
+    comma goes too: what follows it would be taken for a given name.
     """
     if person.organisation or not person.given:
-        return person.name
+        return person.name.replace(",", "")
     misread = count == 1 and " " in person.family and " " in person.given
     if (" " in person.family or person.is_cjk) and not misread:
         return f"{person.family}, {person.given}"
@@ -67,10 +68,13 @@ def _author(person: Person, count: int) -> str:
 
 def coins(key: str, entry: Entry, venues: Mapping[str, Venue]) -> str:
     """An empty ``<span>`` that tells Zotero of the entry, for pages that list entries."""
-    work = work_of(key, entry, venues)
-    pairs = [("ctx_ver", "Z39.88-2004"), *_context(work)]
-    title = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs if value)
-    return f'<span class="Z3988" title="{escape(title)}"></span>'
+    return f'<span class="Z3988" title="{escape(context_object(key, entry, venues))}"></span>'
+
+
+def context_object(key: str, entry: Entry, venues: Mapping[str, Venue]) -> str:
+    """The entry as an OpenURL context object, which is what such a span has for its title."""
+    pairs = [("ctx_ver", "Z39.88-2004"), *_context(work_of(key, entry, venues))]
+    return "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs if value)
 
 
 def _context(work: Work) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import json
 
 from sightglass import citations
 from sightglass.pages.additions import feed
+from sightglass.pages.basket import basket_files, basket_page
 from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
 from sightglass.pages.home import home
@@ -48,6 +49,7 @@ def build(site: Site) -> dict[str, str | bytes]:
         for name in ("bibtex", "ris"):
             path = f"lists/{slug}.{citations.FORMATS[name].extension}"
             pages[path] = citations.format_entries(list(dict.fromkeys(keys)), catalogue, name)
+    pages |= basket_files(site)
     pages["catalogue.json"] = json.dumps(catalogue_json(site), ensure_ascii=False, separators=(",", ":"))
     for slug, results in site.results.items():
         for result in results:
@@ -60,5 +62,6 @@ def build(site: Site) -> dict[str, str | bytes]:
 def _pages(site: Site) -> dict[str, str]:
     """Every generated page in the site's language, by its path in that language's folder."""
     pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
+    pages["basket.md"] = basket_page(site)
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}

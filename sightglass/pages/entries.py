@@ -19,6 +19,16 @@ RELATED = 8
 AUTHORS_IN_LISTS = 3
 LONG_VENUE = 24  # characters
 
+# What a downloaded citation is called after the key: two formats share an extension, so most say their name.
+ENDINGS = {
+    "bibtex": ".bib",
+    "biblatex": "-biblatex.bib",
+    "ris": ".ris",
+    "csl-json": "-csl.json",
+    "apa": "-apa.txt",
+    "gb7714": "-gb7714.txt",
+}
+
 
 def archived(link: Link) -> str:
     """Where a stored copy of a link is found: the one that is known, or the archive's nearest to 2019."""
@@ -73,6 +83,11 @@ def summary(site: Site, english: str, in_chinese: str | None, *, css: str = ".sg
     return f"{text(english)}\n{{ {css} }}\n" + (f"\n{chinese(in_chinese)}" if in_chinese else "")
 
 
+def add_button(key: str, label: str = "") -> str:
+    """A button that puts an entry into the basket; ``docs/assets/basket.js`` names it."""
+    return f'<button type="button" class="sg-add" data-sg-add="{key}">{label}</button>'
+
+
 def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
     """An entry as an item of a Markdown list.
 
@@ -88,6 +103,7 @@ def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
     )
     meta = " · ".join(part for part in (text(byline(site, entry)), place) if part)
     lines.append(f'<span class="sg-meta">{meta}</span>')
+    lines.append(add_button(key))
     if coins:
         lines.append(citations.coins(key, entry, site.catalogue.venues))
     return "- " + " ".join(lines)
@@ -168,6 +184,7 @@ def _head(site: Site, key: str, entry: Entry, here: str) -> str:
     if facts:
         lines.append(" · ".join(facts) + "\n{ .sg-facts }\n")
     lines.append(" ".join(f"{tag}{{ .sg-tag }}" for tag in tags) + "\n{ .sg-tags }\n")
+    lines.append(f'<p class="sg-choose">{add_button(key, site.say("add to basket"))}</p>\n')
     if not entry.identified:
         lines.append(f'!!! warning "{site.say("not identified")}"\n    {site.say("not identified why")}\n')
     lines.append(summary(site, entry.summary, entry.summary_zh))
@@ -225,13 +242,18 @@ def _cite(site: Site, key: str, entry: Entry, here: str) -> str:
     for name, label in (("bibtex", "BibTeX"), ("biblatex", "biblatex"), ("apa", "APA"), ("gb7714", "GB/T 7714")):
         source = citations.FORMATS[name].render(key, entry, venues)
         block = code(source, "bibtex" if "bib" in name else "text")
+        block += (
+            f'\n<p><button type="button" class="sg-copy" data-sg-copy>{site.say("copy", format=label)}</button></p>\n'
+        )
         tabs.append(f'=== "{label}"\n\n' + "".join(f"    {line}\n" if line else "\n" for line in block.split("\n")))
     stem = site.shared(site.page_of(key).removesuffix(".md"))
     files = " · ".join(
-        f'<a href="{address(f"{stem}.{citations.FORMATS[name].extension}", here)}" download>{label}</a>'
+        f'<a href="{address(f"{stem}.{citations.FORMATS[name].extension}", here)}" download="{key}{ENDINGS[name]}">{label}</a>'
         for name, label in (("bibtex", ".bib"), ("ris", ".ris"), ("csl-json", "CSL-JSON"))
     )
-    return f"## {site.say('cite')}\n\n" + "\n".join(tabs) + f"\n{site.say('download', files=files)}\n"
+    shown = "\n".join(tabs)
+    download = site.say("download", files=files)
+    return f'## {site.say("cite")}\n\n<div class="sg-cite" markdown>\n\n{shown}\n</div>\n\n{download}\n'
 
 
 def _related(site: Site, key: str, entry: Entry, here: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sightglass import citations
 from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.models import ReadingList
 from sightglass.pages import pictures
-from sightglass.pages.entries import description, items, list_link, method_link, summary, titled
+from sightglass.pages.entries import add_button, description, items, list_link, method_link, summary, titled
 from sightglass.pages.markup import HTML_LANGUAGE, address, page, spoken, table, text, to
 from sightglass.pages.methods import claims_header, claims_table, other_name
 from sightglass.pages.site import Site
@@ -191,7 +192,8 @@ def _list(site: Site, slug: str, lst: ReadingList) -> str:
             lines.append(" · ".join(text(part) for part in when if part) + "\n{ .sg-facts }\n")
         for item in session.items:
             if item.key in site.catalogue.entries:
-                link = titled(site, item.key, here)
+                link = f"{titled(site, item.key, here)} {add_button(item.key)}"
+                link += citations.coins(item.key, site.catalogue.entries[item.key], site.catalogue.venues)
             else:
                 link = method_link(site, item.key, here)
             sections = f" – {spoken(text(item.sections), lst.language, site.language)}" if item.sections else ""

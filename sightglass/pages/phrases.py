@@ -40,6 +40,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "archived copy": ("archived copy", "存档"),
     "cite": ("Cite", "引用"),
     "download": ("Download: {files}", "下载：{files}"),
+    "copy": ("Copy {format}", "复制 {format}"),
+    "add to basket": ("Add to the basket", "加入文献篮"),
     "related": ("Related", "相关"),
     "builds on": ("Builds on", "以其为基础"),
     "goes with": ("Goes with", "配套"),
@@ -167,6 +169,14 @@ PHRASES: dict[str, tuple[str, str]] = {
     "state.not run": ("not run yet", "条尚未运行"),
     "measured until": ("Last measured on {date}.", "最近一次测量：{date}。"),
     "to the ledger": ("The ledger of claims", "论断账本"),
+    # The basket; what changes on its page is said by docs/assets/basket-page.js
+    "basket": ("Basket", "文献篮"),
+    "basket without javascript": (
+        "The basket needs JavaScript. Without it, each entry's page has its citation to copy and to download, "
+        "[the whole catalogue]({page}) is there in every format, and `sightglass cite KEY…` writes what you choose.",
+        "文献篮需要 JavaScript。未启用时，每个条目的页面上有可复制和下载的引文，[整个目录]({page})以各种格式提供，"
+        "`sightglass cite KEY…` 可写出所选的引文。",
+    ),
     # Drawings
     "timeline": ("Timeline", "时间线"),
     "timeline lead": (
@@ -288,6 +298,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Tutorials": ("Tutorials", "教程"),
     "nav.Claims": ("Claims", "论断"),
     "nav.Reading lists": ("Reading lists", "阅读清单"),
+    "nav.Basket": ("Basket", "文献篮"),
     "nav.About": ("About", "关于"),
     "nav.Use it": ("Use it", "使用"),
     "nav.Cite": ("Cite", "引用"),

@@ -1,0 +1,75 @@
+"""The basket: its page, and the texts that the browser puts its exports together from.
+
+The browser computes no citation.  It joins texts that are written here, as ``citations.format_entries`` joins them, so
+what it exports is what ``sightglass cite`` writes, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+from sightglass import citations
+from sightglass.pages.entries import ENDINGS, meta_line
+from sightglass.pages.markup import page
+from sightglass.pages.site import Site
+
+PARTS = 256  # files that the texts are spread over: a few entries are a few kilobytes, and MkDocs copies few files
+LABELS = {
+    "bibtex": "BibTeX",
+    "biblatex": "biblatex",
+    "ris": "RIS",
+    "csl-json": "CSL-JSON",
+    "apa": "APA",
+    "gb7714": "GB/T 7714",
+}
+SCRIPTS = ["assets/reading-list-file.js", "assets/basket-page.js"]
+
+
+def part_of(key: str) -> int:
+    """The number of the file that holds an entry, by a rule that is one line in JavaScript too."""
+    return sum(key.encode()) % PARTS
+
+
+def basket_files(site: Site) -> dict[str, str]:
+    """``basket/parts/<number>.json``: what the basket shows of each entry, and its text in each format."""
+    venues = site.catalogue.venues
+    parts: list[dict[str, Any]] = [{} for _ in range(PARTS)]
+    for key, entry in site.catalogue.entries.items():
+        parts[part_of(key)][key] = {
+            "url": site.page_of(key).removesuffix(".md") + "/",
+            "title": entry.title,
+            "title_zh": entry.title_zh or "",
+            "language": entry.language,
+            "meta": meta_line(site, entry),
+            "coins": citations.context_object(key, entry, venues),
+            "texts": {name: style.render(key, entry, venues) for name, style in citations.FORMATS.items()},
+        }
+    return {
+        f"basket/parts/{number}.json": json.dumps(part, ensure_ascii=False, separators=(",", ":"))
+        for number, part in enumerate(parts)
+    }
+
+
+def basket_page(site: Site) -> str:
+    """The page that shows the basket; how texts become a file stands in it, so that JavaScript knows no format."""
+    formats = [
+        {
+            "name": name,
+            "label": LABELS[name],
+            "ending": ENDINGS[name],
+            "type": style.media_type,
+            "opening": style.opening,
+            "separator": style.separator,
+            "closing": style.closing,
+        }
+        for name, style in citations.FORMATS.items()
+    ]
+    without = site.say("basket without javascript", page=site.written("cite/index.md"))
+    body = (
+        f"# {site.say('basket')}\n\n"
+        f'<div id="sg-basket" data-parts="{PARTS}" data-formats="{escape(json.dumps(formats))}"></div>\n\n'
+        f"<noscript markdown>{without}</noscript>\n"
+    )
+    return page(site.say("basket"), body, hide=["navigation", "toc"], scripts=SCRIPTS)
