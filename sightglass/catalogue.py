@@ -150,7 +150,7 @@ def read(root: Path | None = None) -> tuple[Catalogue, list[Problem]]:
             record = _validate(model, source, problems, source.data)
             if record is None:
                 continue
-            taken = files.get(path.stem) or files.get(f"methods/{path.stem}")
+            taken = files.get(path.stem)
             if taken and folder != "lists":  # an entry and a method have one name space: both are cited and read
                 message = f"the key '{path.stem}' is taken by {taken}; rename one of them"
                 problems.append(Problem(source.file, 1, 1, "duplicate-key", message))

@@ -111,7 +111,7 @@ def parse(text: str, source: Source) -> None:
     A byte-order mark and Windows' line ends are read over here; the canonical form has neither.
     """
     source.text = text
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    text = text.removeprefix("\ufeff")
     for match in islice(_UNFIT.finditer(text), MAX_ALIKE):
         message = f"the character U+{ord(match[0]):04X} can't stand in a YAML file"
         source.problems.append(Problem(source.file, *place_after(text[: match.start()]), "file-character", message))
@@ -200,7 +200,7 @@ def _scalar(event: Any, source: Source) -> Any:
     try:
         if kind in _SCALARS:
             value = yaml.SafeLoader.yaml_constructors[tag](_CONSTRUCTOR, yaml.ScalarNode(tag, event.value))
-            if isinstance(value, bool) or value is None or (math.isfinite(value) and abs(value) < 2**63):
+            if isinstance(value, bool) or value is None or math.isfinite(value):
                 return value
     except (ValueError, OverflowError):
         pass

@@ -213,7 +213,9 @@ def test_a_paper_from_crossref(source: str, toy: Path, server: Server, sightglas
 
 def test_odd_characters_of_a_doi_are_encoded(toy: Path, server: Server, sightglass: Any) -> None:
     server.answers = [text(json.dumps(WORK), kind="application/json")]
-    assert sightglass("add", "10.1002/(SICI)1097<1::AID>3.0.CO;2-#?x", "--dry-run").code == 0
+    done = sightglass("add", "10.1002/(SICI)1097<1::AID>3.0.CO;2-#?x", "--dry-run")
+    assert done.code == 0
+    assert "url: https://doi.org/10.1002/(SICI)1097%3C1::AID%3E3.0.CO;2-%23%3Fx\n" in done.out
     assert server.asked == ["/works/10.1002/%28SICI%291097%3C1%3A%3AAID%3E3.0.CO%3B2-%23%3Fx"]
 
 
