@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import http.server
 import os
-import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,14 +45,9 @@ def address(built: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
+def browser(require_program: Callable[[str, str], str]) -> Iterator[object]:
     """Headless Chromium."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        message = "chromium is missing; on Debian: apt-get install chromium"
-        if os.environ.get("SIGHTGLASS_REQUIRE_ALL") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+    path = require_program("chromium", "on Debian: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
