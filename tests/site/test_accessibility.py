@@ -30,6 +30,11 @@ KINDS = {  # a page of each kind; a pattern stands for the first page that it fi
     "guide": "guide/",
     "tutorial": r"tutorials/\*/ .",
     "not found": "404.html",
+    "timeline": "timeline/",
+    "genealogy": "genealogy/",
+    "home in the Chinese interface": "zh/",
+    "entry in the Chinese interface": "zh/papers/zhou2016learning/",
+    "claims in the Chinese interface": "zh/claims/",
 }
 # The theme's script puts the copy button of each code block into a <nav>, and gives it no name.
 TOLERATED = {("landmark-unique", "md-code__nav")}
