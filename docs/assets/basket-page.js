@@ -11,7 +11,7 @@
   const WORDS = {
     en: {
       count: (n) => (n === 1 ? "1 entry" : `${n} entries`), empty: "Nothing chosen yet. The + beside a title puts an entry here.", browse: "Browse the catalogue",
-      remove: "Remove", clear: "Clear the basket", undo: "Undo", removed: (title) => `Removed: ${title}.`, cleared: (n) => `Removed ${n}.`, undone: "Undone.",
+      remove: "Remove", labelled: (label, what) => `${label}: ${what}`, clear: "Clear the basket", undo: "Undo", removed: (title) => `Removed: ${title}.`, cleared: (n) => `Removed ${n}.`, undone: "Undone.",
       filled: (n) => `Filled from the link: ${n}.`, added: (n) => `Added from the link: ${n}.`, replaced: (n) => `Replaced by the link's ${n}.`, kept: "Yours is as it was.",
       offer: (n, fresh) => `The link that you opened holds ${n}, ${fresh} of them not in your basket.`, add: "Add them to mine", replace: "Replace mine", keep: "Keep mine as it is",
       gone: "not in the catalogue any more", unstored: "This browser does not store the basket. It stays in this page's address: keep the page open, or copy its link.",
@@ -22,7 +22,7 @@
     },
     zh: {
       count: (n) => `${n} 条`, empty: "还没有选择文献。点标题旁的 + 即可加入。", browse: "浏览文献库",
-      remove: "移出", clear: "清空", undo: "撤销", removed: (title) => `已移出：${title}。`, cleared: (n) => `已移出 ${n}。`, undone: "已撤销。",
+      remove: "移出", labelled: (label, what) => `${label}：${what}`, clear: "清空", undo: "撤销", removed: (title) => `已移出：${title}。`, cleared: (n) => `已移出 ${n}。`, undone: "已撤销。",
       filled: (n) => `已从链接加入 ${n}。`, added: (n) => `已从链接加入 ${n}。`, replaced: (n) => `已换成链接中的 ${n}。`, kept: "保持不变。",
       offer: (n, fresh) => `您打开的链接含 ${n}，其中 ${fresh} 条不在您的文献篮里。`, add: "加入我的", replace: "替换我的", keep: "保持我的不变",
       gone: "已不在文献库中", unstored: "浏览器无法保存文献篮；它保留在本页地址中：请不要关闭本页，或复制链接。",
@@ -180,7 +180,7 @@
     const record = records.get(key);
     const name = record ? record.title : key;
     const remover = button(words.remove, () => remove(key, name));
-    remover.setAttribute("aria-label", `${words.remove}: ${name}`);
+    remover.setAttribute("aria-label", words.labelled(words.remove, name));
     remover.dataset.key = key;
     const text = element("div", {});
     if (record) {

@@ -11,13 +11,15 @@
   const WORDS = {
     en: {
       add: "Add to the basket", remove: "Remove from the basket", added: "Added to the basket", removed: "Removed from the basket",
-      basket: "Basket", count: (n) => (n === 1 ? "1 entry" : `${n} entries`), copied: "Copied", failed: "Not copied: select the text",
-      lost: "this browser does not store it; open the basket before you leave this page",
+      basket: "Basket", count: (n) => (n === 1 ? "1 entry" : `${n} entries`), labelled: (label, what) => `${label}: ${what}`,
+      changed: (what, title, count) => `${what}: ${title}. Basket: ${count}`, copied: "Copied", failed: "Not copied: select the text",
+      lost: "; this browser does not store it: open the basket before you leave this page",
     },
     zh: {
       add: "加入文献篮", remove: "移出文献篮", added: "已加入文献篮", removed: "已移出文献篮",
-      basket: "文献篮", count: (n) => `${n} 条`, copied: "已复制", failed: "未能复制：请选中文字",
-      lost: "浏览器无法保存，请在离开本页前打开文献篮",
+      basket: "文献篮", count: (n) => `${n} 条`, labelled: (label, what) => `${label}：${what}`,
+      changed: (what, title, count) => `${what}：${title}。文献篮：${count}`, copied: "已复制", failed: "未能复制：请选中文字",
+      lost: "；浏览器无法保存，请在离开本页前打开文献篮",
     },
   };
   const words = WORDS[document.documentElement.lang.startsWith("zh") ? "zh" : "en"];
@@ -72,7 +74,7 @@
     const label = inside ? words.remove : words.add;
     button.classList.toggle("sg-in", inside);
     if (button.closest(".sg-choose")) button.textContent = label;
-    else { button.setAttribute("aria-label", `${label}: ${titleOf(button)}`); button.title = label; }
+    else { button.setAttribute("aria-label", words.labelled(label, titleOf(button))); button.title = label; }
   }
 
   function dressAll(root) {
@@ -84,7 +86,7 @@
   function show() {
     const keys = read();
     link.querySelector(".sg-basket-count").textContent = keys.length || "";
-    link.setAttribute("aria-label", `${words.basket}: ${words.count(keys.length)}`);
+    link.setAttribute("aria-label", words.labelled(words.basket, words.count(keys.length)));
     link.href = unstored && unstored.length ? address(unstored) : page;
     dressAll(document);
     document.dispatchEvent(new CustomEvent("sg-basket"));
@@ -93,7 +95,7 @@
   function toggle(key, title) {
     const keys = read(), inside = keys.includes(key);
     write(inside ? keys.filter((other) => other !== key) : [...keys, key]);
-    say(`${inside ? words.removed : words.added}: ${title}. ${words.basket}: ${words.count(read().length)}${unstored ? `; ${words.lost}` : ""}`);
+    say(words.changed(inside ? words.removed : words.added, title, words.count(read().length)) + (unstored ? words.lost : ""));
   }
 
   async function toClipboard(text) {

@@ -242,13 +242,13 @@ def _cite(site: Site, key: str, entry: Entry, here: str) -> str:
     for name, label in (("bibtex", "BibTeX"), ("biblatex", "biblatex"), ("apa", "APA"), ("gb7714", "GB/T 7714")):
         source = citations.FORMATS[name].render(key, entry, venues)
         block = code(source, "bibtex" if "bib" in name else "text")
-        block += (
-            f'\n<p><button type="button" class="sg-copy" data-sg-copy>{site.say("copy", format=label)}</button></p>\n'
-        )
+        copy = site.say("copy", format=label)
+        block += f'\n<p><button type="button" class="sg-copy" data-sg-copy>{copy}</button></p>\n'
         tabs.append(f'=== "{label}"\n\n' + "".join(f"    {line}\n" if line else "\n" for line in block.split("\n")))
     stem = site.shared(site.page_of(key).removesuffix(".md"))
     files = " · ".join(
-        f'<a href="{address(f"{stem}.{citations.FORMATS[name].extension}", here)}" download="{key}{ENDINGS[name]}">{label}</a>'
+        f'<a href="{address(f"{stem}.{citations.FORMATS[name].extension}", here)}" download="{key}{ENDINGS[name]}">'
+        f"{label}</a>"
         for name, label in (("bibtex", ".bib"), ("ris", ".ris"), ("csl-json", "CSL-JSON"))
     )
     shown = "\n".join(tabs)
