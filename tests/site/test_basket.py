@@ -147,7 +147,7 @@ def test_chosen_on_any_page_counted_kept_and_exported(
     name, data = download(page, section(page, "cite", "Download"))
     assert (name, data) == ("sightglass-4-entries.bib", on_command_line(tmp_path, keys, "bibtex"))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    targets = page.locator("article button >> visible=true").all() + [page.locator(".sg-basket-link")]
+    targets = [*page.locator("article button >> visible=true").all(), page.locator(".sg-basket-link")]
     assert min(min(box["width"], box["height"]) for target in targets if (box := target.bounding_box())) >= 24
 
 
@@ -592,14 +592,14 @@ def test_what_stands_in_the_catalogue_arrives_as_text(visit: Visit, address: str
 # ---- A reading list
 
 AWKWARD = [
-    "Plain words", "Class activation maps: from CAM to Grad-CAM++", "类激活图：从 CAM 到 Grad-CAM++", "yes", "NULL", "~",
-    "=", "<<", "- a dash", "-dash", "-", "? x", "?x", ": x", ":x", "a: b", "a:b", "a :b", "ends:", "a #b", "a#b",
+    "Plain words", "Class activation maps: from CAM to Grad-CAM++", "类激活图：从 CAM 到 Grad-CAM++", "yes", "NULL",
+    "~", "=", "<<", "- a dash", "-dash", "-", "? x", "?x", ": x", ":x", "a: b", "a:b", "a :b", "ends:", "a #b", "a#b",
     "#b", "'q'", '"q"', "it's", "a\\b", "[x]", "{x}", "x [y]", "x, y", "*x", "&x", "!x", "|", ">", "%x", "@x", "`x`",
     "--- x", "...", "+1", "-12", "-0x1F", "+.5", ".5", "..5", "-.inf", ".nan", ".NaN.", "+0b1", "-1:30",
     "+1_000.5e+3", "1 first", "２ wide", "² up", "① circled", "½ half", "http://x.example/a?b=c#d",
     "a http://x.example: b", "  spaces \t and\nlines  ", "non\u00a0breaking\u3000wide", "zero\u200bwidth\ufeff",
-    "line\u2028separator\x85next", "tab\tinside", "emoji 🙂 yes", "família 👩\u200d🔬", "control\x07\x7f", "\ufffd", "y",
-    "No", "on", "é", "~x", "x" * 130, "word " * 40, "长" * 120, "长句 " * 60, 'with "quotes": and a colon ' * 6,
+    "line\u2028separator\x85next", "tab\tinside", "emoji 🙂 yes", "família 👩\u200d🔬", "control\x07\x7f", "\ufffd",
+    "y", "No", "on", "é", "~x", "x" * 130, "word " * 40, "长" * 120, "长句 " * 60, 'with "quotes": and a colon ' * 6,
     "a" * 109 + " b", "a" * 110 + " b", "a" * 111 + " b", "aa " * 36 + "b", "aa " * 36 + "bb", "aa " * 36 + "bbb",
     "-" + "word " * 40, "a #" + "word " * 40,
 ]  # fmt: skip
