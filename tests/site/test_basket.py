@@ -578,7 +578,7 @@ def test_citations_that_do_not_load_are_said_and_tried_again(visit: Visit, books
 
 def test_what_stands_in_the_catalogue_arrives_as_text(visit: Visit, address: str) -> None:
     hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
-    record = dict.fromkeys(["url", "title", "title_zh", "language", "meta", "coins"], hostile)
+    record = dict.fromkeys(["url", "title", "title_zh", "language", "coins"], hostile) | {"meta": {"en": hostile}}
     part = {"zhou2016learning": record | {"texts": dict.fromkeys(FORMATS, hostile)}}
     page = visit("")
     page.context.route("**/basket/parts/*.json", lambda route: route.fulfill(json=part))
@@ -753,6 +753,7 @@ def test_the_basket_speaks_chinese_and_is_the_same_one(visit: Visit, books: Cata
     assert page.get_by_role("button", name="清空").is_visible()
     assert page.locator(".sg-basket-items li a").first.get_attribute("href") == f"{address}zh/papers/zhou2016learning/"
     keys = ["zhou2016learning", "zeiler2014visualizing"]
+    assert "Aditya Khosla, Agata Lapedriza 等 · CVPR 2016" in page.inner_text(".sg-basket-items")
     assert page.text_content("pre.sg-basket-text") == format_entries(keys, books, "bibtex")
     file = page.text_content("pre.sg-basket-text >> nth=1")
     assert file.startswith("title: 阅读清单\nlanguage: zh\nsummary: 选自文献库，共 2 条。\n")
