@@ -186,7 +186,7 @@
     if (record) {
       text.append(element("a", { href: new URL(record.url, basket.pages).href, lang: record.language }, record.title));
       if (record.title_zh) text.append(element("span", { class: "sg-title-zh", lang: "zh-Hans" }, record.title_zh));
-      text.append(element("span", { class: "sg-meta" }, record.meta), element("span", { class: "Z3988", title: record.coins }));
+      text.append(element("span", { class: "sg-meta" }, record.meta[basket.language]), element("span", { class: "Z3988", title: record.coins }));
     } else text.append(element("code", {}, key), " ", element("span", { class: "sg-meta" }, problem ? "" : words.gone));
     return element("li", {}, text, remover);
   }

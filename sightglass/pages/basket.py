@@ -13,6 +13,7 @@ from typing import Any
 from sightglass import citations
 from sightglass.pages.entries import ENDINGS, meta_line
 from sightglass.pages.markup import page
+from sightglass.pages.phrases import LANGUAGES
 from sightglass.pages.site import Site
 
 PARTS = 256  # files that the texts are spread over: a few entries are a few kilobytes, and MkDocs copies few files
@@ -42,7 +43,7 @@ def basket_files(site: Site) -> dict[str, str]:
             "title": entry.title,
             "title_zh": entry.title_zh or "",
             "language": entry.language,
-            "meta": meta_line(site, entry),
+            "meta": {language: meta_line(site.in_language(language), entry) for language in LANGUAGES},
             "coins": citations.context_object(key, entry, venues),
             "texts": {name: style.render(key, entry, venues) for name, style in citations.FORMATS.items()},
         }
