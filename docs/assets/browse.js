@@ -199,8 +199,14 @@ export function browse(root) {
     return ranks.sort((a, b) => scores[finder.firstEntry + b] - scores[finder.firstEntry + a] || a - b);
   }
 
+  let summaries = null; // they weigh most, and are asked for with the first word
+  function withSummaries() {
+    summaries ||= stages.words().then(draw, () => { summaries = null; });
+  }
+
   function draw() {
     if (!finder) return;
+    if (state.q && complete) withSummaries();
     file();
     const match = finder.match(state.q);
     const scores = match && match.scores;
@@ -256,7 +262,5 @@ export function browse(root) {
     build();
     complete = true;
     draw();
-    await stages.words();
-    if (state.q) draw();
   })().catch(() => { count.textContent = say.failed; });
 }

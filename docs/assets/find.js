@@ -25,7 +25,7 @@ const chunks = (folded) => (folded.match(CHUNK) || []).map((chunk) => chunk.spli
 
 const NAME = 0, TITLE = 1, FIRST_AUTHOR = 2, PEOPLE = 3, YEAR = 4, SUMMARY = 5; // where a token stands ...
 const WEIGHTS = [60, 30, 30, 24, 18, 4]; // ... and what a match there is worth
-const FIELDS = 8; // a power of two above their number: postings are record * FIELDS + field
+const SHIFT = 3; // a posting is a number: the record's, shifted, and the field's
 const LINKED = { method: 0.35, about: 0.25, venue: 0.25, subject: 0.15 }; // the share of a match with what an entry refers to
 
 const WHOLE = 1, START = 0.8, NEAR = 0.5, INSIDE = 0.35;
@@ -55,6 +55,8 @@ export class Finder {
     this.records = []; // methods, venues, subjects, pages, then entries, newest first
     this.entries = 0; // how many entries are there, and how many there will be
     this.total = 0;
+    this.links = { from: [], to: [], share: [] }; // what entries refer to: (entry, method, share of the method's score)
+    this.worths = new Map(); // the scores of words typed before: with each letter only the last word is new
     this.latin = { ids: new Map(), tokens: [], postings: [] };
     this.chinese = { ids: new Map(), tokens: [], postings: [] };
   }
@@ -68,7 +70,8 @@ export class Finder {
   /** Index what stands in a field of a record. */
   index(id, field, text) {
     if (!text) return;
-    const posting = id * FIELDS + field;
+    const posting = (id << SHIFT) + field;
+    this.worths.clear();
     for (const parts of chunks(fold(text))) {
       for (const part of parts) this.post(part, posting);
       if (parts.length > 1) this.post(parts.join(""), posting);
@@ -87,8 +90,16 @@ export class Finder {
     if (postings[postings.length - 1] !== posting) postings.push(posting);
   }
 
+  link(from, to, share) {
+    this.links.from.push(from);
+    this.links.to.push(to);
+    this.links.share.push(share);
+  }
+
   /** For each record what a word is worth there: the best of the fields it stands in, and of what the record refers to. */
   worth(word) {
+    const known = this.worths.get(word);
+    if (known) return known;
     const scores = new Float32Array(this.records.length);
     const chinese = CHINESE.test(word);
     const typos = !chinese && word.length >= NEAR_FROM && !/[0-9+]/.test(word);
@@ -96,17 +107,19 @@ export class Finder {
     for (let at = 0; at < tokens.length; at++) {
       const quality = fit(word, tokens[at], chinese, typos);
       if (!quality) continue;
+      const worths = WEIGHTS.map((weight) => weight * quality);
       for (const posting of postings[at]) {
-        const id = Math.floor(posting / FIELDS), score = quality * WEIGHTS[posting % FIELDS];
+        const id = posting >> SHIFT, score = worths[posting & (1 << SHIFT) - 1];
         if (score > scores[id]) scores[id] = score;
       }
     }
-    for (let id = 0; id < this.records.length; id++) {
-      for (const [target, share] of this.records[id].links) {
-        const score = scores[target] > WEIGHTS[SUMMARY] ? scores[target] * share : 0;
-        if (score > scores[id]) scores[id] = score;
-      }
+    const { from, to, share } = this.links;
+    for (let link = 0; link < to.length; link++) {
+      const score = scores[to[link]];
+      if (score > WEIGHTS[SUMMARY] && score * share[link] > scores[from[link]]) scores[from[link]] = score * share[link];
     }
+    if (this.worths.size > 50) this.worths.clear();
+    this.worths.set(word, scores);
     return scores;
   }
 
@@ -160,13 +173,17 @@ export class Finder {
 
   /** What the query as a whole adds: being the very name of something counts more than anything else. */
   bonus(record, whole) {
-    let bonus = record.nudge - Math.min(8, record.bare[0].length / 40);
-    if (record.bare.includes(whole)) return bonus + 150;
-    for (const [target, share] of record.links) {
-      if (share === LINKED.method && this.records[target].bare.includes(whole)) bonus += 40; // it proposes the method of that name
+    const bonus = record.nudge - Math.min(8, record.bare[0].length / 40);
+    let named = 0;
+    for (const name of record.bare) {
+      if (name === whole) return bonus + 150;
+      if (named < 25 && name.startsWith(whole)) named = 25;
+      else if (!named && name.includes(whole)) named = 15;
     }
-    if (record.bare.some((name) => name.startsWith(whole))) return bonus + 25;
-    return record.bare.some((name) => name.includes(whole)) ? bonus + 15 : bonus;
+    for (const method of record.proposes || []) { // it proposes the method of that name
+      if (this.records[this.targets.method.get(method)].bare.includes(whole)) return bonus + named + 40;
+    }
+    return bonus + named;
   }
 
   /** The best ``count`` records of the types asked for. */
@@ -187,7 +204,7 @@ export class Finder {
     this.methods = new Map(index.methods.map((method) => [method.key, method]));
     this.targets = { method: new Map(), venue: new Map(), subject: new Map() };
     const put = (type, key, names, more) => {
-      const record = { type, key, title: names[0], title_zh: "", names: names.filter(Boolean), links: [], nudge: 0, ...more };
+      const record = { type, key, title: names[0], title_zh: "", names: names.filter(Boolean), nudge: 0, ...more };
       const id = this.add(record);
       // A word is worth more where it is the whole name: 'LRP', but not the 'Yosinski' of 'Yosinski regularizers'.
       for (const name of record.names) this.index(id, chunks(fold(name)).length === 1 ? NAME : TITLE, name);
@@ -203,8 +220,8 @@ export class Finder {
     for (const [key, names] of Object.entries(index.subjects)) put("subject", key, names);
     for (const page of index.pages) {
       const method = this.targets.method.get(page.url.replace(/^tutorials\/|\/$/g, ""));
-      const links = page.type === "tutorial" && method !== undefined ? [[method, LINKED.about]] : [];
-      const id = put(page.type, page.url, [page.title, page.title_zh], { title_zh: page.title_zh || "", url: page.url, links });
+      const id = put(page.type, page.url, [page.title, page.title_zh], { title_zh: page.title_zh || "", url: page.url });
+      if (page.type === "tutorial" && method !== undefined) this.link(id, method, LINKED.about);
       for (const heading of page.headings || []) this.index(id, PEOPLE, heading);
     }
     this.firstEntry = this.records.length;
@@ -214,16 +231,11 @@ export class Finder {
   addEntry(part, row) {
     const cell = (column) => [part[column].cells[row]].flat().map((value) => part[column].values[value]);
     const methods = cell("methods"), topics = cell("topics"), [venue] = cell("venue"), [folder] = cell("folder");
-    const links = [];
-    const link = (type, key, share) => { const id = this.targets[type].get(key); if (id !== undefined) links.push([id, share]); };
-    methods.forEach((method, place) => link("method", method, place < part.proposes[row] ? LINKED.method : LINKED.about));
-    topics.forEach((topic) => link("subject", topic, LINKED.subject));
-    link("venue", venue, LINKED.venue);
     const record = {
       type: "entry", key: part.key[row], folder, kind: cell("kind")[0], title: part.title[row], title_zh: part.title_zh[row],
       names: [part.title[row], part.title_zh[row], part.abbreviation[row], part.key[row]].filter(Boolean),
       authors: part.authors[row] ? part.authors[row].split("\n") : [], year: part.year[row], venue: venue || "",
-      language: cell("language")[0], methods, topics, frameworks: cell("frameworks"), links,
+      language: cell("language")[0], methods, topics, frameworks: cell("frameworks"), proposes: methods.slice(0, part.proposes[row]),
       url: `${folder}/${part.key[row]}/`, nudge: (folder === "papers" ? 8 : 0) + (part.proposes[row] ? 4 : 0),
     };
     const id = this.add(record);
@@ -235,6 +247,10 @@ export class Finder {
     this.index(id, PEOPLE, record.authors.slice(1).join("\n"));
     this.index(id, PEOPLE, part.authors_zh[row]);
     this.index(id, YEAR, record.year ? String(record.year) : "");
+    const link = (type, key, share) => { if (this.targets[type].has(key)) this.link(id, this.targets[type].get(key), share); };
+    for (const method of methods) link("method", method, record.proposes.includes(method) ? LINKED.method : LINKED.about);
+    for (const topic of topics) link("subject", topic, LINKED.subject);
+    link("venue", venue, LINKED.venue);
     this.entries++;
     return id;
   }
@@ -275,6 +291,7 @@ export function load() {
     return { finder, index };
   });
   const names = first.then(async ({ index }) => {
+    await breath(); // what has come is shown before more is asked for
     const rest = Array.from({ length: Math.max(0, index.parts - 1) }, (_, n) => fetched(`names-${n + 1}.json`));
     for (const part of rest) await take(await part);
     return finder;

@@ -75,7 +75,8 @@ function searchBox(form) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       choose(event.key === "ArrowDown" ? chosen + 1 : Math.max(chosen, 0) - 1);
-    } else if (event.key === "Escape") {
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.preventDefault(); // which would empty the field
       close();
     } else if (event.key === "Enter" && chosen >= 0) {
       const link = list.querySelectorAll("a")[chosen];
