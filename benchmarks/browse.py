@@ -25,7 +25,15 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.site import COPIED, ROOT, build, enlarge
 
-TYPED = ["zeiler 2014", "grad cam++", "visuallizing understanding", "deep neural networks", "e", "类激活映射", "对抗样本攻击方法"]
+TYPED = [
+    "zeiler 2014",
+    "grad cam++",
+    "visuallizing understanding",
+    "deep neural networks",
+    "e",
+    "类激活映射",
+    "对抗样本攻击方法",
+]
 LIMIT_MS, LIMIT_BYTES = 100, 1_000_000
 
 # From the key event's time stamp to after the next frame; a message posted in a frame is handled once it is drawn.
@@ -45,9 +53,11 @@ addEventListener("input", () => { window.work = performance.now() - window.befor
 addEventListener("keydown", (event) => { window.pressed = event.timeStamp; }, true);
 addEventListener("DOMContentLoaded", () => {
   const list = document.querySelector(".sg-results");
-  if (list) new MutationObserver((_, observer) => { observer.disconnect(); window.found = performance.now(); window.reportFound(); })
+  if (list) new MutationObserver((_, observer) => { observer.disconnect(); window.found = performance.now(); })
     .observe(list, { childList: true });
 });
+window.asked = (until) => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .filter((file) => file.startTime < until).reduce((sum, file) => sum + file.transferSize, 0);
 """
 
 
@@ -77,21 +87,21 @@ def served(site: Path) -> Iterator[tuple[str, Callable[[], int]]]:
     server.shutdown()
 
 
-def first_results(browser: Browser, address: str, sent: Callable[[], int], query: str) -> tuple[int, float]:
-    """Bytes sent and milliseconds passed until the browse page shows results, in a browser that has seen nothing."""
+def first_results(browser: Browser, address: str, query: str) -> tuple[int, float]:
+    """Bytes asked for, and milliseconds passed, until the browse page shows results in a browser that has seen nothing.
+
+    What was still on its way by then counts as a whole.
+    """
     context = browser.new_context()
     page = context.new_page()
-    start, at_once = sent(), []
-    page.expose_function("reportFound", lambda: at_once.append(sent() - start))
     page.add_init_script(TIMING)
+    page.goto(f"{address}browse/" + (f"?q={query}" if query else ""), wait_until="networkidle")
     if query:
-        page.goto(f"{address}browse/?q={query}", wait_until="commit")
         page.wait_for_function("window.found")
-        found = at_once[0], page.evaluate("window.found")
-    else:  # the page brings its first results itself: count what stands in the way of painting it
-        page.goto(f"{address}browse/", wait_until="commit")
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length && document.querySelector('.sg-results li')")
-        found = sent() - start, page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        shown = page.evaluate("window.found")
+    else:  # the page brings its first results itself
+        shown = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    found = page.evaluate("(until) => window.asked(until)", shown), shown
     context.close()
     return found
 
@@ -99,10 +109,11 @@ def first_results(browser: Browser, address: str, sent: Callable[[], int], query
 def keystrokes(browser: Browser, address: str, path: str, box: str) -> tuple[list[float], list[float]]:
     """Milliseconds of each keystroke in a box, to the drawn frame and of the script alone, all parts of the index loaded."""
     page = browser.new_page()
-    page.expose_function("reportFound", lambda: None)
     page.add_init_script(TIMING)
     page.goto(address + path)
-    page.evaluate("async (base) => { const { load } = await import(base + 'assets/find.js'); await load().words(); }", address)
+    page.evaluate(
+        "async (base) => { const { load } = await import(base + 'assets/find.js'); await load().words(); }", address
+    )
     page.focus(box)
     drawn: list[float] = []
     alone: list[float] = []
@@ -111,7 +122,9 @@ def keystrokes(browser: Browser, address: str, path: str, box: str) -> tuple[lis
         page.wait_for_timeout(100)
         for letter in words:
             page.evaluate("window.keys = []")
-            page.keyboard.insert_text(letter) if letter > "\u3000" else page.keyboard.press(" " if letter == " " else letter)
+            page.keyboard.insert_text(letter) if letter > "\u3000" else page.keyboard.press(
+                " " if letter == " " else letter
+            )
             page.wait_for_function("window.keys.length")
             drawn.append(page.evaluate("window.keys[0]"))
             alone.append(page.evaluate("window.work"))
@@ -137,7 +150,7 @@ def report(site: Path) -> bool:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         good = True
         for query in ("", "zeiler"):
-            size, milliseconds = first_results(browser, address, sent, query)
+            size, milliseconds = first_results(browser, address, query)
             good &= size <= LIMIT_BYTES
             what = f"browse/?q={query}" if query else "browse/"
             print(f"  first results of {what:17} {size / 1e3:8.0f} KB {milliseconds:7.0f} ms")

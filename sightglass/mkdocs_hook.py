@@ -119,7 +119,7 @@ def _url(path: str) -> str:
 def _title(path: str, text: str | bytes) -> str | None:
     """The first heading of a page written by hand, for the search box."""
     heading = re.search(r"^# (.+?)(?: \{.*\})?$", text, re.MULTILINE) if isinstance(text, str) else None
-    return heading[1] if heading and path.endswith(".md") and path != "index.md" else None
+    return heading[1] if heading and path.endswith(".md") and path not in ("index.md", "zh/index.md") else None
 
 
 def _headings(text: str | bytes) -> list[str]:

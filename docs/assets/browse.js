@@ -3,10 +3,11 @@
  * The page comes with its newest entries and with the places for everything; this script fills and changes them.  Nodes
  * of facets are made once and then only changed, so that focus stays where it is. */
 import { load } from "./find.js";
-import { element, metaLine, titleNodes } from "./hits.js";
+import { element, metaNodes, named, titleNodes } from "./hits.js";
 
 const PAGE = 50; // entries shown at once; as sightglass/pages/browse.py has it
 const SORTS = ["relevance", "year", "title"];
+const LONG = 28; // letters of a venue's name, beyond which a facet shows its short one
 const ADDRESS_AFTER = 300; // milliseconds: browsers refuse an address that changes with every letter
 const collator = new Intl.Collator(["en", "zh-Hans"], { numeric: true });
 
@@ -14,7 +15,7 @@ const collator = new Intl.Collator(["en", "zh-Hans"], { numeric: true });
 function filedUnder(finder, record) {
   const methods = record.methods.map((key) => finder.methods.get(key)).filter(Boolean);
   const families = new Set([...methods.map((method) => method.family), ...record.topics.filter((topic) => finder.families.includes(topic))]);
-  const yes = (condition) => [condition ? "yes" : "no"];
+  const yes = (condition) => [condition ? "yes" : "not yet"];
   return {
     kind: [record.folder, record.kind],
     family: [...families],
@@ -31,7 +32,6 @@ function filedUnder(finder, record) {
 
 export function browse(root) {
   const say = JSON.parse(root.dataset.words);
-  const chinese = document.documentElement.lang.startsWith("zh");
   const form = root.querySelector("form"), input = form.elements.q, sort = form.elements.sort;
   const filter = root.querySelector(".sg-filter"), count = root.querySelector("[role=status]");
   const chosenList = root.querySelector(".sg-chosen"), list = root.querySelector(".sg-results"), more = root.querySelector(".sg-more");
@@ -93,11 +93,10 @@ export function browse(root) {
 
   const folders = { papers: 0, tools: 1, posts: 2, resources: 3 };
   function label(facet, value) {
-    const named = facet === "family" || facet === "topic" ? finder.subjects[value] : facet === "venue" ? finder.venues[value] : null;
-    if (named) return (chinese && named[1]) || (facet === "venue" && named[0].length > 28 ? value : named[0]);
+    const names = facet === "family" || facet === "topic" ? finder.subjects[value] : facet === "venue" ? finder.venues[value] : null;
+    if (names) return facet === "venue" && named(...names).length > LONG ? value : named(...names);
     const method = facet === "method" && finder.methods.get(value);
-    if (method) return (chinese && method.name_zh) || method.name;
-    return say[value] || value;
+    return method ? named(method.name, method.name_zh) : say[`${facet}.${value}`] || value;
   }
 
   /** Values of a facet in the order in which they are offered: years downwards, kinds below their folder, else the most used first. */
@@ -153,7 +152,7 @@ export function browse(root) {
     for (const [name, values] of state.chosen) {
       for (const value of values) {
         const what = `${facets.find((facet) => facet.name === name).title}: ${label(name, value)}`;
-        const button = element("button", { type: "button", "aria-label": say.remove.replace("{choice}", what) }, `${what} ×`);
+        const button = element("button", { type: "button", "aria-label": say.remove.replace("{choice}", () => what) }, `${what} ×`);
         button.addEventListener("click", () => { change(() => choose(name, value, false)); (chosenList.querySelector("button") || input).focus(); });
         buttons.push(element("li", {}, button));
       }
@@ -215,7 +214,7 @@ export function browse(root) {
       list.replaceChildren(...ranks.slice(0, state.limit).map((rank) => {
         const record = finder.records[finder.firstEntry + rank];
         return element("li", { "data-sg-key": record.key },
-          element("a", { href: new URL(record.url, base).href }, ...titleNodes(record, metaLine(finder, record, say.others))));
+          element("a", { href: new URL(record.url, base).href }, ...titleNodes(record, metaNodes(finder, record, say.others))));
       }));
       more.hidden = ranks.length <= state.limit;
     }

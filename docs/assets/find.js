@@ -220,7 +220,7 @@ export class Finder {
     for (const [key, names] of Object.entries(index.subjects)) put("subject", key, names);
     for (const page of index.pages) {
       const method = this.targets.method.get(page.url.replace(/^tutorials\/|\/$/g, ""));
-      const id = put(page.type, page.url, [page.title, page.title_zh], { title_zh: page.title_zh || "", url: page.url });
+      const id = put(page.type, page.url, [page.title, page.title_zh], { title_zh: page.title_zh, url: page.url, translated: page.translated });
       if (page.type === "tutorial" && method !== undefined) this.link(id, method, LINKED.about);
       for (const heading of page.headings || []) this.index(id, PEOPLE, heading);
     }

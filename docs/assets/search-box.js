@@ -1,18 +1,14 @@
 /* The box in the header: a combobox after the ARIA pattern.  Without this script it is a form that leads to the browse page. */
 import { load } from "./find.js";
-import { element, metaLine, titleNodes } from "./hits.js";
+import { element, metaNodes, titleNodes } from "./hits.js";
 
 const HITS = 8;
 const TYPES = ["entry", "method", "guide", "tutorial", "list"];
-const TYPE_NAMES = {
-  en: { method: "Method", guide: "Guide", tutorial: "Tutorial", list: "Reading list", none: "Nothing found", failed: "The search could not be loaded" },
-  zh: { method: "方法", guide: "指南", tutorial: "教程", list: "阅读清单", none: "没有结果", failed: "搜索未能载入" },
-};
-const words = TYPE_NAMES[document.documentElement.lang.startsWith("zh") ? "zh" : "en"];
-
 function searchBox(form) {
   const input = form.querySelector("input"), list = form.querySelector("ul");
   const base = new URL(form.dataset.base.replace(/\/?$/, "/"), location.href);
+  const words = JSON.parse(form.dataset.words);
+  const place = (record) => new URL((record.translated === false ? "" : form.dataset.folder) + record.url, base).href;
   let chosen = -1;
 
   function close() {
@@ -34,8 +30,8 @@ function searchBox(form) {
   function show(finder) {
     const hits = finder.best(input.value, HITS, TYPES);
     list.replaceChildren(...hits.map((record, i) => element("li", { role: "option", id: `sg-hit-${i}`, "aria-selected": "false" },
-      element("a", { href: new URL(record.url, base).href, tabindex: "-1" },
-        ...titleNodes(record, record.type === "entry" ? metaLine(finder, record) : words[record.type])))));
+      element("a", { href: place(record), tabindex: "-1" },
+        ...titleNodes(record, record.type === "entry" ? metaNodes(finder, record, words.others) : [words[record.type]])))));
     if (!hits.length) list.append(element("li", { class: "sg-meta", role: "option", "aria-disabled": "true" }, words.none));
     list.hidden = false;
     chosen = -1;

@@ -1,106 +1,105 @@
 """The browse page as it is before, and without, any script: the newest entries, and the places that facets will fill.
 
-``docs/assets/browse.js`` finds its words here, so that one place says them and each language has its own page.
+``docs/assets/browse.js`` takes its words from here: they stand among the phrases of the interface, in each language.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import posixpath
 
 from sightglass.catalogue import ENTRY_FOLDERS
-from sightglass.pages.entries import LANGUAGES, meta_line
-from sightglass.pages.markup import page
+from sightglass.pages.entries import meta_span
+from sightglass.pages.markup import HTML_LANGUAGE, address, page
+from sightglass.pages.phrases import PHRASES
 from sightglass.pages.site import Site
 
 FIRST = 50  # entries shown at once, by the page and by its script
+HERE = "browse.md"
 
-FACETS = {
-    "kind": "Kind",
-    "family": "Family",
-    "method": "Method",
-    "topic": "Topic",
-    "venue": "Venue",
-    "year": "Year",
-    "language": "Language",
-    "framework": "Framework of the code",
-    "reproduction": "Has a reproduction",
-    "verified": "Claims verified",
+FACETS = {  # the name in the address, and the phrase
+    "kind": "kind",
+    "family": "family",
+    "method": "method",
+    "topic": "topic",
+    "venue": "venue",
+    "year": "year",
+    "language": "language",
+    "framework": "framework of code",
+    "reproduction": "has a reproduction",
+    "verified": "claims verified",
 }
-SORTS = {"relevance": "Relevance", "year": "Newest first", "title": "Title"}
-WORDS = {
-    "count": "{shown} of {all} entries",
-    "loading": "loading the rest …",
-    "partly": "no entry has all these words; these have most of them",
-    "failed": "The search could not be loaded. The lists below hold everything.",
-    "others": "and others",
-    "remove": "Remove {choice}",
-    "yes": "yes",
-    "no": "not yet",
-    "papers": "all papers",
-    "tools": "all tools",
-    "posts": "all posts",
-    "resources": "all resources",
-    **LANGUAGES,
-}
+OPEN = ("kind", "family")
+SORTS = {"relevance": "by relevance", "year": "newest first", "title": "by title"}
 
 
 def browse_page(site: Site) -> str:
-    """The page that lists everything."""
-    here = "browse.md"
+    """The page that lists everything, in the site's language."""
     keys = site.newest_first(list(site.catalogue.entries))
-    hits = "\n".join(_hit(site, key, here) for key in keys[:FIRST])
-    count = WORDS["count"].format(shown=len(keys), all=len(keys))
-    facets = "\n".join(
-        f'<details class="sg-facet" data-facet="{facet}"{" open" if facet in ("kind", "family") else ""}>'
-        f'<summary>{title}</summary><div role="group" aria-label="{title}"></div></details>'
-        for facet, title in FACETS.items()
-    )
-    sorts = "".join(f'<option value="{value}">{title}</option>' for value, title in SORTS.items())
-    words = html.escape(json.dumps(WORDS, ensure_ascii=False))
-    everything = ", ".join(f"[{folder}]({folder}/index.md)" for folder in ENTRY_FOLDERS)
-    body = f"""# Browse
+    hits = "\n".join(_hit(site, key) for key in keys[:FIRST])
+    facets = "\n".join(_facet(site, facet, phrase) for facet, phrase in FACETS.items())
+    sorts = "".join(f'<option value="{value}">{site.say(phrase)}</option>' for value, phrase in SORTS.items())
+    words = html.escape(json.dumps(_words(site), ensure_ascii=False))
+    comma = "、" if site.language == "zh" else ", "
+    folders = comma.join(f"[{site.say(folder).lower()}]({folder}/index.md)" for folder in ENTRY_FOLDERS)
+    count = site.say("found", shown=len(keys), all=len(keys))
+    body = f"""# {site.say("browse")}
 
 <div id="sg-browse" class="sg-browse" data-words="{words}">
-<form class="sg-bar sg-scripted" role="search" aria-label="Everything">
-<input type="search" name="q" class="sg-query" autocomplete="off" spellcheck="false" aria-label="Search in all entries" aria-describedby="sg-count" placeholder="Words, names, years">
-<select name="sort" aria-label="Sort by">{sorts}</select>
+<form class="sg-bar sg-scripted" role="search" aria-label="{site.say("browse")}">
+<input type="search" name="q" class="sg-query" autocomplete="off" spellcheck="false" aria-label="{site.say("search entries")}" placeholder="{site.say("words to search")}">
+<select name="sort" aria-label="{site.say("sort by")}">{sorts}</select>
 </form>
 <details class="sg-filter sg-scripted">
-<summary>Filter</summary>
+<summary>{site.say("filter")}</summary>
 {facets}
 </details>
 <div class="sg-found">
 <p id="sg-count" class="sg-meta" role="status">{count}</p>
-<ul class="sg-chosen" aria-label="Chosen filters" hidden></ul>
-<ul class="sg-results" aria-label="Entries">
+<ul class="sg-chosen" aria-label="{site.say("chosen filters")}" hidden></ul>
+<ul class="sg-results" aria-label="{site.say("entries")}">
 {hits}
 </ul>
-<button type="button" class="md-button sg-more sg-scripted"{"" if len(keys) > FIRST else " hidden"}>Show more</button>
+<button type="button" class="md-button sg-more sg-scripted"{"" if len(keys) > FIRST else " hidden"}>{site.say("show more")}</button>
 </div>
 </div>
 
-<noscript>Without JavaScript, these are the newest entries; everything is found in the lists below.</noscript>
+<noscript>{site.say("without javascript")}</noscript>
 
-All {everything}; by [family](families/index.md), [method](methods/index.md), [venue](venues/index.md),
-[year](years/index.md) and [person](people/index.md).
+{site.say("browse lists", folders=folders)}
 {{ .sg-meta }}
 """
-    return page("Browse", body, hide=["navigation", "toc"])
+    return page(site.say("browse"), body, hide=["navigation", "toc"])
 
 
-def _hit(site: Site, key: str, here: str) -> str:
-    """An entry as ``browse.js`` draws it too."""
+def _facet(site: Site, facet: str, phrase: str) -> str:
+    title, open_ = site.say(phrase), " open" if facet in OPEN else ""
+    return (
+        f'<details class="sg-facet" data-facet="{facet}"{open_}><summary>{title}</summary>'
+        f'<div role="group" aria-label="{title}"></div></details>'
+    )
+
+
+def _words(site: Site) -> dict[str, str]:
+    """What the script says, as templates; and the names of values, by facet and value."""
+    named = {key: site.say(key) for key in PHRASES if key.startswith(("kind.", "language."))}
+    folders = {f"kind.{folder}": site.say(f"all {folder}") for folder in ENTRY_FOLDERS}
+    answers = {
+        f"{facet}.{word}": site.say(word) for facet in ("reproduction", "verified") for word in ("yes", "not yet")
+    }
+    templates = {"count": "found", "loading": "loading", "partly": "partly", "failed": "failed", "others": "and others",
+                 "remove": "remove"}  # fmt: skip
+    return {name: PHRASES[key][site.language == "zh"] for name, key in templates.items()} | named | folders | answers
+
+
+def _hit(site: Site, key: str) -> str:
+    """An entry as ``hits.js`` draws it too."""
     entry = site.catalogue.entries[key]
-    # MkDocs gives the page a folder of its own, so that a raw link starts one level up.
-    address = posixpath.join("..", posixpath.relpath(site.page_of(key).removesuffix(".md"), posixpath.dirname(here)), "")
-    title_zh = _span("sg-title-zh", entry.title_zh, "zh-Hans") if entry.title_zh else ""
+    title_zh = _span("sg-title-zh", entry.title_zh, "zh") if entry.title_zh else ""
     title = _span("sg-hit-title", entry.title, entry.language)
-    meta = _span("sg-meta", meta_line(site, entry))
-    return f'<li data-sg-key="{key}"><a href="{address}">{title}{title_zh}{meta}</a></li>'
+    return f'<li data-sg-key="{key}"><a href="{address(site.page_of(key), HERE)}">{title}{title_zh}{meta_span(site, entry)}</a></li>'
 
 
 def _span(css: str, words: str, language: str = "") -> str:
-    lang = f' lang="{language}"' if language else ""
+    lang = f' lang="{HTML_LANGUAGE.get(language, language)}"' if language else ""
     return f'<span class="{css}"{lang}>{html.escape(" ".join(words.split()), quote=False)}</span>'

@@ -15,6 +15,7 @@ from typing import Any
 from sightglass import ledger
 from sightglass.catalogue import folder_of
 from sightglass.models import Entry, Paper
+from sightglass.pages.phrases import FOLDERS
 from sightglass.pages.site import Site
 
 PART = 2000  # entries: about 350 KB of names, so that the first results need no more than that
@@ -62,13 +63,27 @@ def _index(site: Site, parts: int) -> dict[str, Any]:
         }
         for slug, method in catalogue.methods.items()
     ]
+    chinese = FOLDERS["zh"]
     pages: list[dict[str, Any]] = [
-        {"type": "tutorial" if url.startswith("tutorials/") else "guide", "url": url, "title": title,
-         "headings": site.headings.get(url, [])}
+        {
+            "type": "tutorial" if url.startswith("tutorials/") else "guide",
+            "url": url,
+            "title": title,
+            "title_zh": site.guides.get(chinese + url, ""),
+            "translated": chinese + url in site.guides,
+            "headings": site.headings.get(url, []) + site.headings.get(chinese + url, []),
+        }
         for url, title in sorted(site.guides.items())
-    ]  # fmt: skip
+        if not url.startswith(chinese)
+    ]
     pages += [
-        {"type": "list", "url": f"lists/{slug}/", "title": lst.title, "title_zh": lst.title_zh or ""}
+        {
+            "type": "list",
+            "url": f"lists/{slug}/",
+            "title": lst.title,
+            "title_zh": lst.title_zh or "",
+            "translated": True,
+        }
         for slug, lst in catalogue.lists.items()
     ]
     return {
@@ -77,7 +92,9 @@ def _index(site: Site, parts: int) -> dict[str, Any]:
         "methods": methods,
         "families": list(catalogue.families),
         "subjects": {subject.id: [subject.name, subject.name_zh] for subject in catalogue.topics.values()},
-        "venues": {venue: [v.name, v.name_zh or ""] for venue, v in catalogue.venues.items() if site.by_venue.get(venue)},
+        "venues": {
+            venue: [v.name, v.name_zh or ""] for venue, v in catalogue.venues.items() if site.by_venue.get(venue)
+        },
         "pages": pages,
     }
 
