@@ -53,7 +53,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         raise PluginError(str(error)) from error
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
-    site = pages.Site(catalogue, ledger.load_all(root), addresses, guides, added=additions.added(root))
+    headings = {_url(path): _headings(text) for path, text in written.items() if _url(path) in guides}
+    dates = additions.added(root)
+    site = pages.Site(catalogue, ledger.load_all(root), addresses, guides, headings=headings, added=dates)
     generated |= pages.build(site)
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
@@ -117,7 +119,13 @@ def _url(path: str) -> str:
 def _title(path: str, text: str | bytes) -> str | None:
     """The first heading of a page written by hand, for the search box."""
     heading = re.search(r"^# (.+?)(?: \{.*\})?$", text, re.MULTILINE) if isinstance(text, str) else None
-    return heading[1] if heading and path.endswith(".md") and path != "index.md" else None
+    return heading[1] if heading and path.endswith(".md") and path not in ("index.md", "zh/index.md") else None
+
+
+def _headings(text: str | bytes) -> list[str]:
+    """The headings below the first, which say what a guide is good for; code blocks may hold '#' too."""
+    prose = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", str(text), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^#{2,3} (.+?)(?: \{.*\})?$", prose, re.MULTILINE)
 
 
 def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:

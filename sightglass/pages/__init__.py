@@ -10,8 +10,10 @@ import json
 from sightglass import citations
 from sightglass.pages.additions import feed
 from sightglass.pages.basket import basket_files, basket_page
+from sightglass.pages.browse import browse_page
 from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
+from sightglass.pages.finding import index_files
 from sightglass.pages.home import home
 from sightglass.pages.indexes import index_pages
 from sightglass.pages.methods import method_page
@@ -50,6 +52,7 @@ def build(site: Site) -> dict[str, str | bytes]:
             path = f"lists/{slug}.{citations.FORMATS[name].extension}"
             pages[path] = citations.format_entries(list(dict.fromkeys(keys)), catalogue, name)
     pages |= basket_files(site)
+    pages |= index_files(site)
     pages["catalogue.json"] = json.dumps(catalogue_json(site), ensure_ascii=False, separators=(",", ":"))
     for slug, results in site.results.items():
         for result in results:
@@ -63,5 +66,6 @@ def _pages(site: Site) -> dict[str, str]:
     """Every generated page in the site's language, by its path in that language's folder."""
     pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
     pages["basket.md"] = basket_page(site)
+    pages["browse.md"] = browse_page(site)
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}

@@ -56,6 +56,15 @@ def _where(site: Site, entry: Entry) -> tuple[str, str]:
     return (str(entry.venue), site.language) if len(name) > LONG_VENUE else (name, site.tongue_of(venue))
 
 
+def meta_span(site: Site, entry: Entry) -> str:
+    """The same in HTML, with the venue's name marked where it is in another language than the page."""
+    where, tongue = _where(site, entry)
+    place = " ".join(
+        part for part in (where and spoken(text(where), tongue, site.language), str(entry.year or "")) if part
+    )
+    return f'<span class="sg-meta">{" · ".join(part for part in (text(byline(site, entry)), place) if part)}</span>'
+
+
 def titled(site: Site, key: str, here: str) -> str:
     """An entry's title as a link to its page, marked with the title's language."""
     entry = site.catalogue.entries[key]
@@ -97,12 +106,7 @@ def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
     lines = [titled(site, key, here)]
     if entry.title_zh:
         lines.append(f'<span lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</span>')
-    where, tongue = _where(site, entry)
-    place = " ".join(
-        part for part in (where and spoken(text(where), tongue, site.language), str(entry.year or "")) if part
-    )
-    meta = " · ".join(part for part in (text(byline(site, entry)), place) if part)
-    lines.append(f'<span class="sg-meta">{meta}</span>')
+    lines.append(meta_span(site, entry))
     lines.append(add_button(key))
     if coins:
         lines.append(citations.coins(key, entry, site.catalogue.venues))

@@ -23,7 +23,6 @@ def index_pages(site: Site) -> dict[str, str]:
     pages |= _families(site) | _methods_index(site) | _topics(site) | _venues(site) | _years(site) | _people(site)
     pages |= _lists(site)
     pages["claims.md"] = _claims(site)
-    pages["browse.md"] = _browse(site)
     return pages
 
 
@@ -225,16 +224,3 @@ def _claims(site: Site) -> str:
     header = [site.say("method"), *claims_header(site)]
     body = table(header, rows, css="sg-claims sg-all", stacks=True) if rows else site.say("no claims")
     return page(site.say("claims"), lead + body, hide=["navigation", "toc"])
-
-
-def _browse(site: Site) -> str:
-    comma = "、" if site.language == "zh" else ", "
-    folders = comma.join(f"[{site.say(folder).lower()}]({folder}/index.md)" for folder in ENTRY_FOLDERS)
-    catalogue = address(site.shared("catalogue.json"), "browse.md")
-    body = (
-        f"# {site.say('browse')}\n\n"
-        f'<div id="sg-browse" data-catalogue="{catalogue}"></div>\n\n'
-        f"<noscript markdown>{site.say('without javascript')}</noscript>\n\n"
-        f"{site.say('browse lists', folders=folders)}\n{{ .sg-meta }}\n"
-    )
-    return page(site.say("browse"), body, hide=["navigation", "toc"])

@@ -1,7 +1,4 @@
-"""``catalogue.json``: what the browser needs to find things, compact and in one file.
-
-Plain substring matching over it is exact in Chinese and English and needs no index (see docs/architecture.md).
-"""
+"""``catalogue.json``: the catalogue for programs, compact and in one file.  What the search loads is in ``finding``."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ class Site:
     guides: Mapping[str, str] = field(default_factory=dict)  # titles of pages written by hand, by URL
     added: Mapping[str, datetime] = field(default_factory=dict)  # when files of the catalogue came, as far as git knows
     language: str = "en"  # of the interface; the catalogue's words stay in theirs
+    headings: Mapping[str, list[str]] = field(default_factory=dict)  # their other headings, by URL
 
     @property
     def root(self) -> Path:

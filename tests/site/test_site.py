@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html.parser
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,73 +96,6 @@ def test_a_page_fits_the_screen_and_asks_nobody_else(visit: Callable, path: str,
     page = visit(path, width=width, scheme="dark" if width == 390 else "light")
     assert page.locator("h1").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-SEARCHES = [  # what is typed, and an address that must be among the first three
-    ("Learning Deep Features", "papers/zhou2016learning/"),
-    ("grad cam++", "methods/grad-cam-pp/"),
-    ("LRP", "methods/lrp/"),
-    ("zeiler 2014", "papers/zeiler2014visualizing/"),
-    ("fergus", "papers/zeiler2014visualizing/"),
-    ("t-sne", "methods/t-sne/"),
-    ("intriguing properties", "papers/szegedy2014intriguing/"),
-    ("easily fooled", "papers/nguyen2015deep/"),
-    ("gradcam", "methods/grad-cam/"),
-    ("deconvnet", "methods/deconvnet/"),
-    ("activation maximization", "methods/activation-maximisation/"),
-    ("selvarju", "papers/selvaraju2017gradcam/"),  # a letter is missing
-    ("visuallizing understanding", "papers/zeiler2014visualizing/"),  # a letter too many
-    ("类激活映射", "methods/cam/"),
-    ("类激活", "methods/cam/"),
-    ("遮挡", "methods/occlusion/"),
-    ("对抗样本", "methods/adversarial-examples/"),
-    ("破解AI大脑黑盒", "posts/zhihu-google-building-blocks/"),
-    ("大脑黑盒", "posts/zhihu-google-building-blocks/"),
-    ("神经网络是个黑箱", "posts/zhihu-why-nn-black-box/"),
-]
-
-
-@pytest.mark.parametrize(("query", "wanted"), SEARCHES)
-def test_the_box_in_the_header_finds_it_among_the_first_three(
-    visit: Callable, address: str, query: str, wanted: str
-) -> None:
-    page = visit("guide/")
-    page.fill("[data-sg-search] input", query)
-    page.wait_for_selector("#sg-hits [role=option]")
-    first = [a.get_attribute("href") for a in page.locator("#sg-hits a").all()[:3]]
-    assert address + wanted in first
-
-
-def test_the_box_works_by_keyboard_and_enter_opens_browse(visit: Callable, address: str) -> None:
-    page = visit("guide/")
-    page.keyboard.press("/")
-    page.keyboard.type("zhou 2016 learning deep")
-    page.wait_for_selector("#sg-hits [role=option]")
-    page.keyboard.press("ArrowDown")
-    assert page.locator("#sg-hits [aria-selected=true]").count() == 1
-    page.keyboard.press("Enter")
-    page.wait_for_url(address + "papers/zhou2016learning/")
-    page.keyboard.press("/")
-    page.keyboard.type("显著图")
-    page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/browse/\?q="))
-
-
-def test_browse_filters_counts_and_keeps_the_view_in_the_address(visit: Callable, built: Path) -> None:
-    total = len(json.loads((built / "catalogue.json").read_text(encoding="utf-8"))["entries"])
-    page = visit("browse/")
-    page.wait_for_selector(".sg-results li")
-    assert page.locator("[role=status]").inner_text() == f"{total} of {total} entries"
-    page.locator("#sg-family-attribution").check()
-    shown = int(page.locator("[role=status]").inner_text().split()[0])
-    assert 0 < shown < total
-    assert "family=attribution" in page.url
-    page.go_back()
-    page.wait_for_function("document.querySelector('[role=status]').textContent.split(' ')[0] == " + f"'{total}'")
-    again = visit("browse/?family=attribution&q=2016")
-    again.wait_for_selector(".sg-results li")
-    assert int(again.locator("[role=status]").inner_text().split()[0]) <= shown
-    assert again.locator(".sg-query").input_value() == "2016"
 
 
 def test_without_javascript_everything_is_still_reachable(visit: Callable) -> None:

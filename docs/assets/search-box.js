@@ -1,0 +1,92 @@
+/* The box in the header: a combobox after the ARIA pattern.  Without this script it is a form that leads to the browse page. */
+import { load } from "./find.js";
+import { element, metaNodes, titleNodes } from "./hits.js";
+
+const HITS = 8;
+const TYPES = ["entry", "method", "guide", "tutorial", "list"];
+function searchBox(form) {
+  const input = form.querySelector("input"), list = form.querySelector("ul");
+  const base = new URL(form.dataset.base.replace(/\/?$/, "/"), location.href);
+  const words = JSON.parse(form.dataset.words);
+  const place = (record) => new URL((record.translated === false ? "" : form.dataset.folder) + record.url, base).href;
+  let chosen = -1;
+
+  function close() {
+    list.hidden = true;
+    chosen = -1;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+
+  function choose(index) {
+    const options = list.querySelectorAll("[role=option]");
+    if (list.hidden || !options.length) return;
+    chosen = (index + options.length) % options.length;
+    options.forEach((option, i) => option.setAttribute("aria-selected", String(i === chosen)));
+    input.setAttribute("aria-activedescendant", options[chosen].id);
+    options[chosen].scrollIntoView({ block: "nearest" });
+  }
+
+  function show(finder) {
+    const hits = finder.best(input.value, HITS, TYPES);
+    list.replaceChildren(...hits.map((record, i) => element("li", { role: "option", id: `sg-hit-${i}`, "aria-selected": "false" },
+      element("a", { href: place(record), tabindex: "-1" },
+        ...titleNodes(record, record.type === "entry" ? metaNodes(finder, record, words.others) : [words[record.type]])))));
+    if (!hits.length) list.append(element("li", { class: "sg-meta", role: "option", "aria-disabled": "true" }, words.none));
+    list.hidden = false;
+    chosen = -1;
+    input.setAttribute("aria-expanded", "true");
+    input.removeAttribute("aria-activedescendant");
+    return hits.length;
+  }
+
+  /** Show what the parts that have come say, and again when more have come; summaries only if names give too little. */
+  async function search() {
+    const query = input.value;
+    const current = () => query === input.value && document.activeElement === input;
+    if (!query.trim()) return close();
+    try {
+      const stages = load();
+      const finder = await stages.first;
+      if (!current()) return;
+      let found = show(finder);
+      if (finder.entries < finder.total) {
+        await stages.names;
+        if (current()) found = show(finder);
+      }
+      if (found < HITS) {
+        await stages.words();
+        if (current() && chosen < 0) show(finder);
+      }
+    } catch {
+      list.replaceChildren(element("li", { class: "sg-meta", role: "option", "aria-disabled": "true" }, words.failed));
+      list.hidden = false;
+    }
+  }
+
+  input.addEventListener("focus", () => { load().first.catch(() => {}); });
+  input.addEventListener("input", search);
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return; // an input method is at work on Chinese: its keys are not ours
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      choose(event.key === "ArrowDown" ? chosen + 1 : Math.max(chosen, 0) - 1);
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.preventDefault(); // which would empty the field
+      close();
+    } else if (event.key === "Enter" && chosen >= 0) {
+      const link = list.querySelectorAll("a")[chosen];
+      if (link) { event.preventDefault(); link.click(); }
+    }
+  });
+  form.addEventListener("focusout", (event) => { if (!form.contains(event.relatedTarget)) close(); });
+  list.addEventListener("mousedown", (event) => event.preventDefault());
+  document.addEventListener("keydown", (event) => {
+    const typing = document.activeElement.matches("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); input.focus(); }
+  });
+}
+
+document.querySelectorAll("[data-sg-search]").forEach(searchBox);
+const root = document.getElementById("sg-browse");
+if (root) import("./browse.js").then(({ browse }) => browse(root));

@@ -1,0 +1,105 @@
+"""The browse page as it is before, and without, any script: the newest entries, and the places that facets will fill.
+
+``docs/assets/browse.js`` takes its words from here: they stand among the phrases of the interface, in each language.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+
+from sightglass.catalogue import ENTRY_FOLDERS
+from sightglass.pages.entries import meta_span
+from sightglass.pages.markup import HTML_LANGUAGE, address, page
+from sightglass.pages.phrases import PHRASES
+from sightglass.pages.site import Site
+
+FIRST = 50  # entries shown at once, by the page and by its script
+HERE = "browse.md"
+
+FACETS = {  # the name in the address, and the phrase
+    "kind": "kind",
+    "family": "family",
+    "method": "method",
+    "topic": "topic",
+    "venue": "venue",
+    "year": "year",
+    "language": "language",
+    "framework": "framework of code",
+    "reproduction": "has a reproduction",
+    "verified": "claims verified",
+}
+OPEN = ("kind", "family")
+SORTS = {"relevance": "by relevance", "year": "newest first", "title": "by title"}
+
+
+def browse_page(site: Site) -> str:
+    """The page that lists everything, in the site's language."""
+    keys = site.newest_first(list(site.catalogue.entries))
+    hits = "\n".join(_hit(site, key) for key in keys[:FIRST])
+    facets = "\n".join(_facet(site, facet, phrase) for facet, phrase in FACETS.items())
+    sorts = "".join(f'<option value="{value}">{site.say(phrase)}</option>' for value, phrase in SORTS.items())
+    words = html.escape(json.dumps(_words(site), ensure_ascii=False))
+    comma = "、" if site.language == "zh" else ", "
+    folders = comma.join(f"[{site.say(folder).lower()}]({folder}/index.md)" for folder in ENTRY_FOLDERS)
+    count = site.say("found", shown=len(keys), all=len(keys))
+    body = f"""# {site.say("browse")}
+
+<div id="sg-browse" class="sg-browse" data-words="{words}">
+<form class="sg-bar sg-scripted" role="search" aria-label="{site.say("browse")}">
+<input type="search" name="q" class="sg-query" autocomplete="off" spellcheck="false" aria-label="{site.say("search entries")}" placeholder="{site.say("words to search")}">
+<select name="sort" aria-label="{site.say("sort by")}">{sorts}</select>
+</form>
+<details class="sg-filter sg-scripted">
+<summary>{site.say("filter")}</summary>
+{facets}
+</details>
+<div class="sg-found">
+<p id="sg-count" class="sg-meta" role="status">{count}</p>
+<ul class="sg-chosen" aria-label="{site.say("chosen filters")}" hidden></ul>
+<ul class="sg-results" aria-label="{site.say("entries")}">
+{hits}
+</ul>
+<button type="button" class="md-button sg-more sg-scripted"{"" if len(keys) > FIRST else " hidden"}>{site.say("show more")}</button>
+</div>
+</div>
+
+<noscript>{site.say("without javascript")}</noscript>
+
+{site.say("browse lists", folders=folders)}
+{{ .sg-meta }}
+"""
+    return page(site.say("browse"), body, hide=["navigation", "toc"])
+
+
+def _facet(site: Site, facet: str, phrase: str) -> str:
+    title, open_ = site.say(phrase), " open" if facet in OPEN else ""
+    return (
+        f'<details class="sg-facet" data-facet="{facet}"{open_}><summary>{title}</summary>'
+        f'<div role="group" aria-label="{title}"></div></details>'
+    )
+
+
+def _words(site: Site) -> dict[str, str]:
+    """What the script says, as templates; and the names of values, by facet and value."""
+    named = {key: site.say(key) for key in PHRASES if key.startswith(("kind.", "language."))}
+    folders = {f"kind.{folder}": site.say(f"all {folder}") for folder in ENTRY_FOLDERS}
+    answers = {
+        f"{facet}.{word}": site.say(word) for facet in ("reproduction", "verified") for word in ("yes", "not yet")
+    }
+    templates = {"count": "found", "loading": "loading", "partly": "partly", "failed": "failed", "others": "and others",
+                 "remove": "remove"}  # fmt: skip
+    return {name: PHRASES[key][site.language == "zh"] for name, key in templates.items()} | named | folders | answers
+
+
+def _hit(site: Site, key: str) -> str:
+    """An entry as ``hits.js`` draws it too."""
+    entry = site.catalogue.entries[key]
+    title_zh = _span("sg-title-zh", entry.title_zh, "zh") if entry.title_zh else ""
+    title = _span("sg-hit-title", entry.title, entry.language)
+    return f'<li data-sg-key="{key}"><a href="{address(site.page_of(key), HERE)}">{title}{title_zh}{meta_span(site, entry)}</a></li>'
+
+
+def _span(css: str, words: str, language: str = "") -> str:
+    lang = f' lang="{HTML_LANGUAGE.get(language, language)}"' if language else ""
+    return f'<span class="{css}"{lang}>{html.escape(" ".join(words.split()), quote=False)}</span>'
