@@ -40,9 +40,9 @@ def ends(session: Session, timezone: str) -> datetime | None:
     return start and (start.astimezone(UTC) + timedelta(minutes=session.minutes)).astimezone(start.tzinfo)
 
 
-def exists(moment: datetime) -> bool:
+def exists(start: datetime) -> bool:
     """Whether the clocks of its place ever show this time; they leave out an hour when summer time begins."""
-    return moment.astimezone(UTC).astimezone(moment.tzinfo).replace(tzinfo=None) == moment.replace(tzinfo=None)
+    return start.astimezone(UTC).astimezone(start.tzinfo).replace(tzinfo=None) == start.replace(tzinfo=None)
 
 
 def when(session: Session, timezone: str, language: str = "en") -> str:
@@ -50,10 +50,14 @@ def when(session: Session, timezone: str, language: str = "en") -> str:
     start, end = begins(session, timezone), ends(session, timezone)
     if start is None or end is None:
         return ""
-    hours = f"{start:%H:%M}–{end:%H:%M}"
+    return f"{moment(start, language)}–{end:%H:%M} ({timezone})"
+
+
+def moment(start: datetime, language: str = "en") -> str:
+    """'Thu 5 Mar 2026, 16:00', or '2026年3月5日（周四）16:00'."""
     if language == "zh":
-        return f"{start.year}年{start.month}月{start.day}日（周{_DAYS_ZH[start.weekday()]}）{hours}（{timezone}）"
-    return f"{start:%a} {start.day} {start:%b %Y}, {hours} ({timezone})"
+        return f"{start.year}年{start.month}月{start.day}日（周{_DAYS_ZH[start.weekday()]}）{start:%H:%M}"
+    return f"{start:%a} {start.day} {start:%b %Y}, {start:%H:%M}"
 
 
 def upcoming(reading_list: ReadingList, now: datetime) -> list[int]:
@@ -235,7 +239,7 @@ def calendar(slug: str, reading_list: ReadingList, catalogue: Catalogue, site: s
 
 
 def _event(session: Session, slug: str, reading_list: ReadingList, catalogue: Catalogue, site: str) -> Event:
-    first, last = session.announced[0], session.announced[-1]
+    zone, first, last = reading_list.timezone, session.announced[0], session.announced[-1]
     revised = datetime.strptime(last.at, MINUTE).replace(tzinfo=UTC)
     cancelled = session.status == "cancelled"
     event = Event()
@@ -244,11 +248,8 @@ def _event(session: Session, slug: str, reading_list: ReadingList, catalogue: Ca
     event.add("created", datetime.strptime(first.at, MINUTE).replace(tzinfo=UTC))
     event.add("last-modified", revised)
     event.add("sequence", len(session.announced) - 1)
-    for name, moment in (
-        ("dtstart", begins(session, reading_list.timezone)),
-        ("dtend", ends(session, reading_list.timezone)),
-    ):
-        event.add(name, moment.astimezone(UTC) if moment and reading_list.timezone == "UTC" else moment)
+    for name, at in (("dtstart", begins(session, zone)), ("dtend", ends(session, zone))):
+        event.add(name, at.astimezone(UTC) if at and zone == "UTC" else at)
     event.add("summary", f"{reading_list.group or reading_list.title}: {session.title}")
     if session.place:
         event.add("location", session.place)

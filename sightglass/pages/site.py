@@ -28,6 +28,7 @@ class Site:
     guides: Mapping[str, str] = field(default_factory=dict)  # titles of pages written by hand, by URL
     added: Mapping[str, datetime] = field(default_factory=dict)  # when files of the catalogue came, as far as git knows
     language: str = "en"  # of the interface; the catalogue's words stay in theirs
+    now: datetime | None = None  # when the site is built: decides which session is the next, until the browser does
 
     @property
     def root(self) -> Path:
