@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, Timezone
@@ -194,10 +194,14 @@ def read_at(entry: Entry) -> tuple[str, str] | None:
     )
     for link in links:
         if link.now or link.status is None:
-            return link.now or link.url, link.role
+            return link.now or link.url, _host(link.now or link.url)
     if entry.doi:
         return f"https://doi.org/{quote(entry.doi, safe='/:;()')}", f"doi:{entry.doi}"
-    return (links[0].url, links[0].role) if links else None
+    return (links[0].url, _host(links[0].url)) if links else None
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or url).removeprefix("www.")
 
 
 # For other programs

@@ -193,11 +193,9 @@ def _next(site: Site, slug: str, language: str) -> str:
         session = reading_list.sessions[number - 1]
         when = _when(session, reading_list.timezone, language)
         facts = [when, text(session.place or ""), text(session.presenter or "")]
-        link = f"**[{number}. {text(session.title)}](#{anchor(session, number)})**"
-        lines = [
-            link + f"{{ lang={_tag(reading_list.language)} }}\n",
-            " · ".join(fact for fact in facts if fact) + "\n",
-        ]
+        link = f"[{number}. {text(session.title)}](#{anchor(session, number)}){{ lang={_tag(reading_list.language)} }}"
+        lines = [f'<span class="sg-meta">{words["next"]}</span> **{link}**\n']
+        lines.append(" · ".join(fact for fact in facts if fact) + "\n")
         lines += [f"- {_title(site, item, f'lists/{slug}.md')}{_sections(item)}" for item in session.items]
         cards.append(_card("\n".join(lines), anchor(session, number), following == number))
     cards.append(_card(words["over"] + "\n", "", following is None))
