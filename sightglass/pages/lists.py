@@ -76,16 +76,16 @@ def list_pages(site: Site, language: str = "en") -> dict[str, str]:
     here = "lists/index.md"
     lines = [f"# {words['lists']}\n", words["lead"] + "\n"]
     for slug, reading_list in site.catalogue.lists.items():
-        title_zh = _in_chinese(reading_list.title_zh) if reading_list.title_zh else ""
         count = len({(i, item.key) for i, session in enumerate(reading_list.sessions) for item in session.items})
         facts = [words["counted"].format(sessions=len(reading_list.sessions), items=count)]
-        following = lists.upcoming(reading_list, site.now) if site.now else []
-        if following:
-            shown = lists.when(reading_list.sessions[following[0]], reading_list.timezone, language)
-            facts.append(f"{words['following']}: {shown}")
+        days = sorted(
+            start for session in lists.meetings(reading_list) if (start := lists.begins(session, reading_list.timezone))
+        )
+        if days:
+            facts.append(" – ".join(dict.fromkeys(lists.day(day, language) for day in (days[0], days[-1]))))
         lines.append(
-            f"- **{to(f'lists/{slug}.md', reading_list.title, here)}** {title_zh}"
-            f' <span class="sg-meta">{text(" · ".join(facts))}</span>  \n  {text(reading_list.summary)}'
+            f"- **{to(f'lists/{slug}.md', _title(reading_list, language), here)}**{_beside(reading_list, language)}"
+            f' <span class="sg-meta">{text(" · ".join(facts))}</span>  \n  {text(_summary(reading_list, language))}'
         )
     pages = {here: page(words["lists"], "\n".join(lines) + "\n")}
     return pages | {f"lists/{slug}.md": _list(site, slug, language) for slug in site.catalogue.lists}
@@ -107,15 +107,15 @@ def list_files(site: Site) -> dict[str, str | bytes]:
 def _list(site: Site, slug: str, language: str) -> str:
     reading_list = site.catalogue.lists[slug]
     words = WORDS[language]
-    parts = [f"# {text(reading_list.title)} {{ lang={_tag(reading_list.language)} data-sg-list={slug} }}\n"]
-    if reading_list.title_zh:
-        parts.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(reading_list.title_zh)}</p>\n')
+    parts = [f"# {_marked(reading_list, reading_list.language, language, f'data-sg-list={slug}')}\n"]
+    if other := _beside(reading_list, language):
+        parts.append(f'<p class="sg-title-zh">{other}</p>\n')
     facts = [text(fact) for fact in (reading_list.group, reading_list.term, _common_place(reading_list)) if fact]
     parts += [" · ".join(facts) + "\n{ .sg-facts }\n"] if facts else []
     parts.append(_next(site, slug, language))
-    parts.append(text(reading_list.summary) + "\n{ .sg-summary }\n")
-    parts += [chinese(reading_list.summary_zh)] if reading_list.summary_zh else []
-    parts.append(_tools(site, slug, words))
+    parts.append(text(_summary(reading_list, language)) + "\n{ .sg-summary }\n")
+    parts += [chinese(reading_list.summary_zh)] if reading_list.summary_zh and language != "zh" else []
+    parts.append(_tools(site, slug, language))
     parts.append(_progress(reading_list, words))
     parts.append(_schedule(site, slug, language))
     seen: set[str] = set()
@@ -123,9 +123,9 @@ def _list(site: Site, slug: str, language: str) -> str:
         parts.append(_session(site, slug, number, language, seen))
     parts.append(_chat(site, slug, words))
     return page(
-        reading_list.title,
+        _title(reading_list, language),
         "\n".join(part for part in parts if part),
-        description=reading_list.summary,
+        description=_summary(reading_list, language),
         source=f"catalog/lists/{slug}.yaml",
         sessions=[
             [anchor(reading_list.sessions[number - 1], number), end.isoformat()]
@@ -136,18 +136,20 @@ def _list(site: Site, slug: str, language: str) -> str:
     )
 
 
-def _tools(site: Site, slug: str, words: Mapping[str, str]) -> str:
+def _tools(site: Site, slug: str, language: str) -> str:
     """Calendar, downloads, and what the script offers: printing and copying."""
+    words = WORDS[language]
+    here = "../" if language == "en" else "../../../lists/"  # files exist once, beside the English pages
     suffixes = list(DOWNLOADS)
     links = []
     if lists.meetings(site.catalogue.lists[slug]):
         # without 'download' a phone opens its calendar instead of keeping a file
-        links.append(f'<a href="../{slug}.ics" type="text/calendar">{words["calendar"]}</a>')
+        links.append(f'<a href="{here}{slug}.ics" type="text/calendar">{words["calendar"]}</a>')
         if site.settings.site:
             address = re.sub("^https?:", "webcal:", f"{site.settings.site}lists/{slug}.ics")
             links.append(out(address, words["subscribe"]))
         suffixes.append("ics")
-    files = " ".join(f'<a href="../{slug}.{suffix}" download="{slug}.{suffix}">.{suffix}</a>' for suffix in suffixes)
+    files = " ".join(f'<a href="{here}{slug}.{suffix}" download="{slug}.{suffix}">.{suffix}</a>' for suffix in suffixes)
     links.append(f"{words['download']} {files}")
     buttons = f'<button type="button" data-sg-print>{words["print"]}</button>'
     buttons += (
@@ -193,10 +195,11 @@ def _next(site: Site, slug: str, language: str) -> str:
         session = reading_list.sessions[number - 1]
         when = _when(session, reading_list.timezone, language)
         facts = [when, text(session.place or ""), text(session.presenter or "")]
-        link = f"[{number}. {text(session.title)}](#{anchor(session, number)}){{ lang={_tag(reading_list.language)} }}"
+        link = f"[{number}. {text(_title(session, language))}](#{anchor(session, number)})"
+        link += f"{{ lang={_tongue(session, reading_list.language, language)} }}"
         lines = [f'<span class="sg-meta">{words["next"]}</span> **{link}**\n']
         lines.append(" · ".join(fact for fact in facts if fact) + "\n")
-        lines += [f"- {_title(site, item, f'lists/{slug}.md')}{_sections(item)}" for item in session.items]
+        lines += [f"- {_link(site, item, f'lists/{slug}.md')}{_sections(item)}" for item in session.items]
         cards.append(_card("\n".join(lines), anchor(session, number), following == number))
     cards.append(_card(words["over"] + "\n", "", following is None))
     body = "\n".join(cards)
@@ -229,7 +232,8 @@ def _schedule(site: Site, slug: str, language: str) -> str:
         about = "".join(f' <span class="sg-meta">· {text(fact)}</span>' for fact in facts if fact)
         css = "sg-mark sg-now" if number == following else "sg-mark"
         mark = f' <span class="{css}" data-sg-session="{name}">{words["following"]}</span>'
-        title = f"[{text(session.title)}](#{name}){{ lang={_tag(reading_list.language)} }}"
+        title = f"[{text(_title(session, language))}](#{name})"
+        title += f"{{ lang={_tongue(session, reading_list.language, language)} }}"
         lines.append(f"{number}. {when} {title}{about}{_status(session, words)}{mark}")
     zone = words["times"].format(zone=text(reading_list.timezone)) + "\n{ .sg-meta }\n"
     dated = any(session.start for session in sessions)
@@ -241,9 +245,10 @@ def _session(site: Site, slug: str, number: int, language: str, seen: set[str]) 
     reading_list, words = site.catalogue.lists[slug], WORDS[language]
     session = reading_list.sessions[number - 1]
     here, tag = f"lists/{slug}.md", _tag(reading_list.language)
-    lines = [f"## {number}. {text(session.title)} {{ #{anchor(session, number)} lang={tag} }}\n"]
-    if session.title_zh and session.title_zh != session.title:
-        lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(session.title_zh)}</p>\n')
+    heading = _marked(session, reading_list.language, language, f"#{anchor(session, number)}")
+    lines = [f"## {number}. {heading}\n"]
+    if other := _beside(session, language):
+        lines.append(f'<p class="sg-title-zh">{other}</p>\n')
     facts = [_when(session, reading_list.timezone, language) + _status(session, words)]
     moved = lists.moved_from(session, reading_list.timezone)
     if moved and session.status == "planned":
@@ -266,7 +271,7 @@ def _item(site: Site, item: ReadingItem, here: str, session: str, words: Mapping
     """A thing to read: a box to tick, the title, who wrote it, where it can be read, and what of it."""
     label = text(words["tick"].format(title=lists.title_of(item, site.catalogue)))
     box = f'<input type="checkbox" class="sg-read" data-sg-item="{session}/{item.key}" aria-label="{label}">'
-    shown = f"{box} **{_title(site, item, here)}**"
+    shown = f"{box} **{_link(site, item, here)}**"
     entry = site.catalogue.entries.get(item.key)
     if entry is None:
         return f'{shown} <span class="sg-item-facts">{words["method"]}</span>' + _sections(item)
@@ -279,7 +284,7 @@ def _item(site: Site, item: ReadingItem, here: str, session: str, words: Mapping
     return shown
 
 
-def _title(site: Site, item: ReadingItem, here: str) -> str:
+def _link(site: Site, item: ReadingItem, here: str) -> str:
     entry = site.catalogue.entries.get(item.key)
     if entry is None:
         return to(f"methods/{item.key}.md", site.catalogue.methods[item.key].name, here)
@@ -293,7 +298,7 @@ def _sections(item: ReadingItem) -> str:
 def _chat(site: Site, slug: str, words: Mapping[str, str]) -> str:
     source = lists.markdown(slug, site.catalogue.lists[slug], site.catalogue, site.settings.site)
     block = "".join(f"    {line}\n" if line else "\n" for line in code(source, "text").split("\n"))
-    return f'??? note "{words["chat"]}"\n    {{ .sg-chat }}\n\n{block}\n'
+    return f'??? note sg-chat "{words["chat"]}"\n\n{block}\n'
 
 
 def anchor(session: Session, number: int) -> str:
@@ -329,5 +334,26 @@ def _tag(language: str) -> str:
     return "zh-Hans" if language == "zh" else language
 
 
-def _in_chinese(value: str) -> str:
-    return f'<span lang="zh-Hans" class="sg-title-zh">{text(value)}</span>'
+def _title(thing: ReadingList | Session, language: str) -> str:
+    return (language == "zh" and thing.title_zh) or thing.title
+
+
+def _summary(reading_list: ReadingList, language: str) -> str:
+    return (language == "zh" and reading_list.summary_zh) or reading_list.summary
+
+
+def _tongue(thing: ReadingList | Session, own: str, language: str) -> str:
+    """The language of the title that is shown, as HTML names it."""
+    return "zh-Hans" if _title(thing, language) == thing.title_zh != thing.title else _tag(own)
+
+
+def _marked(thing: ReadingList | Session, own: str, language: str, attributes: str) -> str:
+    """The title of a heading with its language."""
+    return f"{text(_title(thing, language))} {{ {attributes} lang={_tongue(thing, own, language)} }}"
+
+
+def _beside(thing: ReadingList | Session, language: str) -> str:
+    """The Chinese title, where the title that is shown is another."""
+    if not thing.title_zh or thing.title_zh == _title(thing, language):
+        return ""
+    return f' <span lang="zh-Hans" class="sg-title-zh">{text(thing.title_zh)}</span>'

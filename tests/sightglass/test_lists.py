@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -16,6 +18,8 @@ from icalendar import Calendar
 from sightglass import check, lists
 from sightglass.catalogue import Catalogue
 from sightglass.models import Method, Paper, Post, ReadingList, Session, Taxonomy
+from sightglass.pages.lists import WORDS, list_files, list_pages
+from sightglass.pages.site import Site
 
 BERLIN = "Europe/Berlin"
 MAKING = datetime(2026, 2, 20, 10, 0, tzinfo=UTC)
@@ -172,6 +176,57 @@ def test_minutes_pass_while_the_clocks_are_changed() -> None:
     end = lists.ends(Session(title="T", start="2026-10-25 01:30", minutes=120), BERLIN)
     assert end is not None
     assert f"{end:%H:%M %Z}" == "02:30 CET"
+
+
+# The pages
+
+
+@pytest.fixture
+def site() -> Site:
+    sessions = planned(reading_list(2)).sessions
+    sessions[0] = sessions[0].model_copy(update={"title_zh": "第一次", "place": "Room 1", "notes": "One.\n\nTwo."})
+    lst = reading_list(title_zh="学期", summary_zh="要。").model_copy(update={"sessions": sessions})
+    books = dataclasses.replace(CATALOGUE, lists={"term": lst})
+    return Site(books, now=datetime(2026, 10, 16, tzinfo=UTC))
+
+
+def test_a_page_needs_no_clock_but_the_one_it_is_given(site: Site) -> None:
+    page = list_pages(site)["lists/term.md"]
+    assert 'class="sg-next-card sg-now" data-sg-session="s2"' in page
+    earlier = list_pages(dataclasses.replace(site, now=datetime(2026, 10, 1, tzinfo=UTC)))["lists/term.md"]
+    assert 'class="sg-next-card sg-now" data-sg-session="s1"' in earlier
+    assert "sg-now" not in list_pages(dataclasses.replace(site, now=None))["lists/term.md"].replace(
+        'class="sg-next-card sg-now" data-sg-session=""', ""
+    )
+    assert 'sessions: [["s1", "2026-10-15T17:00:00+02:00"], ["s2", "2026-10-22T17:00:00+02:00"]]' in page
+
+
+def test_a_page_speaks_chinese_to_chinese_readers(site: Site) -> None:
+    page = list_pages(site, "zh")["lists/term.md"]
+    assert page.startswith('---\ntitle: "学期"\n')
+    for words in (
+        "下一次讨论",
+        "2026年10月22日（周四）16:00–17:00",
+        "日程",
+        "加入日历",
+        "第一次",
+        "用于聊天的 Markdown",
+    ):
+        assert words in page, words
+    assert 'href="../../../lists/term.ics"' in page  # the file exists once, beside the English page
+    assert set(WORDS["en"]) == set(WORDS["zh"])
+    for key, english in WORDS["en"].items():
+        assert re.findall(r"{\w+}", english) == sorted(re.findall(r"{\w+}", WORDS["zh"][key]), key=english.find), key
+
+
+def test_notes_keep_their_paragraphs(site: Site) -> None:
+    assert "**Notes**\n\n\nOne.\n\nTwo.\n" in list_pages(site)["lists/term.md"]
+
+
+def test_files_are_what_the_command_line_writes(site: Site) -> None:
+    files = list_files(site)
+    assert sorted(files) == ["lists/term.bib", "lists/term.ics", "lists/term.ris"]
+    assert files["lists/term.ics"] == lists.calendar("term", site.catalogue.lists["term"], site.catalogue)
 
 
 # The calendar

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,21 @@ def test_export_refuses() -> None:
     code, _, err = run("export", "term", "--output", "no/such/folder/x.md")
     assert code == 2
     assert "cannot write no/such/folder/x.md" in err
+
+
+def test_the_guide_works_as_it_is_written(root: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guide.md").read_text(encoding="utf-8")
+    section = guide.split("## Read as a group")[1].split("\n## ")[0]
+    commands = [shlex.split(line)[2:] for line in section.splitlines() if line.startswith("sightglass list")]
+    assert [arguments[0] for arguments in commands] == ["new", "schedule", "our-term", "export", "export"]
+    for arguments in commands:
+        assert run(*arguments)[0] == 0, arguments
+    assert not [str(problem) for problem in check.check(root)[1] if "our-term" in problem.file]
+    assert (root / "our-term.ics").read_bytes().count(b"BEGIN:VEVENT") == 2
+    held = section.split("```yaml\n")[1].split("```")[0]
+    path = root / "catalog/lists/held.yaml"
+    path.write_text(f"title: T\ntimezone: Europe/Berlin\nsummary: s\nsessions:\n{held}", encoding="utf-8")
+    assert not [str(problem) for problem in check.check(root)[1] if "held" in problem.file]
 
 
 def test_every_command_is_explained_with_an_example() -> None:
