@@ -72,7 +72,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     if as_json or context.obj:
         print_json(reading_list.model_dump(mode="json", exclude_defaults=True))
         return
-    _refuse_problems(catalogue, name, except_for=("announced",))
+    _refuse_problems(catalogue, name, except_for=("announced", "reference", "session"))  # it is only shown
     console = Console()
     console.print(Text(reading_list.title, style="bold"))
     console.print(Text(reading_list.summary))
@@ -83,7 +83,8 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
         details = " · ".join(fact for fact in facts if fact)
         console.print(Text(f"\n{i + 1}. {session.title}" + (f"  ({details})" if details else ""), style="bold"))
         for item in session.items:
-            title = lists.title_of(item, catalogue)
+            gone = item.key not in catalogue.entries and item.key not in catalogue.methods
+            title = "not in the catalogue" if gone else lists.title_of(item, catalogue)
             console.print(Text(f"   {item.key}: {title}" + (f", {item.sections}" if item.sections else "")))
         if session.notes:
             console.print(Text(f"   Notes: {session.notes}"))

@@ -56,6 +56,15 @@ def _where(site: Site, entry: Entry) -> tuple[str, str]:
     return (str(entry.venue), site.language) if len(name) > LONG_VENUE else (name, site.tongue_of(venue))
 
 
+def marked_meta(site: Site, entry: Entry) -> str:
+    """``meta_line`` as HTML, a venue's name marked with its language."""
+    where, tongue = _where(site, entry)
+    place = " ".join(
+        part for part in (where and spoken(text(where), tongue, site.language), str(entry.year or "")) if part
+    )
+    return " · ".join(part for part in (text(byline(site, entry)), place) if part)
+
+
 def titled(site: Site, key: str, here: str) -> str:
     """An entry's title as a link to its page, marked with the title's language."""
     entry = site.catalogue.entries[key]
@@ -97,12 +106,7 @@ def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
     lines = [titled(site, key, here)]
     if entry.title_zh:
         lines.append(f'<span lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</span>')
-    where, tongue = _where(site, entry)
-    place = " ".join(
-        part for part in (where and spoken(text(where), tongue, site.language), str(entry.year or "")) if part
-    )
-    meta = " · ".join(part for part in (text(byline(site, entry)), place) if part)
-    lines.append(f'<span class="sg-meta">{meta}</span>')
+    lines.append(f'<span class="sg-meta">{marked_meta(site, entry)}</span>')
     lines.append(add_button(key))
     if coins:
         lines.append(citations.coins(key, entry, site.catalogue.venues))

@@ -3,92 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 
 from sightglass import citations, lists
 from sightglass.models import ReadingItem, ReadingList, Session
-from sightglass.pages.entries import meta_line
-from sightglass.pages.markup import chinese, code, out, page, text, to
+from sightglass.pages.entries import add_button, description, list_link, marked_meta, method_link, summary, titled
+from sightglass.pages.markup import HTML_LANGUAGE, address, code, out, page, spoken, text
 from sightglass.pages.site import Site
 
 DOWNLOADS = {"bib": "bibtex", "ris": "ris"}
 
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "lists": "Reading lists",
-        "lead": "What a group, or a reader alone, reads in which order.",
-        "counted": "{sessions} sessions, {items} things to read",
-        "next": "Next session",
-        "following": "next",
-        "over": "All planned sessions are over.",
-        "schedule": "Schedule",
-        "times": "Times are those of {zone}.",
-        "done": "done",
-        "cancelled": "cancelled",
-        "moved": "moved from {when}",
-        "notes": "Notes",
-        "method": "Method",
-        "tick": "Read: {title}",
-        "progress": "{done} of {all} read",
-        "unkept": "{done} of {all} read (this browser does not keep it)",
-        "calendar": "Add to calendar",
-        "subscribe": "Subscribe",
-        "download": "Download",
-        "print": "Print",
-        "copy": "Copy as Markdown",
-        "copied": "Copied",
-        "uncopied": "Select it below and copy it",
-        "chat": "Markdown for a chat",
-    },
-    "zh": {
-        "lists": "阅读清单",
-        "lead": "小组或个人按什么顺序读什么。",
-        "counted": "{sessions} 次讨论，{items} 项阅读内容",
-        "next": "下一次讨论",
-        "following": "下一次",
-        "over": "计划中的讨论都已结束。",
-        "schedule": "日程",
-        "times": "时间为 {zone} 时区。",
-        "done": "已结束",
-        "cancelled": "已取消",
-        "moved": "原定 {when}",
-        "notes": "记录",
-        "method": "方法",
-        "tick": "已读：{title}",
-        "progress": "已读 {done}/{all}",
-        "unkept": "已读 {done}/{all}（此浏览器无法保存）",
-        "calendar": "加入日历",
-        "subscribe": "订阅",
-        "download": "下载",
-        "print": "打印",
-        "copy": "复制为 Markdown",
-        "copied": "已复制",
-        "uncopied": "请在下方选中并复制",
-        "chat": "用于聊天的 Markdown",
-    },
-}
 
-
-def list_pages(site: Site, language: str = "en") -> dict[str, str]:
+def list_pages(site: Site) -> dict[str, str]:
     """The page of every reading list, and the page that lists them."""
-    words = WORDS[language]
     here = "lists/index.md"
-    lines = [f"# {words['lists']}\n", words["lead"] + "\n"]
+    lines = [f"# {site.say('lists')}\n", site.say("list.lead") + "\n"]
     for slug, reading_list in site.catalogue.lists.items():
-        count = len({(i, item.key) for i, session in enumerate(reading_list.sessions) for item in session.items})
-        facts = [words["counted"].format(sessions=len(reading_list.sessions), items=count)]
-        days = sorted(
-            start for session in lists.meetings(reading_list) if (start := lists.begins(session, reading_list.timezone))
-        )
-        if days:
-            facts.append(" – ".join(dict.fromkeys(lists.day(day, language) for day in (days[0], days[-1]))))
+        count = sum(len(session.items) for session in reading_list.sessions)
+        facts = [site.say("sessions and items", sessions=len(reading_list.sessions), items=count), _span(site, slug)]
+        in_chinese = site.language == "zh" and reading_list.summary_zh
+        shown = text(in_chinese) if in_chinese else spoken(text(reading_list.summary), "en", site.language)
         lines.append(
-            f"- **{to(f'lists/{slug}.md', _title(reading_list, language), here)}**{_beside(reading_list, language)}"
-            f' <span class="sg-meta">{text(" · ".join(facts))}</span>  \n  {text(_summary(reading_list, language))}'
+            f"- **{list_link(site, slug, here)}**{_beside(site, reading_list)}"
+            f' <span class="sg-meta">{" · ".join(fact for fact in facts if fact)}</span>  \n  {shown}'
         )
-    pages = {here: page(words["lists"], "\n".join(lines) + "\n")}
-    return pages | {f"lists/{slug}.md": _list(site, slug, language) for slug in site.catalogue.lists}
+    pages = {here: page(site.say("lists"), "\n".join(lines) + "\n")}
+    return pages | {f"lists/{slug}.md": _list(site, slug) for slug in site.catalogue.lists}
 
 
 def list_files(site: Site) -> dict[str, str | bytes]:
@@ -104,28 +44,26 @@ def list_files(site: Site) -> dict[str, str | bytes]:
     return files
 
 
-def _list(site: Site, slug: str, language: str) -> str:
+def _list(site: Site, slug: str) -> str:
     reading_list = site.catalogue.lists[slug]
-    words = WORDS[language]
-    parts = [f"# {_marked(reading_list, reading_list.language, language, f'data-sg-list={slug}')}\n"]
-    if other := _beside(reading_list, language):
-        parts.append(f'<p class="sg-title-zh">{other}</p>\n')
     facts = [text(fact) for fact in (reading_list.group, reading_list.term, _common_place(reading_list)) if fact]
-    parts += [" · ".join(facts) + "\n{ .sg-facts }\n"] if facts else []
-    parts.append(_next(site, slug, language))
-    parts.append(text(_summary(reading_list, language)) + "\n{ .sg-summary }\n")
-    parts += [chinese(reading_list.summary_zh)] if reading_list.summary_zh and language != "zh" else []
-    parts.append(_tools(site, slug, language))
-    parts.append(_progress(reading_list, words))
-    parts.append(_schedule(site, slug, language))
-    seen: set[str] = set()
-    for number in range(1, len(reading_list.sessions) + 1):
-        parts.append(_session(site, slug, number, language, seen))
-    parts.append(_chat(site, slug, words))
+    seen: set[str] = set()  # entries that Zotero was told of
+    parts = [
+        f"# {text(_title(site, reading_list))} {{ data-sg-list={slug} lang={_tongue(site, reading_list, slug)} }}\n",
+        _title_zh(site, reading_list),
+        " · ".join(facts) + "\n{ .sg-facts }\n" if facts else "",
+        _next(site, slug),
+        summary(site, reading_list.summary, reading_list.summary_zh),
+        _tools(site, slug),
+        _progress(site, reading_list),
+        _schedule(site, slug),
+        *(_session(site, slug, number, seen) for number in range(1, len(reading_list.sessions) + 1)),
+        _chat(site, slug),
+    ]
     return page(
-        _title(reading_list, language),
+        _title(site, reading_list),
         "\n".join(part for part in parts if part),
-        description=_summary(reading_list, language),
+        description=description(site, reading_list.summary, reading_list.summary_zh),
         source=f"catalog/lists/{slug}.yaml",
         sessions=[
             [anchor(reading_list.sessions[number - 1], number), end.isoformat()]
@@ -136,36 +74,34 @@ def _list(site: Site, slug: str, language: str) -> str:
     )
 
 
-def _tools(site: Site, slug: str, language: str) -> str:
+def _tools(site: Site, slug: str) -> str:
     """Calendar, downloads, and what the script offers: printing and copying."""
-    words = WORDS[language]
-    here = "../" if language == "en" else "../../../lists/"  # files exist once, beside the English pages
+    base = address(site.shared(f"lists/{slug}"), f"lists/{slug}.md")
     suffixes = list(DOWNLOADS)
     links = []
     if lists.meetings(site.catalogue.lists[slug]):
         # without 'download' a phone opens its calendar instead of keeping a file
-        links.append(f'<a href="{here}{slug}.ics" type="text/calendar">{words["calendar"]}</a>')
+        links.append(f'<a href="{base}.ics" type="text/calendar">{site.say("list.calendar")}</a>')
         if site.settings.site:
-            address = re.sub("^https?:", "webcal:", f"{site.settings.site}lists/{slug}.ics")
-            links.append(out(address, words["subscribe"]))
+            calendar = re.sub("^https?:", "webcal:", f"{site.settings.site}lists/{slug}.ics")
+            links.append(out(calendar, site.say("list.subscribe")))
         suffixes.append("ics")
-    files = " ".join(f'<a href="{here}{slug}.{suffix}" download="{slug}.{suffix}">.{suffix}</a>' for suffix in suffixes)
-    links.append(f"{words['download']} {files}")
-    buttons = f'<button type="button" data-sg-print>{words["print"]}</button>'
-    buttons += (
-        f' <button type="button" data-sg-copy-chat data-sg-copied="{words["copied"]}"'
-        f' data-sg-uncopied="{words["uncopied"]}">{words["copy"]}</button> <span role="status"></span>'
+    files = " ".join(f'<a href="{base}.{suffix}" download="{slug}.{suffix}">.{suffix}</a>' for suffix in suffixes)
+    links.append(site.say("list.download", files=files))
+    buttons = (
+        f'<button type="button" data-sg-print>{site.say("list.print")}</button> '
+        f'<button type="button" data-sg-copy-chat data-sg-copied="{site.say("list.copied")}"'
+        f' data-sg-uncopied="{site.say("list.uncopied")}">{site.say("list.copy")}</button> <span role="status"></span>'
     )
-    shown = " · ".join(links)
-    return f'<p class="sg-tools">{shown} <span class="sg-tools-buttons">{buttons}</span></p>\n'
+    return f'<p class="sg-tools">{" · ".join(links)} <span class="sg-tools-buttons">{buttons}</span></p>\n'
 
 
-def _progress(reading_list: ReadingList, words: Mapping[str, str]) -> str:
+def _progress(site: Site, reading_list: ReadingList) -> str:
     """A bar for what the reader has ticked off; it has its place, but is seen only once the script fills it."""
     total = sum(len(session.items) for session in reading_list.sessions)
-    start = words["progress"].format(done=0, all=total)
+    words, start = site.say("list.progress"), site.say("list.progress", done=0, all=total)
     return (
-        f'<p class="sg-progress" data-sg-progress="{words["progress"]}" data-sg-unkept="{words["unkept"]}">'
+        f'<p class="sg-progress" data-sg-progress="{words}" data-sg-unkept="{site.say("list.unkept")}">'
         f'<progress max="{total}" value="0" aria-label="{start}"></progress> <span role="status">{start}</span></p>\n'
     )
 
@@ -180,12 +116,18 @@ def _candidates(reading_list: ReadingList) -> list[tuple[datetime, int]]:
     )
 
 
-def _next(site: Site, slug: str, language: str) -> str:
+def _following(site: Site, reading_list: ReadingList) -> int | None:
+    """The number of the next session when the site was built."""
+    following = lists.upcoming(reading_list, site.now) if site.now else []
+    return following[0] + 1 if following else None
+
+
+def _next(site: Site, slug: str) -> str:
     """The next session, as known when the site was built, and hidden beside it those that become it later.
 
     ``lists-next.js`` chooses again by the reader's clock before anything is drawn, so that nothing on the page moves.
     """
-    reading_list, words = site.catalogue.lists[slug], WORDS[language]
+    reading_list = site.catalogue.lists[slug]
     candidates = _candidates(reading_list)
     if not candidates:
         return ""
@@ -193,17 +135,15 @@ def _next(site: Site, slug: str, language: str) -> str:
     cards = []
     for _, number in candidates:
         session = reading_list.sessions[number - 1]
-        when = _when(session, reading_list.timezone, language)
-        facts = [when, text(session.place or ""), text(session.presenter or "")]
-        link = f"[{number}. {text(_title(session, language))}](#{anchor(session, number)})"
-        link += f"{{ lang={_tongue(session, reading_list.language, language)} }}"
-        lines = [f'<span class="sg-meta">{words["next"]}</span> **{link}**\n']
+        facts = [_when(site, reading_list, session), text(session.place or ""), text(session.presenter or "")]
+        lines = [f'<span class="sg-meta">{site.say("list.next")}</span> **{_jump(site, slug, number)}**\n']
         lines.append(" · ".join(fact for fact in facts if fact) + "\n")
-        lines += [f"- {_link(site, item, f'lists/{slug}.md')}{_sections(item)}" for item in session.items]
+        for item in session.items:
+            lines.append(f"- {_link(site, item, f'lists/{slug}.md')}{_sections(site, reading_list, item)}")
         cards.append(_card("\n".join(lines), anchor(session, number), following == number))
-    cards.append(_card(words["over"] + "\n", "", following is None))
+    cards.append(_card(site.say("list.over") + "\n", "", following is None))
     body = "\n".join(cards)
-    return f'<section class="sg-next" aria-label="{words["next"]}" markdown>\n\n{body}\n</section>\n'
+    return f'<section class="sg-next" aria-label="{site.say("list.next")}" markdown>\n\n{body}\n</section>\n'
 
 
 def _card(body: str, name: str, is_next: bool) -> str:
@@ -211,73 +151,66 @@ def _card(body: str, name: str, is_next: bool) -> str:
     return f'<div class="{css}" data-sg-session="{name}" markdown>\n\n{body}\n\n</div>\n'
 
 
-def _following(site: Site, reading_list: ReadingList) -> int | None:
-    """The number of the next session when the site was built."""
-    following = lists.upcoming(reading_list, site.now) if site.now else []
-    return following[0] + 1 if following else None
-
-
-def _schedule(site: Site, slug: str, language: str) -> str:
+def _schedule(site: Site, slug: str) -> str:
     """One line for each session, if there is anything to say about when, where or by whom."""
-    reading_list, words = site.catalogue.lists[slug], WORDS[language]
+    reading_list = site.catalogue.lists[slug]
     sessions = reading_list.sessions
     if not any(session.start or session.presenter for session in sessions):
         return ""
     following = _following(site, reading_list)
     lines = []
     for number, session in enumerate(sessions, 1):
-        name = anchor(session, number)
-        when = _when(session, reading_list.timezone, language, short=True)
+        when = _when(site, reading_list, session, short=True)
         facts = [session.presenter, session.place if not _common_place(reading_list) else None]
         about = "".join(f' <span class="sg-meta">· {text(fact)}</span>' for fact in facts if fact)
         css = "sg-mark sg-now" if number == following else "sg-mark"
-        mark = f' <span class="{css}" data-sg-session="{name}">{words["following"]}</span>'
-        title = f"[{text(_title(session, language))}](#{name})"
-        title += f"{{ lang={_tongue(session, reading_list.language, language)} }}"
-        lines.append(f"{number}. {when} {title}{about}{_status(session, words)}{mark}")
-    zone = words["times"].format(zone=text(reading_list.timezone)) + "\n{ .sg-meta }\n"
-    dated = any(session.start for session in sessions)
-    body = "\n".join(lines) + "\n\n</div>\n" + (f"\n{zone}" if dated else "")
-    return f'## {words["schedule"]} {{ #sg-schedule }}\n\n<div class="sg-schedule" markdown>\n\n{body}'
+        mark = f' <span class="{css}" data-sg-session="{anchor(session, number)}">{site.say("list.following")}</span>'
+        lines.append(f"{number}. {when} {_jump(site, slug, number)}{about}{_status(site, session)}{mark}")
+    body = "\n".join(lines) + "\n\n</div>\n"
+    if any(session.start for session in sessions):
+        body += "\n" + site.say("list.times", zone=text(reading_list.timezone)) + "\n{ .sg-meta }\n"
+    return f'## {site.say("list.schedule")} {{ #sg-schedule }}\n\n<div class="sg-schedule" markdown>\n\n{body}'
 
 
-def _session(site: Site, slug: str, number: int, language: str, seen: set[str]) -> str:
-    reading_list, words = site.catalogue.lists[slug], WORDS[language]
+def _session(site: Site, slug: str, number: int, seen: set[str]) -> str:
+    reading_list = site.catalogue.lists[slug]
     session = reading_list.sessions[number - 1]
-    here, tag = f"lists/{slug}.md", _tag(reading_list.language)
-    heading = _marked(session, reading_list.language, language, f"#{anchor(session, number)}")
-    lines = [f"## {number}. {heading}\n"]
-    if other := _beside(session, language):
-        lines.append(f'<p class="sg-title-zh">{other}</p>\n')
-    facts = [_when(session, reading_list.timezone, language) + _status(session, words)]
+    name = anchor(session, number)
+    title = f"{text(_title(site, session))} {{ #{name} lang={_tongue(site, session, slug)} }}"
+    facts = [_when(site, reading_list, session) + _status(site, session)]
     moved = lists.moved_from(session, reading_list.timezone)
     if moved and session.status == "planned":
-        facts.append(text(words["moved"].format(when=lists.moment(moved, language))))
+        facts.append(site.say("list.moved", when=text(lists.moment(moved, site.language))))
     facts += [text(fact) for fact in (session.place, session.presenter) if fact]
-    if any(facts):
-        lines.append(" · ".join(fact for fact in facts if fact) + "\n{ .sg-facts }\n")
+    lines = [f"## {number}. {title}\n", _title_zh(site, session)]
+    lines += [" · ".join(fact for fact in facts if fact) + "\n{ .sg-facts }\n"] if any(facts) else []
     lines.append('<div class="sg-items" markdown>\n')
     for item in session.items:
-        lines.append(f"- {_item(site, item, here, anchor(session, number), words, seen)}")
-        lines += [f"    - {_spoken(question, tag)}" for question in item.questions]
+        lines.append(f"- {_item(site, reading_list, item, f'lists/{slug}.md', name, seen)}")
+        lines += [
+            f"    - {spoken(text(question), reading_list.language, site.language)}" for question in item.questions
+        ]
     lines.append("\n</div>\n")
     if session.notes:
-        lines.append(f"**{words['notes']}**\n\n")
-        lines += [_spoken(paragraph, tag) + "\n" for paragraph in re.split(r"\n\s*\n", session.notes.strip())]
+        lines.append(f"**{site.say('list.notes')}**\n")
+        for paragraph in re.split(r"\n\s*\n", session.notes.strip()):
+            lines.append(spoken(text(paragraph), reading_list.language, site.language) + "\n")
     return "\n".join(lines)
 
 
-def _item(site: Site, item: ReadingItem, here: str, session: str, words: Mapping[str, str], seen: set[str]) -> str:
+def _item(site: Site, reading_list: ReadingList, item: ReadingItem, here: str, session: str, seen: set[str]) -> str:
     """A thing to read: a box to tick, the title, who wrote it, where it can be read, and what of it."""
-    label = text(words["tick"].format(title=lists.title_of(item, site.catalogue)))
+    label = site.say("list.tick", title=text(lists.title_of(item, site.catalogue)))
     box = f'<input type="checkbox" class="sg-read" data-sg-item="{session}/{item.key}" aria-label="{label}">'
     shown = f"{box} **{_link(site, item, here)}**"
+    sections = _sections(site, reading_list, item)
     entry = site.catalogue.entries.get(item.key)
     if entry is None:
-        return f'{shown} <span class="sg-item-facts">{words["method"]}</span>' + _sections(item)
+        return f'{shown} <span class="sg-item-facts">{site.say("method")}</span>{sections}'
     place = lists.read_at(entry)
-    facts = [text(meta_line(site, entry)), out(place[0], place[1], language=_tag(entry.language)) if place else ""]
-    shown += f' <span class="sg-item-facts">{" · ".join(fact for fact in facts if fact)}</span>' + _sections(item)
+    facts = [marked_meta(site, entry), out(place[0], place[1], language=_tag(entry.language)) if place else ""]
+    shown += f" {add_button(item.key)}"
+    shown += f' <span class="sg-item-facts">{" · ".join(fact for fact in facts if fact)}</span>{sections}'
     if item.key not in seen:  # Zotero would save it twice
         seen.add(item.key)
         shown += " " + citations.coins(item.key, entry, site.catalogue.venues)
@@ -285,20 +218,21 @@ def _item(site: Site, item: ReadingItem, here: str, session: str, words: Mapping
 
 
 def _link(site: Site, item: ReadingItem, here: str) -> str:
-    entry = site.catalogue.entries.get(item.key)
-    if entry is None:
-        return to(f"methods/{item.key}.md", site.catalogue.methods[item.key].name, here)
-    return to(site.page_of(item.key), entry.title, here) + f"{{ lang={_tag(entry.language)} }}"
+    return titled(site, item.key, here) if item.key in site.catalogue.entries else method_link(site, item.key, here)
 
 
-def _sections(item: ReadingItem) -> str:
-    return f' <span class="sg-sections">{text(item.sections)}</span>' if item.sections else ""
+def _sections(site: Site, reading_list: ReadingList, item: ReadingItem) -> str:
+    words = spoken(text(item.sections or ""), reading_list.language, site.language)
+    return f' <span class="sg-sections">{words}</span>' if item.sections else ""
 
 
-def _chat(site: Site, slug: str, words: Mapping[str, str]) -> str:
-    source = lists.markdown(slug, site.catalogue.lists[slug], site.catalogue, site.settings.site)
-    block = "".join(f"    {line}\n" if line else "\n" for line in code(source, "text").split("\n"))
-    return f'??? note sg-chat "{words["chat"]}"\n\n{block}\n'
+def _chat(site: Site, slug: str) -> str:
+    """What is copied for a chat, in the list's own language whatever the page's."""
+    reading_list = site.catalogue.lists[slug]
+    block = code(lists.markdown(slug, reading_list, site.catalogue, site.settings.site), "text")
+    block = f'<div lang="{_tag(reading_list.language)}" markdown>\n\n{block}\n</div>\n'
+    indented = "".join(f"    {line}\n" if line else "\n" for line in block.split("\n"))
+    return f'??? note sg-chat "{site.say("list.chat")}"\n\n{indented}\n'
 
 
 def anchor(session: Session, number: int) -> str:
@@ -306,18 +240,34 @@ def anchor(session: Session, number: int) -> str:
     return session.id or f"session-{number}"
 
 
-def _when(session: Session, timezone: str, language: str, *, short: bool = False) -> str:
+def _jump(site: Site, slug: str, number: int) -> str:
+    """A session's title as a link to its place on the page."""
+    session = site.catalogue.lists[slug].sessions[number - 1]
+    title = f"[{text(_title(site, session))}](#{anchor(session, number)})"
+    return f"{title}{{ lang={_tongue(site, session, slug)} }}"
+
+
+def _when(site: Site, reading_list: ReadingList, session: Session, *, short: bool = False) -> str:
     """The date as a ``time`` element; short: without the end and the time zone."""
-    start = lists.begins(session, timezone)
+    start = lists.begins(session, reading_list.timezone)
     if start is None:
         return ""
-    shown = lists.moment(start, language) if short else lists.when(session, timezone, language)
+    long = lists.when(session, reading_list.timezone, site.language)
+    shown = lists.moment(start, site.language) if short else long
     return f'<time datetime="{start.isoformat()}">{text(shown)}</time>'
 
 
-def _status(session: Session, words: Mapping[str, str]) -> str:
+def _span(site: Site, slug: str) -> str:
+    """The first and the last day of a list."""
+    reading_list = site.catalogue.lists[slug]
+    moments = [lists.begins(session, reading_list.timezone) for session in lists.meetings(reading_list)]
+    days = sorted(moment for moment in moments if moment)
+    return " – ".join(dict.fromkeys(text(lists.day(day, site.language)) for day in (days[:1] + days[-1:])))
+
+
+def _status(site: Site, session: Session) -> str:
     css = "sg-status sg-dead" if session.status == "cancelled" else "sg-status"
-    return f' <span class="{css}">{words[session.status]}</span>' if session.status != "planned" else ""
+    return f' <span class="{css}">{site.say(f"list.{session.status}")}</span>' if session.status != "planned" else ""
 
 
 def _common_place(reading_list: ReadingList) -> str:
@@ -326,34 +276,26 @@ def _common_place(reading_list: ReadingList) -> str:
     return next(iter(places)) or "" if len(places) == 1 else ""
 
 
-def _spoken(words: str, tag: str) -> str:
-    return text(words) if tag == "en" else f'<span lang="{tag}">{text(words)}</span>'
-
-
 def _tag(language: str) -> str:
-    return "zh-Hans" if language == "zh" else language
+    return HTML_LANGUAGE.get(language, language)
 
 
-def _title(thing: ReadingList | Session, language: str) -> str:
-    return (language == "zh" and thing.title_zh) or thing.title
+def _title(site: Site, thing: ReadingList | Session) -> str:
+    return (site.language == "zh" and thing.title_zh) or thing.title
 
 
-def _summary(reading_list: ReadingList, language: str) -> str:
-    return (language == "zh" and reading_list.summary_zh) or reading_list.summary
-
-
-def _tongue(thing: ReadingList | Session, own: str, language: str) -> str:
+def _tongue(site: Site, thing: ReadingList | Session, slug: str) -> str:
     """The language of the title that is shown, as HTML names it."""
-    return "zh-Hans" if _title(thing, language) == thing.title_zh != thing.title else _tag(own)
+    return _tag("zh" if site.language == "zh" and thing.title_zh else site.catalogue.lists[slug].language)
 
 
-def _marked(thing: ReadingList | Session, own: str, language: str, attributes: str) -> str:
-    """The title of a heading with its language."""
-    return f"{text(_title(thing, language))} {{ {attributes} lang={_tongue(thing, own, language)} }}"
-
-
-def _beside(thing: ReadingList | Session, language: str) -> str:
+def _beside(site: Site, thing: ReadingList | Session) -> str:
     """The Chinese title, where the title that is shown is another."""
-    if not thing.title_zh or thing.title_zh == _title(thing, language):
+    if not thing.title_zh or thing.title_zh == _title(site, thing):
         return ""
     return f' <span lang="zh-Hans" class="sg-title-zh">{text(thing.title_zh)}</span>'
+
+
+def _title_zh(site: Site, thing: ReadingList | Session) -> str:
+    beside = _beside(site, thing)
+    return f'<p class="sg-title-zh">{beside.strip()}</p>\n' if beside else ""

@@ -235,7 +235,7 @@ def test_a_list_whose_sessions_are_all_done_is_not_scheduled(root: Path) -> None
 def test_a_broken_list_is_refused_with_file_and_line(root: Path) -> None:
     path = root / LIST
     path.write_text(path.read_text(encoding="utf-8").replace("key: cam", "key: camm"), encoding="utf-8")
-    for arguments in (("term",), PLAN, ("export", "term")):
+    for arguments in (PLAN, ("export", "term")):
         code, out, err = run(*arguments)
         assert (code, out) == (2, ""), arguments
         assert f"{LIST}:9:14: no entry or method 'camm', did you mean 'cam'? [reference]" in err
