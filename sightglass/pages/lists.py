@@ -200,11 +200,12 @@ def _session(site: Site, slug: str, number: int, seen: set[str]) -> str:
 
 def _item(site: Site, reading_list: ReadingList, item: ReadingItem, here: str, session: str, seen: set[str]) -> str:
     """A thing to read: a box to tick, the title, who wrote it, where it can be read, and what of it."""
-    label = site.say("list.tick", title=text(lists.title_of(item, site.catalogue)))
+    entry = site.catalogue.entries.get(item.key)
+    name = entry.title if entry else site.name_of(site.catalogue.methods[item.key])
+    label = site.say("list.tick", title=text(name))
     box = f'<input type="checkbox" class="sg-read" data-sg-item="{session}/{item.key}" aria-label="{label}">'
     shown = f"{box} **{_link(site, item, here)}**"
     sections = _sections(site, reading_list, item)
-    entry = site.catalogue.entries.get(item.key)
     if entry is None:
         return f'{shown} <span class="sg-item-facts">{site.say("method")}</span>{sections}'
     place = lists.read_at(entry)

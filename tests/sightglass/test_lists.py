@@ -494,7 +494,7 @@ def test_a_list_in_order_has_no_problems(tmp_path: Path) -> None:
             "11:13",
             "earlier than the announcement before it",
         ),
-        (FINE.replace("id: a", "id: A B"), "5:9", "has not the form of id"),
+        (FINE.replace("id: a", "id: A B"), "5:9", "is not of the form of id"),
         (FINE.replace("  - id: a", "  - presentor: x\n    id: a"), "5:5", "unknown key 'presentor', did you mean"),
         (HEAD + "  - title: A\n    items:\n      - key: zhou\n", "7:14", "no entry or method 'zhou'"),
     ],

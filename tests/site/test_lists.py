@@ -192,7 +192,8 @@ def test_a_tick_in_one_tab_is_seen_in_the_other_and_none_is_lost(visit: Callable
 
 STORAGES = {
     "no storage": (
-        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('forbidden', 'SecurityError'); } });"
+        "Object.defineProperty(window, 'localStorage',"
+        " { get() { throw new DOMException('forbidden', 'SecurityError'); } });"
     ),
     "full": "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };",
     "null": f"localStorage.setItem('{KEY}', 'null');",

@@ -35,21 +35,8 @@ EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdown
 EXTENSIONS += ["pymdownx.superfences", "pymdownx.tabbed"]
 SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
 # Proper names and formats that Chinese readers write in Latin letters.
-LATIN = {
-    "BibTeX",
-    "biblatex",
-    "RIS",
-    "CSL",
-    "JSON",
-    "APA",
-    "GB",
-    "bib",
-    "ris",
-    "JavaScript",
-    "Sightglass",
-    "arXiv",
-    "Markdown",
-}
+LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
+LATIN |= {"Markdown"}
 LATIN |= {"cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
 
 
