@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from stdnum import isbn as isbn_number
 
-from sightglass import yaml_source
+from sightglass import list_rules, yaml_source
 from sightglass.canonical import rewrite
 from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read
 from sightglass.files import write_whole
@@ -39,7 +39,7 @@ _UNFIT = re.compile(  # control characters, invisible ones, private ones, and th
 )
 
 Rule = Callable[[Catalogue], Iterator[Problem]]
-_RULES: list[Rule] = []
+_RULES: list[Rule] = [*list_rules.RULES]
 
 
 def _rule(function: Rule) -> Rule:

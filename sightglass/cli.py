@@ -10,7 +10,7 @@ import typer
 
 import sightglass
 from sightglass.catalogue import CatalogueError
-from sightglass.commands import add, catalogue, cite, lab
+from sightglass.commands import add, catalogue, cite, lab, lists
 
 app = typer.Typer(
     name="sightglass",
@@ -23,7 +23,6 @@ for name, command in (
     ("find", catalogue.find),
     ("show", catalogue.show),
     ("cite", cite.cite),
-    ("list", catalogue.reading_list),
     ("methods", lab.methods),
     ("run", lab.run),
     ("verify", lab.verify),
@@ -34,6 +33,7 @@ for name, command in (
     ("site", catalogue.site),
 ):
     app.command(name)(command)
+app.add_typer(lists.app, name="list")
 
 
 def _version(value: bool) -> None:

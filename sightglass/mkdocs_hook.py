@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,11 @@ _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
 
 def _root(config: MkDocsConfig) -> Path:
     return Path(config.config_file_path).resolve().parent
+
+
+def _now() -> datetime:
+    """The moment of the build; SOURCE_DATE_EPOCH, the usual variable for builds that can be repeated, overrides it."""
+    return datetime.fromtimestamp(float(os.environ.get("SOURCE_DATE_EPOCH") or time.time()), UTC)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -54,8 +61,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
     headings = {_url(path): _headings(text) for path, text in written.items() if _url(path) in guides}
-    dates = additions.added(root)
-    site = pages.Site(catalogue, ledger.load_all(root), addresses, guides, headings=headings, added=dates)
+    results, dates = ledger.load_all(root), additions.added(root)
+    site = pages.Site(catalogue, results, addresses, guides, headings=headings, added=dates, now=_now())
     generated |= pages.build(site)
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))

@@ -298,9 +298,24 @@ class ReadingItem(_Model):
     questions: list[str] = Field(default_factory=list)
 
 
+class Announcement(_Model):
+    """What the calendar said about a session from a moment on.
+
+    A calendar program moves a meeting only if the new version is marked as newer than the one it has, and the file
+    alone, without its history, could not say so.
+    """
+
+    at: str = Field(description="when this was announced, in UTC: 2026-02-20 10:00")
+    start: str = Field(description="when the session begins, in UTC")
+    minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    place: str | None = None
+    cancelled: bool = False
+
+
 class Session(_Model):
     """One meeting of a reading group."""
 
+    id: Slug | None = Field(None, description="names the session for good: in its address, in calendars, in progress")
     title: Text
     title_zh: str | None = None
     start: str | None = Field(None, description="local date and time: 2026-03-05 16:00")
@@ -310,6 +325,9 @@ class Session(_Model):
     items: list[ReadingItem] = Field(default_factory=list)
     notes: str | None = Field(None, description="written afterwards")
     status: Literal["planned", "done", "cancelled"] = "planned"
+    announced: list[Announcement] = Field(
+        default_factory=list, description="written by 'sightglass list schedule', oldest first; never edited"
+    )
 
 
 class ReadingList(_Model):

@@ -1,4 +1,4 @@
-"""Look things up and keep them in order: ``check``, ``show``, ``find``, ``list``, ``schema``."""
+"""Look things up and keep them in order: ``check``, ``show``, ``find``, ``schema``."""
 
 from __future__ import annotations
 
@@ -147,46 +147,6 @@ def find(
         Console().print(table if keys else "nothing found")
     if not keys:
         raise typer.Exit(EXIT_PROBLEMS)
-
-
-def reading_list(
-    name: Annotated[str | None, typer.Argument(help="A reading list's slug; without it, all lists.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the reading lists, or the sessions of one.
-
-    Examples:  sightglass list  |  sightglass list class-activation-maps
-    """
-    catalogue = catalogues.load()
-    if name is None:
-        if as_json:
-            print_json(
-                {slug: lst.model_dump(mode="json", exclude_defaults=True) for slug, lst in catalogue.lists.items()}
-            )
-            return
-        table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-        for heading in ("list", "sessions", "title"):
-            table.add_column(heading, no_wrap=heading == "list")
-        for slug, lst in catalogue.lists.items():
-            table.add_row(slug, str(len(lst.sessions)), Text(lst.title))
-        Console().print(table if catalogue.lists else "no reading lists yet")
-        return
-    if name not in catalogue.lists:
-        raise fail(f"no reading list '{name}'{catalogues.nearest(name, catalogue.lists)}")
-    lst = catalogue.lists[name]
-    if as_json:
-        print_json(lst.model_dump(mode="json", exclude_defaults=True))
-        return
-    console = Console()
-    console.print(Text(lst.title, style="bold"))
-    console.print(Text(lst.summary))
-    for number, session in enumerate(lst.sessions, 1):
-        details = " · ".join(part for part in (session.start, session.place, session.presenter) if part)
-        console.print(Text(f"\n{number}. {session.title}" + (f"  ({details})" if details else ""), style="bold"))
-        for item in session.items:
-            entry, method = catalogue.entries.get(item.key), catalogue.methods.get(item.key)
-            title = entry.title if entry else method.name if method else "not in the catalogue"
-            console.print(Text(f"   {item.key}: {title}" + (f", {item.sections}" if item.sections else "")))
 
 
 def schema(

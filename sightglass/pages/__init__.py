@@ -16,6 +16,7 @@ from sightglass.pages.entries import entry_page
 from sightglass.pages.finding import index_files
 from sightglass.pages.home import home
 from sightglass.pages.indexes import index_pages
+from sightglass.pages.lists import list_files
 from sightglass.pages.methods import method_page
 from sightglass.pages.phrases import FOLDERS
 from sightglass.pages.search import catalogue_json
@@ -44,13 +45,7 @@ def build(site: Site) -> dict[str, str | bytes]:
         pages[f"cite/sightglass-{name}.{citation.extension}"] = citations.format_entries(
             list(catalogue.entries), catalogue, name
         )
-    for slug, reading_list in catalogue.lists.items():
-        keys = [
-            item.key for session in reading_list.sessions for item in session.items if item.key in catalogue.entries
-        ]
-        for name in ("bibtex", "ris"):
-            path = f"lists/{slug}.{citations.FORMATS[name].extension}"
-            pages[path] = citations.format_entries(list(dict.fromkeys(keys)), catalogue, name)
+    pages |= list_files(site)
     pages |= basket_files(site)
     pages |= index_files(site)
     pages["catalogue.json"] = json.dumps(catalogue_json(site), ensure_ascii=False, separators=(",", ":"))

@@ -56,13 +56,18 @@ def _where(site: Site, entry: Entry) -> tuple[str, str]:
     return (str(entry.venue), site.language) if len(name) > LONG_VENUE else (name, site.tongue_of(venue))
 
 
-def meta_span(site: Site, entry: Entry) -> str:
-    """The same in HTML, with the venue's name marked where it is in another language than the page."""
+def marked_meta(site: Site, entry: Entry) -> str:
+    """``meta_line`` as HTML, a venue's name marked with its language where that is not the page's."""
     where, tongue = _where(site, entry)
     place = " ".join(
         part for part in (where and spoken(text(where), tongue, site.language), str(entry.year or "")) if part
     )
-    return f'<span class="sg-meta">{" · ".join(part for part in (text(byline(site, entry)), place) if part)}</span>'
+    return " · ".join(part for part in (text(byline(site, entry)), place) if part)
+
+
+def meta_span(site: Site, entry: Entry) -> str:
+    """``marked_meta`` as lists and hits show it."""
+    return f'<span class="sg-meta">{marked_meta(site, entry)}</span>'
 
 
 def titled(site: Site, key: str, here: str) -> str:

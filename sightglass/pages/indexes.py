@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sightglass import citations
 from sightglass.catalogue import ENTRY_FOLDERS
-from sightglass.models import ReadingList
 from sightglass.pages import pictures
-from sightglass.pages.entries import add_button, description, items, list_link, method_link, summary, titled
+from sightglass.pages.entries import items, method_link, summary
+from sightglass.pages.lists import list_pages
 from sightglass.pages.markup import HTML_LANGUAGE, address, page, spoken, table, text, to
 from sightglass.pages.methods import claims_header, claims_table, other_name
 from sightglass.pages.site import Site
@@ -21,7 +20,7 @@ def index_pages(site: Site) -> dict[str, str]:
         lead = f"{site.say(f'{folder} lead')} {site.say('in all', count=len(keys))}"
         pages[here] = page(site.say(folder), f"# {site.say(folder)}\n\n{lead}\n\n{items(site, keys, here)}")
     pages |= _families(site) | _methods_index(site) | _topics(site) | _venues(site) | _years(site) | _people(site)
-    pages |= _lists(site)
+    pages |= list_pages(site)
     pages["claims.md"] = _claims(site)
     return pages
 
@@ -154,62 +153,6 @@ def _people(site: Site) -> dict[str, str]:
     body = f"# {site.say('people')}\n\n{site.say('people lead')}\n\n"
     body += table([site.say("person"), site.say("papers")], rows)
     return pages | {here: page(site.say("people"), body)}
-
-
-def _lists(site: Site) -> dict[str, str]:
-    pages = {f"lists/{slug}.md": _list(site, slug, lst) for slug, lst in site.catalogue.lists.items()}
-    here = "lists/index.md"
-    lines = [f"# {site.say('lists')}\n"]
-    for slug, lst in site.catalogue.lists.items():
-        in_chinese = site.language == "zh" and lst.summary_zh
-        shown = text(in_chinese) if in_chinese else spoken(text(lst.summary), lst.language, site.language)
-        count = sum(len(session.items) for session in lst.sessions)
-        counted = site.say("sessions and items", sessions=len(lst.sessions), items=count)
-        other = "" if site.language == "zh" else _title_zh(lst.title_zh)
-        lines.append(f'- **{list_link(site, slug, here)}**{other} <span class="sg-meta">{counted}</span>  \n  {shown}')
-    return pages | {here: page(site.say("lists"), "\n".join(lines) + "\n")}
-
-
-def _list(site: Site, slug: str, lst: ReadingList) -> str:
-    here = f"lists/{slug}.md"
-    title = (site.language == "zh" and lst.title_zh) or lst.title
-    tongue = "zh" if title == lst.title_zh else lst.language
-    lines = [f"# {text(title)} {{ lang={HTML_LANGUAGE.get(tongue, tongue)} }}\n"]
-    if lst.title_zh and title != lst.title_zh:
-        lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(lst.title_zh)}</p>\n')
-    facts = [text(fact) for fact in (lst.group, lst.term) if fact]
-    lines += [" · ".join(facts) + "\n{ .sg-facts }\n"] if facts else []
-    lines.append(summary(site, lst.summary, lst.summary_zh))
-    for number, session in enumerate(lst.sessions, 1):
-        heading = (site.language == "zh" and session.title_zh) or session.title
-        tongue = "zh" if heading == session.title_zh else lst.language
-        lines.append(f"## {number}. {text(heading)} {{ lang={HTML_LANGUAGE.get(tongue, tongue)} }}\n")
-        if session.title_zh and heading != session.title_zh:
-            lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(session.title_zh)}</p>\n')
-        when = [session.start and f"{session.start} ({lst.timezone})", session.place, session.presenter]
-        if any(when):
-            lines.append(" · ".join(text(part) for part in when if part) + "\n{ .sg-facts }\n")
-        for item in session.items:
-            if item.key in site.catalogue.entries:
-                link = f"{titled(site, item.key, here)} {add_button(item.key)}"
-                link += citations.coins(item.key, site.catalogue.entries[item.key], site.catalogue.venues)
-            else:
-                link = method_link(site, item.key, here)
-            sections = f" – {spoken(text(item.sections), lst.language, site.language)}" if item.sections else ""
-            lines.append(f"- {link}{sections}")
-            lines += [f"    - {spoken(text(question), lst.language, site.language)}" for question in item.questions]
-        lines.append("")
-        if session.notes:
-            lines.append(spoken(text(session.notes), lst.language, site.language) + "\n")
-    files = " · ".join(
-        f'<a href="{address(site.shared(f"lists/{slug}.{end}"), here)}" download>.{end}</a>' for end in ("bib", "ris")
-    )
-    lines.append(site.say("download", files=files) + "\n")
-    return page(title, "\n".join(lines), description=description(site, lst.summary, lst.summary_zh))
-
-
-def _title_zh(title: str | None) -> str:
-    return f' <span lang="zh-Hans" class="sg-title-zh">{text(title)}</span>' if title else ""
 
 
 def _claims(site: Site) -> str:

@@ -29,6 +29,7 @@ class Site:
     added: Mapping[str, datetime] = field(default_factory=dict)  # when files of the catalogue came, as far as git knows
     language: str = "en"  # of the interface; the catalogue's words stay in theirs
     headings: Mapping[str, list[str]] = field(default_factory=dict)  # their other headings, by URL
+    now: datetime | None = None  # when the site is built: decides which session is the next, until the browser does
 
     @property
     def root(self) -> Path:

@@ -134,7 +134,7 @@ def test_reading_lists(toy: Path, sightglass: Any) -> None:
     assert re.search(r"first-weeks +2 +The first weeks", sightglass("list").out)
     done = sightglass("list", "first-weeks")
     assert done.code == 0
-    assert "1. Gradients  (2026-03-05 16:00 · Room 1 · Ada)" in done.out
+    assert "1. Gradients  (Thu 5 Mar 2026, 16:00–17:00 (Europe/Berlin) · Room 1 · Ada)" in done.out
     assert "   okafor2013glow: Gradients that Glow, Sec. 2" in done.out
     assert "   heat-sum: Heat sum" in done.out
     assert json.loads(sightglass("list", "--json").out)["first-weeks"]["title_zh"] == "最初几周"

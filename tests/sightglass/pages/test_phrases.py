@@ -36,6 +36,7 @@ EXTENSIONS += ["pymdownx.superfences", "pymdownx.tabbed"]
 SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
 # Proper names and formats that Chinese readers write in Latin letters.
 LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
+LATIN |= {"Markdown"}
 LATIN |= {"cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
 
 
