@@ -361,6 +361,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Use it": ("Use it", "使用"),
     "nav.Cite": ("Cite", "引用"),
     "nav.Contribute": ("Contribute", "参与"),
+    "nav.Data": ("Data", "数据"),
     "nav.The seeds": ("The seeds", "种子文档"),
     "nav.Architecture": ("Architecture", "架构"),
 }

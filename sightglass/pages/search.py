@@ -7,6 +7,7 @@ from typing import Any
 from sightglass.catalogue import folder_of
 from sightglass.models import Paper
 from sightglass.pages.entries import meta_line
+from sightglass.pages.home import state
 from sightglass.pages.site import Site
 
 VERSION = 1
@@ -21,6 +22,7 @@ def catalogue_json(site: Site) -> dict[str, Any]:
         record = {
             "key": key,
             "folder": folder_of(entry),
+            "page": site.page_of(key).removesuffix(".md") + "/",
             "kind": entry.kind,
             "title": entry.title,
             "title_zh": entry.title_zh,
@@ -31,10 +33,14 @@ def catalogue_json(site: Site) -> dict[str, Any]:
             "venue": entry.venue,
             "meta": meta_line(site, entry),
             "language": entry.language,
+            "doi": entry.doi,
+            "arxiv": entry.arxiv,
+            "links": [[link.role, link.url] for link in entry.links],
             "families": site.families_of(entry),
             "topics": [topic for topic in entry.topics if topic not in catalogue.families],
             "methods": methods,
             "proposes": entry.proposes if isinstance(entry, Paper) else [],
+            "builds_on": entry.builds_on if isinstance(entry, Paper) else [],
             "frameworks": sorted({link.framework for link in entry.links if link.framework}),
             "runs": any(site.module_of(slug) for slug in methods if slug in catalogue.methods),
             "summary": entry.summary,
@@ -44,12 +50,16 @@ def catalogue_json(site: Site) -> dict[str, Any]:
     methods_ = [
         {
             "key": slug,
+            "page": f"methods/{slug}/",
             "name": method.name,
             "name_zh": method.name_zh if method.name_zh != method.name else None,
             "aliases": method.aliases,
             "family": method.family,
+            "builds_on": method.builds_on,
             "runs": site.module_of(slug) is not None,
+            "claims": {claim.id: state(claim, site.results.get(slug, []), site) for claim in method.claims},
             "summary": method.summary,
+            "summary_zh": method.summary_zh,
         }
         for slug, method in catalogue.methods.items()
     ]
