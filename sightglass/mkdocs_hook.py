@@ -19,6 +19,7 @@ from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 
 from sightglass import check, ledger, pages, settings, tutorials
+from sightglass.links import LinksError
 from sightglass.pages import additions, languages, phrases
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
@@ -54,7 +55,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
     site = pages.Site(catalogue, ledger.load_all(root), addresses, guides, added=additions.added(root))
-    generated |= pages.build(site)
+    try:
+        generated |= pages.build(site)
+    except LinksError as error:
+        raise PluginError(str(error)) from None
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
     for language, folder in phrases.FOLDERS.items():

@@ -14,6 +14,7 @@ from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
 from sightglass.pages.home import home
 from sightglass.pages.indexes import index_pages
+from sightglass.pages.links import links_page
 from sightglass.pages.methods import method_page
 from sightglass.pages.phrases import FOLDERS
 from sightglass.pages.search import catalogue_json
@@ -63,5 +64,6 @@ def _pages(site: Site) -> dict[str, str]:
     """Every generated page in the site's language, by its path in that language's folder."""
     pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
     pages["basket.md"] = basket_page(site)
+    pages["links.md"] = links_page(site)
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}
