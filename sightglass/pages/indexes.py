@@ -6,7 +6,7 @@ from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.pages import pictures
 from sightglass.pages.entries import items, method_link, summary
 from sightglass.pages.lists import list_pages
-from sightglass.pages.markup import HTML_LANGUAGE, address, page, spoken, table, text, to
+from sightglass.pages.markup import HTML_LANGUAGE, page, spoken, table, text, to
 from sightglass.pages.methods import claims_header, claims_table, other_name
 from sightglass.pages.site import Site
 
