@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sightglass import citations, lists
 from sightglass.models import ReadingItem, ReadingList, Session
-from sightglass.pages.entries import add_button, description, list_link, meta_span, method_link, summary, titled
+from sightglass.pages.entries import add_button, description, list_link, marked_meta, method_link, summary, titled
 from sightglass.pages.markup import HTML_LANGUAGE, address, code, out, page, spoken, text
 from sightglass.pages.site import Site
 
@@ -209,7 +209,7 @@ def _item(site: Site, reading_list: ReadingList, item: ReadingItem, here: str, s
     if entry is None:
         return f'{shown} <span class="sg-item-facts">{site.say("method")}</span>{sections}'
     place = lists.read_at(entry)
-    facts = [meta_span(site, entry), out(place[0], place[1], language=_tag(entry.language)) if place else ""]
+    facts = [marked_meta(site, entry), out(place[0], place[1], language=_tag(entry.language)) if place else ""]
     shown += f" {add_button(item.key)}"
     shown += f' <span class="sg-item-facts">{" · ".join(fact for fact in facts if fact)}</span>{sections}'
     if item.key not in seen:  # Zotero would save it twice
