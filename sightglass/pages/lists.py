@@ -76,7 +76,7 @@ def _list(site: Site, slug: str) -> str:
 
 def _tools(site: Site, slug: str) -> str:
     """Calendar, downloads, and what the script offers: printing and copying."""
-    base = address(site.shared(f"lists/{slug}"), f"lists/{slug}.md")
+    base = address(site.shared(f"lists/{slug}.ics"), f"lists/{slug}.md").removesuffix(".ics")
     suffixes = list(DOWNLOADS)
     links = []
     if lists.meetings(site.catalogue.lists[slug]):
@@ -136,7 +136,7 @@ def _next(site: Site, slug: str) -> str:
     for _, number in candidates:
         session = reading_list.sessions[number - 1]
         facts = [_when(site, reading_list, session), text(session.place or ""), text(session.presenter or "")]
-        lines = [f'<span class="sg-meta">{site.say("list.next")}</span> **{_jump(site, slug, number)}**\n']
+        lines = [f'<span class="sg-meta">{site.say("list.next")}</span> **{number}. {_jump(site, slug, number)}**\n']
         lines.append(" · ".join(fact for fact in facts if fact) + "\n")
         for item in session.items:
             lines.append(f"- {_link(site, item, f'lists/{slug}.md')}{_sections(site, reading_list, item)}")
@@ -298,5 +298,4 @@ def _beside(site: Site, thing: ReadingList | Session) -> str:
 
 
 def _title_zh(site: Site, thing: ReadingList | Session) -> str:
-    beside = _beside(site, thing)
-    return f'<p class="sg-title-zh">{beside.strip()}</p>\n' if beside else ""
+    return f'<p lang="zh-Hans" class="sg-title-zh">{text(thing.title_zh)}</p>\n' if _beside(site, thing) else ""

@@ -213,6 +213,7 @@ def test_a_page_speaks_chinese_to_chinese_readers(site: Site) -> None:
     ):
         assert words in page, words
     assert 'href="../../../lists/term.ics"' in page  # the file exists once, beside the English page
+    assert 'href="../term.ics"' in list_pages(site)["lists/term.md"]
 
 
 def test_notes_keep_their_paragraphs(site: Site) -> None:
