@@ -49,7 +49,8 @@ addEventListener("input", (event) => {
     port2.postMessage(0);
   });
 }, true);
-addEventListener("input", () => { window.work = performance.now() - window.before; }); // the boxes' own listeners come between
+// The boxes' own listeners come between the one above and this one.
+addEventListener("input", () => { window.work = performance.now() - window.before; });
 addEventListener("keydown", (event) => { window.pressed = event.timeStamp; }, true);
 addEventListener("DOMContentLoaded", () => {
   const list = document.querySelector(".sg-results");
@@ -107,7 +108,7 @@ def first_results(browser: Browser, address: str, query: str) -> tuple[int, floa
 
 
 def keystrokes(browser: Browser, address: str, path: str, box: str) -> tuple[list[float], list[float]]:
-    """Milliseconds of each keystroke in a box, to the drawn frame and of the script alone, all parts of the index loaded."""
+    """Milliseconds of each keystroke in a box, the whole index loaded: to the drawn frame, and of the script alone."""
     page = browser.new_page()
     page.add_init_script(TIMING)
     page.goto(address + path)

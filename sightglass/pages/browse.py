@@ -42,12 +42,14 @@ def browse_page(site: Site) -> str:
     words = html.escape(json.dumps(_words(site), ensure_ascii=False))
     comma = "、" if site.language == "zh" else ", "
     folders = comma.join(f"[{site.say(folder).lower()}]({folder}/index.md)" for folder in ENTRY_FOLDERS)
+    more = "" if len(keys) > FIRST else " hidden"
     count = site.say("found", shown=len(keys), all=len(keys))
     body = f"""# {site.say("browse")}
 
 <div id="sg-browse" class="sg-browse" data-words="{words}">
 <form class="sg-bar sg-scripted" role="search" aria-label="{site.say("browse")}">
-<input type="search" name="q" class="sg-query" autocomplete="off" spellcheck="false" aria-label="{site.say("search entries")}" placeholder="{site.say("words to search")}">
+<input type="search" name="q" class="sg-query" autocomplete="off" spellcheck="false"
+  aria-label="{site.say("search entries")}" placeholder="{site.say("words to search")}">
 <select name="sort" aria-label="{site.say("sort by")}">{sorts}</select>
 </form>
 <details class="sg-filter sg-scripted">
@@ -60,7 +62,7 @@ def browse_page(site: Site) -> str:
 <ul class="sg-results" aria-label="{site.say("entries")}">
 {hits}
 </ul>
-<button type="button" class="md-button sg-more sg-scripted"{"" if len(keys) > FIRST else " hidden"}>{site.say("show more")}</button>
+<button type="button" class="md-button sg-more sg-scripted"{more}>{site.say("show more")}</button>
 </div>
 </div>
 
@@ -97,7 +99,8 @@ def _hit(site: Site, key: str) -> str:
     entry = site.catalogue.entries[key]
     title_zh = _span("sg-title-zh", entry.title_zh, "zh") if entry.title_zh else ""
     title = _span("sg-hit-title", entry.title, entry.language)
-    return f'<li data-sg-key="{key}"><a href="{address(site.page_of(key), HERE)}">{title}{title_zh}{meta_span(site, entry)}</a></li>'
+    link = f'<a href="{address(site.page_of(key), HERE)}">{title}{title_zh}{meta_span(site, entry)}</a>'
+    return f'<li data-sg-key="{key}">{link}</li>'
 
 
 def _span(css: str, words: str, language: str = "") -> str:

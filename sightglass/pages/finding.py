@@ -1,8 +1,8 @@
 """What the browser finds things with: ``find/index.json``, and the entries in parts that it loads one after another.
 
-``names-<n>.json`` holds in columns what an entry is called and filed under, newest entries first; ``words-<n>.json`` what
-is said about the same entries, which is most of the weight and is asked for last.  A part stands for itself: a browser
-that still holds parts of an older build shows something slightly old, never something wrong.
+``names-<n>.json`` holds in columns what an entry is called and filed under, newest entries first; ``words-<n>.json``
+what is said about the same entries, which is most of the weight and is asked for last.  A part stands for itself: a
+browser that still holds parts of an older build shows something slightly old, never something wrong.
 """
 
 from __future__ import annotations

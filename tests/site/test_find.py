@@ -1,15 +1,22 @@
-"""Finding, in a real browser: known items in both boxes, facets, the address and the Back button, keyboard, no script."""
+"""Finding, in a real browser: known items in both boxes, facets, the address, the Back button, keyboard, no script."""
 
 from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from sightglass import catalogue, pages
+from sightglass.pages.finding import index_files
+
+ROOT = Path(__file__).parents[2]
 
 HEADER, BROWSE = "[data-sg-search] input", ".sg-query"
 HEADER_TYPES = ["entry", "method", "guide", "tutorial", "list"]
@@ -18,7 +25,7 @@ HEADER_TYPES = ["entry", "method", "guide", "tutorial", "list"]
 ASK = """async ([address, questions]) => {
   const { load } = await import(address + "assets/find.js");
   const finder = await load().words();
-  const name = (record) => record.type === "entry" ? record.key : record.type === "method" ? "methods/" + record.key : record.url;
+  const name = ({ type, key, url }) => type === "entry" ? key : type === "method" ? "methods/" + key : url;
   return questions.map(([query, types]) => finder.best(query, 5, types).map(name));
 }"""
 
@@ -203,60 +210,66 @@ def test_typing_into_browse_shows_it(open_page: Callable[..., Any]) -> None:
         assert wanted in shown(page)[:3]
 
 
+ANSWERS = {
+    "fergus 2014": "a",
+    "visualising": "a",  # one letter exchanged
+    "vizualising": "",  # two
+    "netz": "",  # too short to be a typing error
+    "黑箱": "b",
+    "神经": "b",
+    "箱黑": "",
+    "layerwise": "b",
+    "layer": "ba",  # in its title; in a name of the method that the other proposes
+    "gradcam": "a",
+    "grad-cam": "a",
+    "oygard": "c",
+    "lukasz": "c",
+    "golge": "a",
+    "欧洲": "b",
+    "eccv": "b",
+    "xyz": "c",
+    "yz": "",  # two letters match at the start of a word
+    "黑箱神经网络": "b",  # in pieces
+    "fergus xyz": "ca",  # none has both, so each that has one
+    "?!": "",
+    "nothing": "",
+}
+NEAR = {"abcde": True, "abde": True, "abxde": True, "abdce": True, "abcdef": True, "abedc": False, "xbcdy": False}
+
+
 def test_the_engine_in_small(page: Any, address: str) -> None:
     """Folding, tokens, typing errors, and what is not a match."""
     answers = page.evaluate(
-        """async (address) => {
+        """async ([address, queries, pairs]) => {
           const { Finder, fold, nearly } = await import(address + "assets/find.js");
           const finder = new Finder();
-          finder.addIndex({ entries: 3, families: [], subjects: {}, venues: { ECCV: ["European Conference", "欧洲会议"] }, pages: [], methods: [
-            { key: "m", name: "Grad-CAM", name_zh: "梯度图", aliases: ["Layer maps"], family: "f", summary: "s" }] });
-          const coded = (...cells) => ({ values: ["papers", "en", "m", "ECCV", "conference"], cells });
-          finder.addEntry({ key: ["a", "b", "c"], title: ["Visualizing nets", "A layer-wise story", "Other"],
-            title_zh: ["", "看懂神经网络的黑箱", ""], abbreviation: ["", "", "XYZ"], authors: ["Rob Fergus\\nEren Gölge", "", "Łukasz Øygard"],
-            authors_zh: ["", "", ""], year: [2014, 0, 2015], proposes: [1, 0, 0], folder: coded(0, 0, 0), kind: coded(4, 4, 4), language: coded(1, 1, 1),
-            venue: coded([], 3, []), methods: coded(2, [], []), topics: coded([], [], []), frameworks: coded([], [], []) }, 0);
-          const part = { key: ["b", "c"], title: ["A layer-wise story", "Other"], title_zh: ["看懂神经网络的黑箱", ""], abbreviation: ["", "XYZ"],
-            authors: ["", "Łukasz Øygard"], authors_zh: ["", ""], year: [0, 2015], proposes: [0, 0], folder: coded(0, 0), kind: coded(4, 4),
-            language: coded(1, 1), venue: coded(3, []), methods: coded([], []), topics: coded([], []), frameworks: coded([], []) };
-          finder.addEntry(part, 0); finder.addEntry(part, 1);
+          const method = { key: "m", name: "Grad-CAM", name_zh: "梯度图", aliases: ["Layer maps"], family: "f" };
+          const venues = { ECCV: ["European Conference", "欧洲会议"] };
+          finder.addIndex({ entries: 3, families: [], subjects: {}, venues, pages: [], methods: [method] });
+          const add = (key, title, title_zh, abbreviation, authors, year, venue, methods) => {
+            const coded = (...values) => ({ values, cells: [values.map((_, place) => place)] });
+            finder.addEntry({
+              key: [key], title: [title], title_zh: [title_zh], abbreviation: [abbreviation], authors: [authors],
+              authors_zh: [""], year: [year], proposes: [methods.length], folder: coded("papers"), kind: coded("report"),
+              language: coded("en"), venue: coded(...venue), methods: coded(...methods), topics: coded(),
+              frameworks: coded(),
+            }, 0);
+          };
+          add("a", "Visualizing nets", "", "", "Rob Fergus\\nEren Gölge", 2014, [], ["m"]);
+          add("b", "A layer-wise story", "看懂神经网络的黑箱", "", "", 0, ["ECCV"], []);
+          add("c", "Other", "", "XYZ", "Łukasz Øygard", 2015, [], []);
           const ask = (query) => finder.best(query, 9, ["entry"]).map((record) => record.key).join("");
           return {
-            asked: Object.fromEntries(["fergus 2014", "visualising", "vizualising", "netz", "黑箱", "神经", "箱黑", "layerwise", "layer", "gradcam",
-              "grad-cam", "oygard", "lukasz", "golge", "欧洲", "eccv", "xyz", "yz", "黑箱神经网络", "fergus xyz", "?!", "nothing"].map((query) => [query, ask(query)])),
-            empty: finder.match("  "), fold: fold("Ünïcode ß Ｗide"),
-            near: [["abcde", "abcde"], ["abcde", "abde"], ["abcde", "abxde"], ["abcde", "abdce"], ["abcde", "abcdef"], ["abcde", "abedc"], ["abcde", "xbcdy"]].map((pair) => nearly(...pair)),
+            asked: Object.fromEntries(queries.map((query) => [query, ask(query)])),
+            empty: finder.match("  "), fold: fold("Ünïcode ß Ｗide"), near: pairs.map((pair) => nearly(...pair)),
           };
         }""",
-        address,
+        [address, list(ANSWERS), [["abcde", other] for other in NEAR]],
     )
-    assert answers["near"] == [True, True, True, True, True, False, False]
+    assert answers["near"] == list(NEAR.values())
     assert answers["fold"] == "unicode ss wide"
     assert answers["empty"] is None
-    assert answers["asked"] == {
-        "fergus 2014": "a",
-        "visualising": "a",  # one letter exchanged
-        "vizualising": "",  # two
-        "netz": "",  # too short to be a typing error
-        "黑箱": "b",
-        "神经": "b",
-        "箱黑": "",
-        "layerwise": "b",
-        "layer": "ba",  # in its title; in a name of the method that the other proposes
-        "gradcam": "a",
-        "grad-cam": "a",
-        "oygard": "c",
-        "lukasz": "c",
-        "golge": "a",
-        "欧洲": "b",
-        "eccv": "b",
-        "xyz": "c",
-        "yz": "",  # two letters match at the start of a word
-        "黑箱神经网络": "b",  # in pieces
-        "fergus xyz": "ca",  # none has both, so each that has one
-        "?!": "",
-        "nothing": "",
-    }
+    assert answers["asked"] == ANSWERS
 
 
 # The header's box
@@ -509,3 +522,106 @@ def test_browse_on_a_phone(open_page: Callable[..., Any]) -> None:
     check(page, "kind", "posts")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".sg-chosen button").count() == 1
+
+
+def test_the_chinese_page_has_its_facets_hits_and_links_in_chinese(open_page: Callable[..., Any], address: str) -> None:
+    page = open_page("zh/browse/")
+    wait_for_facets(page)
+    assert page.get_by_role("group", name="方法族").get_by_role("checkbox", name=re.compile("^归因")).count() == 1
+    check(page, "kind", "blog")
+    assert page.locator(".sg-chosen button").inner_text() == "类型: 博客 ×"
+    assert re.fullmatch(r"\d+ 个条目中的 \d+ 个", status(page))
+    assert page.locator(".sg-results a").first.evaluate("node => node.href").startswith(address + "zh/posts/")
+    page.fill(HEADER, "类激活映射")
+    page.wait_for_selector("#sg-hits a")
+    first = page.locator("#sg-hits a").first
+    assert first.get_attribute("href") == address + "zh/methods/cam/"
+    assert first.locator(".sg-meta").inner_text() == "方法"
+
+
+# Ten thousand entries
+
+LIMIT_MS, LIMIT_BYTES = 100, 1_000_000
+ENTRIES = 10_000
+
+
+@pytest.fixture(scope="module")
+def large_index() -> dict[str, str]:
+    """The files that the search loads, for the catalogue copied to 10,000 entries."""
+    books = catalogue.load(ROOT)
+    originals = list(books.entries.items())
+    copies = {
+        f"{key}-copy{number}": entry.model_copy(update={"title": f"{entry.title} ({number})"})
+        for number in range(ENTRIES - len(originals))
+        for key, entry in [originals[number % len(originals)]]
+    }
+    return index_files(pages.Site(replace(books, entries={**books.entries, **copies})))
+
+
+@pytest.fixture
+def large(open_page: Callable[..., Any], large_index: dict[str, str]) -> Callable[[str], Any]:
+    """Open the browse page with the large index below it."""
+
+    def opened(path: str) -> Any:
+        def answer(route: Any) -> None:
+            route.fulfill(
+                body=large_index["find/" + route.request.url.rsplit("/", 1)[1]], content_type="application/json"
+            )
+
+        page = open_page("guide/")
+        page.route("**/find/*.json", answer)
+        page.add_init_script("""addEventListener("DOMContentLoaded", () => {
+          new MutationObserver((_, observer) => { observer.disconnect(); window.found = performance.now(); })
+            .observe(document.querySelector(".sg-results"), { childList: true });
+        });""")
+        page.goto(page.url.replace("guide/", path))
+        return page
+
+    return opened
+
+
+def test_ten_thousand_entries_show_first_results_within_a_megabyte(
+    large: Callable[[str], Any], large_index: dict[str, str]
+) -> None:
+    asked = """(until) => performance.getEntriesByType("resource")
+      .filter((file) => file.startTime < until).map((file) => file.name)"""
+    page = large("browse/?q=zeiler")
+    page.wait_for_function("window.found")
+    names = page.evaluate(asked, page.evaluate("window.found"))
+    index = sum(len(large_index[path].encode()) for path in large_index if any(name.endswith(path) for name in names))
+    rest = page.evaluate("""performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
+      .filter((file) => !file.name.endsWith(".json")).reduce((sum, file) => sum + file.transferSize, 0)""")
+    assert 0 < index + rest <= LIMIT_BYTES
+    page.wait_for_function(
+        "text => document.querySelector('#sg-count').textContent.endsWith(text)", arg=f"of {ENTRIES} entries"
+    )
+    assert "zeiler2014visualizing" in shown(page)
+
+
+def test_ten_thousand_entries_answer_a_key_in_time(large: Callable[[str], Any], capsys: Any) -> None:
+    page = large("browse/")
+    wait_for_facets(page)
+    page.evaluate("async () => { const { load } = await import('../assets/find.js'); await load().words(); }")
+    page.evaluate("""() => {
+      window.keys = [];
+      const box = document.querySelector(".sg-query");
+      box.addEventListener("keydown", (event) => {
+        const pressed = event.timeStamp;
+        requestAnimationFrame(() => {
+          const { port1, port2 } = new MessageChannel(); // a message posted in a frame is handled once it is drawn
+          port1.onmessage = () => window.keys.push(performance.now() - pressed);
+          port2.postMessage(0);
+        });
+      });
+    }""")
+    typed = "visuallizing understanding deep zeiler 2014"
+    for letter in typed:
+        before = page.evaluate("window.keys.length")
+        page.locator(BROWSE).press("Space" if letter == " " else letter)
+        page.wait_for_function("count => window.keys.length > count", arg=before)
+    times = page.evaluate("window.keys")
+    with capsys.disabled():
+        print(f"\n  a key with {ENTRIES} entries: median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms")
+    assert len(times) == len(typed)
+    assert statistics.median(times) < LIMIT_MS
+    assert sorted(times)[len(times) * 9 // 10] < LIMIT_MS  # a machine that does other things, too, may lose a frame
