@@ -94,7 +94,8 @@ def _methods_index(site: Site) -> dict[str, str]:
         slugs = _runs_first(site, [s for s, m in site.catalogue.methods.items() if m.family == family.id])
         if slugs:
             link = to(f"families/{family.id}.md", site.name_of(family), here)
-            body += f"## {link}\n\n{pictures.drawing(site, family.id, here, css='sg-family')}\n\n{gallery(site, slugs, here)}\n"
+            drawn = pictures.drawing(site, family.id, here, css="sg-family")
+            body += f"## {link}\n\n{drawn}\n\n{gallery(site, slugs, here)}\n"
     return {here: page(site.say("methods"), body)}
 
 
