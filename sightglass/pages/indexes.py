@@ -67,6 +67,7 @@ def _families(site: Site) -> dict[str, str]:
         keys = site.by_family.get(family.id, [])
         question = family.description_zh if site.language == "zh" else family.description
         body = f"# {text(site.name_of(family))}\n\n{other_name(site, family)}\n"
+        body += f"{pictures.drawing(site, family.id, here, css='sg-family')}\n\n"
         body += summary(site, family.description, family.description_zh) + "\n"
         body += f"## {site.say('methods')}\n\n{gallery(site, slugs, here)}\n" if slugs else ""
         body += f"\n## {site.say('entries')}\n\n{items(site, keys, here)}"
@@ -93,7 +94,8 @@ def _methods_index(site: Site) -> dict[str, str]:
         slugs = _runs_first(site, [s for s, m in site.catalogue.methods.items() if m.family == family.id])
         if slugs:
             link = to(f"families/{family.id}.md", site.name_of(family), here)
-            body += f"## {link}\n\n{gallery(site, slugs, here)}\n"
+            drawn = pictures.drawing(site, family.id, here, css="sg-family")
+            body += f"## {link}\n\n{drawn}\n\n{gallery(site, slugs, here)}\n"
     return {here: page(site.say("methods"), body)}
 
 

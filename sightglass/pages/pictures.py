@@ -32,9 +32,9 @@ def drawing_of(site: Site, family: str) -> str | None:
     return path if (site.root / "docs" / path).is_file() else None
 
 
-def drawing(site: Site, family: str, here: str) -> str:
+def drawing(site: Site, family: str, here: str, *, css: str = "sg-thumb") -> str:
     """A family's drawing as a Markdown image, or nothing; it shows nothing that its name doesn't say."""
     path = drawing_of(site, family)
     width, height = DRAWING
     target = "../" * here.count("/") + site.shared(path or "")
-    return f"![]({target}){{ .sg-thumb width={width} height={height} loading=lazy }}" if path else ""
+    return f"![]({target}){{ .{css} width={width} height={height} loading=lazy }}" if path else ""
