@@ -10,7 +10,7 @@ import typer
 
 import sightglass
 from sightglass.catalogue import CatalogueError
-from sightglass.commands import add, catalogue, cite, lab, lists
+from sightglass.commands import add, catalogue, cite, lab, links, lists
 
 app = typer.Typer(
     name="sightglass",
@@ -30,6 +30,7 @@ for name, command in (
     ("check", catalogue.check),
     ("add", add.add),
     ("schema", catalogue.schema),
+    ("links", links.links),
     ("site", catalogue.site),
 ):
     app.command(name)(command)

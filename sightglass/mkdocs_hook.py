@@ -21,6 +21,7 @@ from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 
 from sightglass import check, ledger, pages, settings, tutorials
+from sightglass.links import LinksError
 from sightglass.pages import additions, languages, phrases
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
@@ -63,7 +64,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     headings = {_url(path): _headings(text) for path, text in written.items() if _url(path) in guides}
     results, dates = ledger.load_all(root), additions.added(root)
     site = pages.Site(catalogue, results, addresses, guides, headings=headings, added=dates, now=_now())
-    generated |= pages.build(site)
+    try:
+        generated |= pages.build(site)
+    except LinksError as error:
+        raise PluginError(str(error)) from None
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
     for language, folder in phrases.FOLDERS.items():

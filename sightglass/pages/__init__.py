@@ -16,6 +16,7 @@ from sightglass.pages.entries import entry_page
 from sightglass.pages.finding import index_files
 from sightglass.pages.home import home
 from sightglass.pages.indexes import index_pages
+from sightglass.pages.links import links_page
 from sightglass.pages.lists import list_files
 from sightglass.pages.methods import method_page
 from sightglass.pages.phrases import FOLDERS
@@ -62,5 +63,6 @@ def _pages(site: Site) -> dict[str, str]:
     pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
     pages["basket.md"] = basket_page(site)
     pages["browse.md"] = browse_page(site)
+    pages["links.md"] = links_page(site)
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}

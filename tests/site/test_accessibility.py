@@ -27,6 +27,7 @@ KINDS = {  # a page of each kind; a pattern stands for the first page that it fi
     "lists": "lists/",
     "list": "lists/class-activation-maps/",
     "claims": "claims/",
+    "links": "links/",
     "guide": "guide/",
     "tutorial": r"tutorials/\*/ .",
     "not found": "404.html",
@@ -125,7 +126,8 @@ FOCUS = """() => {
   const linear = (c) => c <= 10.31 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   if (box.width < 2 || box.height < 2) faults.push("no size");
-  if (box.right <= 0 || box.left >= innerWidth || box.bottom <= 0 || box.top >= innerHeight) faults.push("off the screen");
+  if (box.right <= 0 || box.left >= innerWidth || box.bottom <= 0 || box.top >= innerHeight)
+    faults.push("off the screen");
   for (let node = shown; node; node = node.parentElement) {
     const { opacity, visibility } = getComputedStyle(node);
     if (opacity === "0" || visibility === "hidden") faults.push("invisible");
