@@ -258,4 +258,4 @@ def _fault(error: BaseException, timeout: float) -> Answer:
         return Answer("failed", f"no connection ({error})", reached=False)
     if isinstance(error, httpx.ReadError | httpx.WriteError) or has(ConnectionResetError):
         return Answer("failed", "connection closed without an answer")
-    return Answer("failed", f"no answer in HTTP ({error})")
+    return Answer("failed", f"no usable answer ({error})")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.client import responses
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urldefrag, urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -100,7 +100,7 @@ def addresses(catalogue: Catalogue) -> dict[str, Address]:
     """Every address that the site shows, without fragment, sorted, each with all its places."""
     found: dict[str, Address] = {}
     for place, url, marked in _all(catalogue):
-        address = found.setdefault(urldefrag(url)[0], Address())
+        address = found.setdefault(url.partition("#")[0], Address())
         address.places.append(place)
         address.marked = address.marked or marked
     return dict(sorted(found.items()))
@@ -144,8 +144,11 @@ def _place(key: str, source: Source, *path: str | int) -> Place:
 
 
 def host_of(url: str) -> str:
-    """The host of an address."""
-    return urlsplit(url).hostname or ""
+    """The host of an address; empty if it has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_at(url: str, host: str) -> bool:
