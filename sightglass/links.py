@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import responses
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,14 +34,7 @@ UNWILLING = (401, 403, 407, 429, 451)
 
 Kind = Literal["fine", "moved", "doubtful", "unknown", "failed"]
 State = Literal["dead", "failing", "moved", "doubtful", "answers", "unknown"]
-STATES: dict[State, str] = {
-    "dead": f"failed on {DEAD_AFTER} days or more",
-    "failing": f"failed, but on fewer than {DEAD_AFTER} days",
-    "moved": "leads to another address for good",
-    "doubtful": "leads to a home page instead",
-    "answers": "marked dead or doubtful in the catalogue, and yet it answers",
-    "unknown": "the server would not say (403, 429, robots.txt)",
-}
+STATES: tuple[State, ...] = get_args(State)  # the worst first
 
 
 class LinksError(Exception):

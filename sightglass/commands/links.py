@@ -166,7 +166,7 @@ def _ask(asker: Asker, urls: list[str], run: _Run, *, quiet: bool) -> bool:
 
 def _report(run: _Run, host: str | None, *, as_json: bool) -> None:
     shown = {url: record for url, record in run.records.items() if host is None or stored.is_at(url, host)}
-    order = list(stored.STATES)
+    order = stored.STATES
     found = sorted(shown.items(), key=lambda item: (order.index(item[1].state), item[0]))
     if as_json:
         print_json(

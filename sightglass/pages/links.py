@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from sightglass import links
-from sightglass.links import Record
-from sightglass.pages.markup import out, page, table, text, to
+from sightglass.links import Address, Record
+from sightglass.models import Entry, Link, Method
+from sightglass.pages.markup import out, page, text, to
 from sightglass.pages.site import Site
 
+HERE = "links.md"
 HEADINGS = {
     "dead": "Dead",
     "failing": "Failing",
@@ -15,26 +19,68 @@ HEADINGS = {
     "answers": "Answering after all",
     "unknown": "Unknown",
 }
-HERE = "links.md"
-SHOWN = 60  # characters of an address
+MEANINGS = {
+    "dead": "Gone: so says the catalogue, or they failed on three different days.",
+    "failing": "They failed when they were asked last, but on fewer than three days.",
+    "moved": "Found at another address today.",
+    "doubtful": "They may well be gone: so says the catalogue, or they lead to a home page.",
+    "answers": "The catalogue marks them dead or doubtful, and yet they answer: somebody should look.",
+    "unknown": "The server would not say to a program (403, 429, robots.txt); a browser may do better.",
+}
 
 
 def links_page(site: Site) -> str:
     """The report; raises ``LinksError`` if the stored results cannot be read."""
     known = links.addresses(site.catalogue)
     records = {url: record for url, record in links.load(site.root).items() if url in known}
+    marked = _marked(site)
+    items: defaultdict[str, list[str]] = defaultdict(list)
+    for url in sorted({*records, *marked}, key=lambda url: url.split("://", 1)[-1].removeprefix("www.")):
+        link, record = marked.get(url), records.get(url)
+        state = _state(link, record)
+        items[state].append(_item(site, url, known[url], link, record))
     asked = max((record.checked for record in records.values()), default=None)
     lead = (
-        f"# Links\n\n{len(known)} addresses stand in the catalogue, and on the web some always break. "
-        "`sightglass links` asks each of them; an entry's page offers an archived copy beside every link.\n\n"
+        f"# Links\n\n{len(known)} addresses stand in the catalogue, and some always break. An entry's page offers an "
+        "archived copy beside every link; `sightglass links` asks all of them whether they are still there.\n\n"
     )
-    lead += f"Asked until {asked}.\n{{ .sg-meta }}\n\n" if asked else "Not asked yet.\n{ .sg-meta }\n\n"
-    return page("Links", lead + _marked(site, records) + _found(site, known, records))
+    lead += f"Asked last on {asked}.\n{{ .sg-meta }}\n\n" if asked else "Not asked yet.\n{ .sg-meta }\n\n"
+    sections = [
+        f"## {HEADINGS[state]}\n\n{meaning} {len(items[state])} in all.\n\n" + "\n".join(items[state]) + "\n"
+        for state, meaning in MEANINGS.items()
+        if items[state]
+    ]
+    return page("Links", lead + "\n".join(sections or ["All is well.\n"]))
 
 
-def _shown(url: str) -> str:
-    plain = url.split("://", 1)[-1].removeprefix("www.")
-    return out(url, plain if len(plain) <= SHOWN else f"{plain[: SHOWN - 1]}…")
+def _marked(site: Site) -> dict[str, Link]:
+    """The links that the catalogue marks, by address without fragment."""
+    holders: list[Entry | Method] = [*site.catalogue.entries.values(), *site.catalogue.methods.values()]
+    return {link.url.partition("#")[0]: link for holder in holders for link in holder.links if link.status}
+
+
+def _state(link: Link | None, record: Record | None) -> str:
+    if record and record.state == "answers":
+        return "answers"
+    return (link.status if link else None) or (record.state if record else "unknown")
+
+
+def _item(site: Site, url: str, address: Address, link: Link | None, record: Record | None) -> str:
+    where = ", ".join(_where(site, key) for key in dict.fromkeys(place.key for place in address.places))
+    now = (link.now if link else None) or (record.now if record else None)
+    said = []
+    if link:
+        said.append(f"marked {link.status} in the catalogue")
+        said += [text(link.note)] if link.note else []
+    if record:
+        since = f", failing since {record.failures[0]}" if record.failures else ""
+        said.append(f"{text(record.said)} on {record.checked}{since}")
+    shown = out(url, _plain(url), css="sg-address") + (f" → {out(now, _plain(now), css='sg-address')}" if now else "")
+    return f'- {where}<br>{shown}<br><span class="sg-meta">{" · ".join(said)}</span>'
+
+
+def _plain(url: str) -> str:
+    return url.split("://", 1)[-1].removeprefix("www.").rstrip("/")
 
 
 def _where(site: Site, key: str) -> str:
@@ -46,42 +92,3 @@ def _where(site: Site, key: str) -> str:
     if slug in catalogue.methods:
         return to(f"methods/{slug}.md", catalogue.methods[slug].name, HERE)
     return text(catalogue.venues[key].name)
-
-
-def _marked(site: Site, records: dict[str, Record]) -> str:
-    places = [(key, entry.links) for key, entry in site.catalogue.entries.items()]
-    places += [(f"methods/{slug}", method.links) for slug, method in site.catalogue.methods.items()]
-    rows = []
-    for status in ("dead", "moved", "doubtful"):
-        for key, its in places:
-            for link in its:
-                if link.status == status:
-                    record = records.get(link.url.partition("#")[0])
-                    rows.append(
-                        [
-                            f'<span class="sg-status sg-{status}">{status}</span>',
-                            _where(site, key),
-                            _shown(link.url),
-                            _shown(link.now) if link.now else "",
-                            text(link.note or ""),
-                            record.state if record else "",
-                        ]
-                    )
-    header = ["Mark", "Of", "Address", "Now", "Note", "When asked"]
-    return "## Marked in the catalogue\n\n" + (table(header, rows) if rows else "None.\n")
-
-
-def _found(site: Site, known: dict[str, links.Address], records: dict[str, Record]) -> str:
-    blocks = ["\n## Found by asking\n"]
-    for state, meaning in links.STATES.items():
-        rows = []
-        for url, record in sorted(records.items()):
-            if record.state == state:
-                where = ", ".join(_where(site, key) for key in dict.fromkeys(p.key for p in known[url].places))
-                since = f" since {record.failures[0]}" if record.failures else ""
-                now = _shown(record.now) if record.now else ""
-                rows.append([_shown(url), where, text(record.said) + since, now, str(record.checked)])
-        if rows:
-            body = table(["Address", "Of", "The server's answer", "Now", "Asked"], rows)
-            blocks.append(f"### {HEADINGS[state]}\n\n{len(rows)}: {meaning}.\n\n{body}")
-    return "\n".join(blocks if len(blocks) > 1 else [*blocks, "Nothing.\n"])

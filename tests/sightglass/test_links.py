@@ -206,25 +206,30 @@ def test_the_page_shows_what_is_marked_and_what_was_found(tmp_path: Path) -> Non
     books = make(tmp_path, {"papers/p.yaml": PAPER})
     page = links_page(pages.Site(books))
     assert "Not asked yet" in page
-    assert "moved</span>" in page
-    assert "http://b.example/" in page
+    moved = page.split("## Moved")[1]
+    assert "marked moved in the catalogue" in moved
+    assert 'href="http://b.example/"' in moved
     records = {
         "http://c.example/": Record(kind="failed", said=HOSTILE, checked=DAY, failures=(DAY, DAY, DAY)),
-        "http://a.example/x": days(UNKNOWN),
+        "http://a.example/x": days(FAILED),
+        "https://arxiv.org/abs/1512.04150": days(UNKNOWN),
         "http://no-longer-in-the-catalogue.example/": days(FAILED),
     }
     links.save(tmp_path, records)
     page = links_page(pages.Site(books))
-    assert "Asked until 2026-03-01" in page
-    dead, unknown = page.split("### Dead")[1].split("### Unknown")
-    assert "c.example" in dead
-    assert "since 2026-03-01" in dead
+    assert "Asked last on 2026-03-01" in page
+    dead, rest = page.split("## Dead")[1].split("## Moved")
+    moved, unknown = rest.split("## Unknown")
+    assert 'href="http://c.example/"' in dead
+    assert "failing since 2026-03-01" in dead
     assert "[T](papers/p.md)" in dead
-    assert "a.example/x" in unknown
+    assert "404 Not Found on 2026-03-01" in moved  # what the catalogue marks stays where it marks it
+    assert "arxiv.org/abs/1512.04150" in unknown
     assert "<script>" not in page
-    assert "| x" not in dead  # the cell ends where it should
     assert HOSTILE in html.unescape(dead)
     assert "no-longer" not in page
+    links.save(tmp_path, {"http://a.example/x": Record(kind="fine", said="200 OK", checked=DAY)})
+    assert "200 OK" in links_page(pages.Site(books)).split("## Answering after all")[1]
     assert "links.md" in pages.build(pages.Site(books))
 
 
