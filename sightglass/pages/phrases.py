@@ -337,6 +337,44 @@ PHRASES: dict[str, tuple[str, str]] = {
     "field.arxiv": ("arXiv", "arXiv"),
     "field.arxiv_class": ("arXiv class", "arXiv 分类"),
     "field.isbn": ("ISBN", "ISBN"),
+    # The page of links that are not fine
+    "links lead": (
+        "{count} addresses stand in the catalogue, and some always break. An entry's page offers an archived copy "
+        "beside every link; `sightglass links` asks all of them whether they are still there.",
+        "目录中有 {count} 个网址，总有一些会失效。条目页面在每个链接旁给出存档；"
+        "`sightglass links` 会逐一询问它们是否还在。",
+    ),
+    "links asked": ("Asked last on {day}.", "上次检查：{day}。"),
+    "links not asked": ("Not asked yet.", "尚未检查。"),
+    "links marked": ("marked in the catalogue: {mark}", "目录中标记为{mark}"),
+    "links since": ("failing since {day}", "自 {day} 起失败"),
+    "links.dead": ("Dead", "失效"),
+    "links.dead means": (
+        "Gone: so says the catalogue, or they failed on three different days.",
+        "已不存在：目录如此标记，或在三个不同的日子都失败。",
+    ),
+    "links.failing": ("Failing", "访问失败"),
+    "links.failing means": (
+        "They failed when they were asked last, but on fewer than three days.",
+        "上次检查失败，但还不到三天。",
+    ),
+    "links.moved": ("Moved", "已迁移"),
+    "links.moved means": ("Found at another address today.", "如今在另一个网址。"),
+    "links.doubtful": ("Doubtful", "存疑"),
+    "links.doubtful means": (
+        "They may well be gone: so says the catalogue, or they lead to a home page.",
+        "可能已不存在：目录如此标记，或只通向网站首页。",
+    ),
+    "links.answers": ("Answering after all", "仍可访问"),
+    "links.answers means": (
+        "The catalogue marks them dead or doubtful, and yet they answer: somebody should look.",
+        "目录标记为失效或存疑，却仍有回应：需要有人查看。",
+    ),
+    "links.unknown": ("Unknown", "未知"),
+    "links.unknown means": (
+        "The server would not say to a program (403, 429, robots.txt); a browser may do better.",
+        "服务器不回答程序的询问（403、429、robots.txt）；用浏览器或可打开。",
+    ),
     # The navigation: the English titles stand in mkdocs.yml
     "nav.Home": ("Home", "首页"),
     "nav.Browse": ("Browse", "浏览"),
@@ -362,6 +400,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Cite": ("Cite", "引用"),
     "nav.Contribute": ("Contribute", "参与"),
     "nav.Data": ("Data", "数据"),
+    "nav.Links": ("Links", "链接状况"),
     "nav.The seeds": ("The seeds", "种子文档"),
     "nav.Architecture": ("Architecture", "架构"),
 }

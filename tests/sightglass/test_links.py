@@ -207,7 +207,7 @@ def test_the_page_shows_what_is_marked_and_what_was_found(tmp_path: Path) -> Non
     page = links_page(pages.Site(books))
     assert "Not asked yet" in page
     moved = page.split("## Moved")[1]
-    assert "marked moved in the catalogue" in moved
+    assert "marked in the catalogue: moved" in moved
     assert 'href="http://b.example/"' in moved
     records = {
         "http://c.example/": Record(kind="failed", said=HOSTILE, checked=DAY, failures=(DAY, DAY, DAY)),
@@ -217,13 +217,16 @@ def test_the_page_shows_what_is_marked_and_what_was_found(tmp_path: Path) -> Non
     }
     links.save(tmp_path, records)
     page = links_page(pages.Site(books))
-    assert "Asked last on 2026-03-01" in page
+    assert "Asked last on 1 March 2026" in page
     dead, rest = page.split("## Dead")[1].split("## Moved")
     moved, unknown = rest.split("## Unknown")
     assert 'href="http://c.example/"' in dead
-    assert "failing since 2026-03-01" in dead
+    assert "failing since 1 March 2026" in dead
     assert "[T](papers/p.md)" in dead
-    assert "404 Not Found on 2026-03-01" in moved  # what the catalogue marks stays where it marks it
+    in_chinese = links_page(pages.Site(books).in_language("zh"))
+    assert "## 失效" in in_chinese
+    assert "自 2026年3月1日 起失败" in in_chinese
+    assert "1 March 2026: 404 Not Found" in moved  # what the catalogue marks stays where it marks it
     assert "arxiv.org/abs/1512.04150" in unknown
     assert "<script>" not in page
     assert HOSTILE in html.unescape(dead)
