@@ -250,8 +250,8 @@ def test_the_engine_in_small(page: Any, address: str) -> None:
             const coded = (...values) => ({ values, cells: [values.map((_, place) => place)] });
             finder.addEntry({
               key: [key], title: [title], title_zh: [title_zh], abbreviation: [abbreviation], authors: [authors],
-              authors_zh: [""], year: [year], proposes: [methods.length], folder: coded("papers"), kind: coded("report"),
-              language: coded("en"), venue: coded(...venue), methods: coded(...methods),
+              authors_zh: [""], year: [year], proposes: [methods.length],
+              folder: coded("papers"), kind: coded("report"), language: coded("en"), venue: coded(...venue), methods: coded(...methods),
               topics: coded(), frameworks: coded(),
             }, 0);
           };
