@@ -5,7 +5,7 @@ Every context manager here undoes its changes also when the code inside it fails
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+
+Rule = Callable[[Tensor, Tensor], Tensor]  # gradient and where the input was positive, to what is sent back
 
 
 @contextmanager
@@ -45,8 +47,9 @@ def activations(model: nn.Module, *layers: nn.Module) -> Iterator[list[Tensor]]:
     """The outputs of these layers in the last forward pass, in the layers' order; gradients can be asked of them.
 
     The model goes on with a copy, so that an in-place ReLU right after a layer changes the copy, and what was caught
-    stays what the layer returned.  Raises ValueError for a layer that is not one of the model's, or that did not run or
-    returned something else than a tensor.
+    stays what the layer returned.  Where nothing before a layer needs a gradient, the graph starts at its output.
+    Raises ValueError for a layer that is not one of the model's, or that did not run or returned something else than a
+    tensor.
     """
     modules = set(model.modules())
     if any(layer not in modules for layer in layers):
@@ -55,7 +58,11 @@ def activations(model: nn.Module, *layers: nn.Module) -> Iterator[list[Tensor]]:
 
     def keep(layer: nn.Module, _: Any, output: Any) -> Any:
         caught[layer] = output
-        return output.clone() if isinstance(output, Tensor) else None
+        if not isinstance(output, Tensor):
+            return None
+        if torch.is_grad_enabled() and output.is_floating_point() and not output.requires_grad:
+            output.requires_grad_()
+        return output.clone()
 
     outputs: list[Tensor] = []
     handles = [layer.register_forward_hook(keep) for layer in layers]
@@ -97,6 +104,172 @@ class Head(TorchFunctionMode):
             given = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
             self.linear = (given["weight"], given.get("bias"))
         return output
+
+
+class LastMaps(TorchFunctionMode):
+    """Within ``with LastMaps() as last:`` what the last pooling over places was given: the last convolution's maps.
+
+    A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
+    7x7 does not.  Maximum and average count alike, however they are written.  The graph starts at these maps.
+    """
+
+    _POOLING = (
+        *(functional.adaptive_avg_pool2d, functional.avg_pool2d, torch.mean, Tensor.mean),
+        *(functional.adaptive_max_pool2d, functional.max_pool2d, torch.amax, Tensor.amax),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feature_maps: Tensor | None = None  # (B, C, h, w)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in self._POOLING:
+            given = args[0] if args else kwargs["input"]
+            if given is not self.feature_maps and self._pools(given, func, args, kwargs):
+                if torch.is_grad_enabled():
+                    if not given._is_view():
+                        given.detach_()  # nobody asks for the gradient of what came before
+                    if given.is_leaf:
+                        given.requires_grad_()
+                self.feature_maps = given
+        return func(*args, **kwargs)
+
+    @staticmethod
+    @torch.no_grad()
+    def _pools(given: Tensor, func: Any, args: Any, kwargs: Any) -> bool:
+        if given.dim() != 4:
+            return False
+        pooled = func(*args, **kwargs)
+        pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the places of the maxima
+        places = pooled.shape[2:].numel()
+        return bool(pooled.shape[:2] == given.shape[:2]) and (places == 1 or places < given.shape[2:].numel())
+
+
+def maps_and_logits(model: nn.Module, images: Tensor, target_layer: nn.Module | None = None) -> tuple[Tensor, Tensor]:
+    """Feature maps ``(B, C, h, w)`` of a layer, and the logits ``(B, K)`` with a graph that reaches back to them.
+
+    One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
+    off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
+    convolution's, after its ReLU.  Raises ValueError, with layers to choose from, if there are no such maps.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(model), frozen(model):
+        images = images.detach().clone() if images.is_inference() else images.detach()
+        if target_layer:
+            with activations(model, target_layer) as outputs:
+                logits = model(images)
+            feature_maps: Tensor | None = outputs[0]
+        else:
+            with LastMaps() as last:
+                logits = model(images)
+            feature_maps = last.feature_maps
+    if not isinstance(logits, Tensor) or logits.dim() != 2:
+        raise ValueError("the model must return logits of shape (B, K)")
+    if feature_maps is None or feature_maps.dim() != 4:
+        wrong = (
+            "has no pooling over places to find feature maps at" if feature_maps is None else "layer has no such maps"
+        )
+        layers = ", ".join(_layers_with_maps(model, images)[-8:])
+        raise ValueError(f"feature maps have the shape (B, C, h, w), and this {wrong}: choose target_layer of {layers}")
+    return feature_maps, logits
+
+
+def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
+    """Of each image's logit of its class with respect to its maps or pixels; ValueError if it does not depend on them.
+
+    The graph is kept: other classes can be asked for.
+    """
+    chosen = functional.one_hot(classes, logits.shape[1]).to(logits)
+    found = None
+    if logits.requires_grad:
+        (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=True)
+    if found is None:
+        raise ValueError("the logits do not depend on the layer or the image, or not by operations with a gradient")
+    return found
+
+
+def _layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
+    """Names of the layers that return maps with more than one place, in the order in which they run."""
+    names: dict[str, None] = {}
+
+    def note(name: str, output: Any) -> None:
+        if name and isinstance(output, Tensor) and output.dim() == 4 and output.shape[2:].numel() > 1:
+            names[name] = None
+
+    def watch(name: str) -> Any:
+        return lambda _, __, output: note(name, output)
+
+    handles = [module.register_forward_hook(watch(name)) for name, module in model.named_modules()]
+    try:
+        with torch.no_grad(), evaluating(model):
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(names)
+
+
+class ReluRule(TorchFunctionMode):
+    """Within ``with ReluRule(rule):`` every ReLU sends back ``rule(gradient, passed)`` in place of its gradient.
+
+    ``gradient`` is what arrives at the ReLU's output, ``passed`` says where its input was positive.  The operation
+    itself is replaced, so that ``nn.ReLU``, ``functional.relu``, ``Tensor.relu_``, ``clamp_min(0)`` and every other way
+    to write it are reached, and no module is touched.  Forward values stay the same to the last bit.
+    """
+
+    _RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
+    _CLAMPS = (
+        torch.clamp,
+        torch.clamp_,
+        Tensor.clamp,
+        Tensor.clamp_,
+        torch.clip,
+        torch.clip_,
+        Tensor.clip,
+        Tensor.clip_,
+    )
+    _MINIMA = (torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_)
+    _IN_PLACE = ("relu_", "clamp_", "clip_", "clamp_min_")
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__()
+        self.rule = rule
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if not self._is_relu(func, args, kwargs):
+            return func(*args, **kwargs)
+        given: Tensor = args[0] if args else kwargs["input"]
+        result: Tensor = _RuledRelu.apply(given, self.rule)  # type: ignore[no-untyped-call]
+        in_place = (
+            kwargs.get("inplace", len(args) > 1 and args[1])
+            if func is functional.relu
+            else (func.__name__ in self._IN_PLACE)
+        )
+        return given.copy_(result) if in_place else result
+
+    def _is_relu(self, func: Any, args: Any, kwargs: Any) -> bool:
+        if func in self._CLAMPS:
+            bounds = dict(zip(("input", "min", "max"), args, strict=False)) | kwargs
+            low, high = bounds.get("min"), bounds.get("max")
+            return high is None and isinstance(low, int | float) and low == 0
+        if func in self._MINIMA:
+            low = args[1] if len(args) > 1 else kwargs.get("min")
+            return isinstance(low, int | float) and low == 0
+        return func in self._RELUS
+
+
+class _RuledRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, given: Tensor, rule: Rule) -> Tensor:
+        context.save_for_backward(given > 0)
+        context.rule = rule
+        return given.relu()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (passed,) = context.saved_tensors
+        return context.rule(gradients[0], passed), None
 
 
 def class_indices(target_classes: Tensor | Sequence[int], logits: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,6 +28,32 @@ def edges(images: Tensor) -> Tensor:
     kernels = torch.stack([sobel, sobel.T])[:, None]
     grey = functional.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     return functional.conv2d(grey, kernels).square().sum(1, keepdim=True).sqrt()
+
+
+def randomised(model: nn.Module, *layers: str, seed: int = 0) -> nn.Module:
+    """A copy of the model in which these layers have forgotten what they learned: the same values in a random order."""
+    forgetful = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for layer in layers:
+            for parameter in forgetful.get_submodule(layer).parameters():
+                order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
+    return forgetful
+
+
+def occlusion(model: nn.Module, images: Tensor, target_classes: Tensor, patch: int = 16, step: int = 8) -> Tensor:
+    """How far the logit falls where a grey square covers it, ``(B, 1, h, w)`` (Zeiler and Fergus 2014, Sec. 4.2)."""
+    height, width = ((size - patch) // step + 1 for size in images.shape[2:])
+    drops = torch.zeros(len(images), 1, height, width, device=images.device)
+    with torch.no_grad(), capture.evaluating(model):
+        whole = model(images).gather(1, target_classes[:, None])[:, 0]
+        for row in range(height):
+            for column in range(width):
+                covered = images.clone()
+                covered[:, :, row * step : row * step + patch, column * step : column * step + patch] = 0.5
+                drops[:, 0, row, column] = whole - model(covered).gather(1, target_classes[:, None])[:, 0]
+    return drops
 
 
 def best_boxes(heatmaps: Tensor, truth: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.bool_]:

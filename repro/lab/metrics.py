@@ -65,3 +65,19 @@ def box_iou(first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
     union = (first[:, 2:] - first[:, :2]).prod(1) + (second[:, 2:] - second[:, :2]).prod(1) - shared
     iou: Floats = (shared / np.maximum(union, 1)).astype(np.float32)
     return iou
+
+
+def rank_correlation(first: Tensor, second: Tensor) -> Floats:
+    """Spearman's, over the places of two maps of one shape; equal values share a rank.  0 if a map is constant.
+
+    Every place is compared with every other: pool large maps before.
+    """
+    ranks = []
+    for maps in (first, second):
+        values = maps.detach().flatten(1).double()
+        differences = values[:, :, None] - values[:, None, :]
+        ranks.append(differences.sign().sum(2))  # how many are below less how many are above
+    product = (ranks[0] * ranks[1]).sum(1)
+    spread = (ranks[0].square().sum(1) * ranks[1].square().sum(1)).sqrt()
+    correlation: Floats = (product / spread.clamp_min(1)).cpu().numpy().astype(np.float32)
+    return correlation

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from repro.lab.scenes import CLASSES, Scenes
 
 WEIGHTS = Path(__file__).parent / "weights"
-NAMES = ("gap-scenes", "gmp-scenes")
+NAMES = ("gap-scenes", "gmp-scenes", "fc-scenes")
 
 
 def build(name: str) -> nn.Module:
@@ -32,6 +32,8 @@ def build(name: str) -> nn.Module:
             return PooledNet(nn.AdaptiveAvgPool2d(1))
         case "gmp-scenes":
             return PooledNet(nn.AdaptiveMaxPool2d(1))
+        case "fc-scenes":
+            return FullyConnectedNet()
     raise ValueError(f"no network is called {name!r}: there are {', '.join(NAMES)}")
 
 
@@ -80,10 +82,7 @@ class PooledNet(nn.Module):
         layers: list[nn.Module] = []
         shapes = ((3, 24, 5, 2), (24, 32, 3, 1), (32, 64, 3, 2), (64, 64, 3, 1), (64, 64, 3, 1), (64, 64, 3, 1))
         for inputs, outputs, kernel, stride in shapes:
-            convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            layers += [convolution, nn.ReLU(inplace=True)]
+            layers += _convolution(inputs, outputs, kernel, stride)
         self.features = nn.Sequential(*layers)
         self.pool = pool
         self.classifier = nn.Linear(64, len(CLASSES), bias=False)
@@ -93,3 +92,37 @@ class PooledNet(nn.Module):
         feature_maps = self.features((images - 0.5) / 0.25)
         logits: Tensor = self.classifier(torch.flatten(self.pool(feature_maps), 1))
         return logits
+
+
+class FullyConnectedNet(nn.Module):
+    """Five convolutions, max pooling in between, two fully connected layers: a small relative of AlexNet and VGG.
+
+    Its head weighs every place in its own way, so that CAM does not apply.  Feature maps are ``(B, 64, 16, 16)``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs, kernel, stride in ((3, 24, 5, 2), (24, 32, 3, 1), (32, 64, 3, 1), (64, 64, 3, 1)):
+            layers += _convolution(inputs, outputs, kernel, stride)
+            if outputs == 32:
+                layers += [nn.MaxPool2d(2)]
+        self.features = nn.Sequential(*layers, *_convolution(64, 64, 3, 1))
+        self.pool = nn.MaxPool2d(4)
+        self.classifier = nn.Sequential(nn.Linear(64 * 16, 64), nn.ReLU(inplace=True), nn.Linear(64, len(CLASSES)))
+        for layer in ("classifier.0", "classifier.2"):
+            nn.init.kaiming_normal_(self.get_parameter(f"{layer}.weight"), nonlinearity="relu")
+            nn.init.zeros_(self.get_parameter(f"{layer}.bias"))
+
+    def forward(self, images: Tensor) -> Tensor:
+        feature_maps = self.features((images - 0.5) / 0.25)
+        logits: Tensor = self.classifier(torch.flatten(self.pool(feature_maps), 1))
+        return logits
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> tuple[nn.Module, nn.Module]:
+    """A convolution with the start that suits the ReLU after it."""
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
+    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    return convolution, nn.ReLU(inplace=True)

@@ -67,7 +67,7 @@ def methods(as_json: AsJson = False) -> None:
 
 
 def run(
-    method: Annotated[str, typer.Argument(help="Slug of a method that shows a heatmap: cam.")],
+    method: Annotated[str, typer.Argument(help="Slug of a method that shows a heatmap: cam, grad-cam.")],
     image: Annotated[str, typer.Option(help="An image file, or 'example' for a scene of the laboratory.")],
     out: Annotated[Path, typer.Option(help="The picture to write, a .png file.")],
     model: Annotated[str, typer.Option(help="lab:gap-scenes, or a torchvision model: resnet50.")] = "lab:gap-scenes",
@@ -115,8 +115,11 @@ def run(
         with torch.no_grad():
             logits = network(batch)[0].float().cpu()
         chosen = models.class_index(loaded.classes, target, len(logits)) if target else int(logits.argmax())
+        if layer and "target_layer" not in inspect.signature(function).parameters:
+            raise fail(f"{method} goes back to the pixels and knows no target layer: leave --layer out")
         options = {"target_layer": models.layer(network, layer)} if layer else {}
         heatmap = function(network, batch, torch.tensor([chosen], device=place), **options)[0].detach().float().cpu()
+        flat = heatmap.sum(0, keepdim=True)  # an attribution has three colours, a heatmap one
         name = loaded.classes[chosen] if loaded.classes else f"class {chosen}"
         probability = float(logits.softmax(0)[chosen])
         facts = {
@@ -136,15 +139,15 @@ def run(
         }
         row = [
             figures.Panel("what the network sees", view),
-            figures.Panel("where", view, heatmap),
-            figures.Panel(f"the map, {heatmap.shape[1]} x {heatmap.shape[2]}", heatmap=heatmap),
+            figures.Panel("where", view, flat),
+            figures.Panel(f"the map, {heatmap.shape[1]} x {heatmap.shape[2]}", heatmap=flat),
         ]
         title = f"{method} for {name!r} (probability {probability:.2f}), {facts['model']}"
         figure = figures.panels([row], title, "value of the map")
         figures.save(figure, out, {key: str(value) for key, value in facts.items() if key != "out"}, dpi=160)
         if save_map:
             stored = io.BytesIO()
-            np.save(stored, heatmap[0].numpy())
+            np.save(stored, heatmap.squeeze(0).numpy())
             write_whole(save_map, stored.getvalue())
     if image != "example" and model.startswith(models.LAB):
         typer.echo(f"{model} knows only its ten shapes: --model resnet50 --weights DEFAULT knows photographs", err=True)

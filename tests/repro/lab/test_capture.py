@@ -98,3 +98,46 @@ def test_class_indices_accept_lists_and_go_to_the_logits_device() -> None:
     found = capture.class_indices([1, 0], torch.zeros(2, 3))
     assert found.tolist() == [1, 0]
     assert found.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        lambda maps: functional.max_pool2d(maps, 2).flatten(1),
+        lambda maps: functional.adaptive_avg_pool2d(maps, 1).flatten(1),
+        lambda maps: functional.adaptive_avg_pool2d(functional.adaptive_avg_pool2d(maps, 1), 1).flatten(1),
+        lambda maps: functional.adaptive_avg_pool2d(maps, 4).amax((2, 3)),
+        lambda maps: torch.cat([functional.adaptive_max_pool2d(maps, 1), maps.mean((2, 3), keepdim=True)], 1).flatten(
+            1
+        ),
+    ],
+    ids=["max", "mean", "twice", "after one from 4x4 to 4x4", "mean and max side by side"],
+)
+def test_last_maps_are_what_the_last_pooling_is_given(pool) -> None:
+    maps = torch.randn(2, 3, 4, 4)
+    early = functional.max_pool2d(torch.randn(2, 3, 8, 8).requires_grad_(), 2)
+    with capture.LastMaps() as last:
+        early = functional.max_pool2d(early, 2)
+        channels = maps.mean(1)  # over channels: no pooling over places
+        given = maps + 0 * early.sum() + 0 * channels[:, None]
+        logits = pool(given)
+    expected = torch.autograd.grad(pool(leaf := given.detach().requires_grad_()).sum(), leaf)[0]
+    assert last.feature_maps is not None
+    if last.feature_maps.shape == maps.shape:  # "twice" is given the means the second time
+        assert torch.equal(last.feature_maps, given)
+        torch.testing.assert_close(torch.autograd.grad(logits.sum(), last.feature_maps)[0], expected)
+    else:
+        assert last.feature_maps.shape == (2, 3, 1, 1)
+
+
+def test_relu_rule_changes_no_forward_value_and_ends_with_its_block() -> None:
+    model, images = network(True), torch.randn(2, 1, 6, 6)
+    expected = model(images)
+    with capture.ReluRule(lambda gradient, passed: torch.full_like(gradient, 7.0)):
+        found = model(pixels := images.clone().requires_grad_())
+    assert torch.equal(found, expected)
+    back = torch.autograd.grad(found.sum(), pixels)[0]
+    torch.testing.assert_close(
+        back, torch.nn.grad.conv2d_input(images.shape, model[0].weight, torch.full((2, 3, 4, 4), 7.0))
+    )
+    assert not torch.allclose(torch.autograd.grad(model(pixels).sum(), pixels)[0], back)

@@ -70,3 +70,12 @@ def test_best_boxes_are_at_least_as_good_as_at_the_papers_threshold() -> None:
 def test_centred_box_has_the_mean_size() -> None:
     truth = np.array([[0, 0, 10, 20], [30, 30, 50, 40]])
     assert controls.centred_boxes(truth, (64, 64)).tolist() == [[24, 24, 40, 40]] * 2  # 15 x 15, rounded to even
+
+
+def test_rank_correlation_shares_ranks_among_equal_values() -> None:
+    first = torch.tensor([[[[1.0, 2.0], [3.0, 10.0]]]]).repeat(4, 1, 1, 1)
+    second = torch.tensor([[[[0.0, 5.0], [6.0, 7.0]]], [[[3.0, 2.0], [1.0, 0.0]]], [[[0.0, 0.0], [1.0, 1.0]]]])
+    second = torch.cat([second, torch.ones(1, 1, 2, 2)])
+    # third by hand: ranks 1 2 3 4 and 1.5 1.5 3.5 3.5: covariance 4, variances 5 and 4
+    expected = [1.0, -1.0, 4 / np.sqrt(5 * 4), 0.0]
+    np.testing.assert_allclose(metrics.rank_correlation(first, second), expected, rtol=1e-6)
