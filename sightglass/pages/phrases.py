@@ -219,7 +219,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "count methods": ("{count} methods", "{count} 种方法"),
     "count runs": ("{count} running here", "{count} 种可在此运行"),
     "count claims": ("{count} claims", "{count} 条论断"),
-    "verified today": ("Verified today", "今日验证"),
+    "verified today": ("Verified", "验证结果"),
     "state.holds": ("claims holding", "条论断成立"),
     "state.fails as expected": ("failing as expected at this scale", "条如预期在此规模下不成立"),
     "state.fails": ("failing", "条不成立"),
