@@ -7,6 +7,7 @@ that it drew.  Reading needs neither torch nor anything else of the laboratory; 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib
 import math
@@ -145,7 +146,7 @@ def sources(root: Path, slug: str) -> dict[str, str]:
         if path not in modules:
             modules.add(path)
             pending += _imported(root, path)
-    words = {node.value for node in ast.walk(_parse(module)) if isinstance(node, ast.Constant)}
+    words = {node.value for node in _nodes(module.read_bytes()) if isinstance(node, ast.Constant)}
     weights = [
         path
         for path in (root / "repro" / "lab" / "weights").glob("*.safetensors")
@@ -169,14 +170,18 @@ def is_stale(result: Result, root: Path) -> bool:
     return module_of(root, result.method) is None or source_hash(root, result.method) != result.source_hash
 
 
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes(), filename=str(path))
+@functools.lru_cache(maxsize=512)
+def _nodes(source: bytes) -> tuple[ast.Constant | ast.Import | ast.ImportFrom, ...]:
+    """Constants and imports of a module, by its content: the pages ask again for every claim, and parsing is slow."""
+    return tuple(
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant | ast.Import | ast.ImportFrom)
+    )
 
 
 def _imported(root: Path, path: Path) -> list[Path]:
     """Files under ``repro/`` that a module imports; ``from package import name`` may name a module or what is in it."""
     names = set[str]()
-    for node in ast.walk(_parse(path)):
+    for node in _nodes(path.read_bytes()):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
