@@ -41,8 +41,8 @@ def judged(*command: str | Path, cwd: Path) -> str:
 @pytest.fixture
 def bibtex(tmp_path: Path, require_program: RequireProgram) -> Callable[[str], tuple[list[str], set[str]]]:
     """bibtex with plain.bst over a text: its complaints and the keys that reach the bibliography."""
-    bibtex = require_program("bibtex", APT.format("texlive-binaries"))
-    kpsewhich = require_program("kpsewhich", APT.format("texlive-binaries"))
+    bibtex = require_program("bibtex", APT.format("texlive-binaries texlive-base"))
+    kpsewhich = require_program("kpsewhich", APT.format("texlive-binaries texlive-base"))
     if subprocess.run([kpsewhich, "plain.bst"], capture_output=True, check=False).returncode:
         require_program("plain.bst", APT.format("texlive-base"))
 
