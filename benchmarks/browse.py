@@ -81,6 +81,7 @@ def served(site: Path) -> Iterator[tuple[str, Callable[[], int]]]:
         def log_message(self, *_: object) -> None:
             pass
 
+    # the server builds a handler for each request from a callable; a name for it would say no more
     handler = lambda *given: Handler(*given, directory=str(site))  # noqa: E731
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

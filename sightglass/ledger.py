@@ -232,6 +232,7 @@ def measure(
             try:
                 done[slug, part] = future.result()
             except Exception as error:
+                # whatever a method's own code raises ends in one line that names it; the cause stays attached
                 executor.shutdown(wait=False, cancel_futures=True)
                 what = "figure" if part is None else f"measure, seed {part}"
                 raise MeasurementError(f"{slug} ({what}): {type(error).__name__}: {error}") from error
@@ -279,6 +280,7 @@ class _Here(Executor):
         try:
             future.set_result(function(*arguments, **options))
         except Exception as error:
+            # as an executor does: the future carries whatever the work raised to whoever asks for its result
             future.set_exception(error)
         return future
 

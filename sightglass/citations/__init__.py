@@ -58,6 +58,7 @@ FORMATS = {
 }
 
 
+# the word of the command line; the built-in of that name is not used here
 def format_entries(keys: Iterable[str], catalogue: Records, format: str, accessed: date | None = None) -> str:  # noqa: A002
     """The entries of ``keys`` as one file: sorted by key, each once, with one newline at the end.
 

@@ -202,6 +202,7 @@ def verify(
                 rows.append(_claim_row(slug, claim, result, word))
                 wanted, whose = claim.expect, "expected"
                 if check:
+                    # a verdict and an expectation are two vocabularies that meet in their words
                     wanted, whose = ledger.verdict(claim, stored.get(slug)), "in the ledger"  # type: ignore[assignment]
                 if word != wanted:
                     differences.append(f"{slug}: {claim.id} {_told(word)}, {whose}: {wanted}")

@@ -49,6 +49,7 @@ def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False)
     method = site.catalogue.methods[slug]
     rows = []
     for claim in method.claims:
+        # a claim that was never measured has its row too, without a result
         for result in site.results.get(slug) or [None]:  # type: ignore[list-item]
             translated = site.language == "zh" and claim.statement_zh
             statement = text(translated) if translated else spoken(text(claim.statement), "en", site.language)
