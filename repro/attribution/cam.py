@@ -81,7 +81,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     """
     gap, gmp = (networks.load(name, seed).to(device) for name in ("gap-scenes", "gmp-scenes"))
     one, size = scenes.one_object(400, seed), (scenes.SIZE, scenes.SIZE)
-    images, classes = _tensors(one.images, one.labels, device)
+    images, classes = networks.inputs(one.images, one.labels, device)
     masks, truth = one.class_masks(), one.boxes[:, 0]
     maps = {"cam": cam(gap, images, classes), "gmp": _gmp_map(gmp, images, classes)}
     control_maps = {"gradient": controls.saliency(gap, images, classes), "edges": controls.edges(images)}
@@ -111,7 +111,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     """Three scenes: CAM with the paper's box, the same formula after max pooling, the gradient; each on own scale."""
     gap, gmp = (networks.load(name, seed).to(device) for name in ("gap-scenes", "gmp-scenes"))
     one = scenes.one_object(3, seed)
-    images, classes = _tensors(one.images, one.labels, device)
+    images, classes = networks.inputs(one.images, one.labels, device)
     maps = cam(gap, images, classes), _gmp_map(gmp, images, classes), controls.saliency(gap, images, classes)
     boxes = [cam_boxes(heatmaps, (scenes.SIZE, scenes.SIZE)) for heatmaps in maps[:2]]
     cams, gmps, gradients = (heatmaps / heatmaps.abs().amax((1, 2, 3), keepdim=True) for heatmaps in maps)
@@ -131,7 +131,7 @@ def _right_of_two(model: nn.Module, seed: int, device: str) -> float:
     """Share of the maps that hold more on the object of their class than on the other one; by chance a half."""
     two, right = scenes.load(400, seed, two_classes=True), []
     for own, other in ((0, 1), (1, 0)):
-        heatmaps = cam(model, *_tensors(two.images, two.instance_classes[:, own], device))
+        heatmaps = cam(model, *networks.inputs(two.images, two.instance_classes[:, own], device))
         on_own, on_other = (metrics.mass_in_mask(heatmaps, two.instance_masks[:, which]) for which in (own, other))
         right.append(on_own > on_other)
     return float(np.mean(right))
@@ -143,7 +143,3 @@ def _gmp_map(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     with capture.activations(model, model.get_submodule("features")) as outputs:
         model(images)
     return _class_activation_map(outputs[0], model.get_parameter("classifier.weight")[classes])
-
-
-def _tensors(images: NDArray[np.uint8], classes: NDArray[np.int64], device: str) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images).to(device) / 255, torch.from_numpy(classes).to(device)

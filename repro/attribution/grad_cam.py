@@ -78,7 +78,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     """
     gap, model = (networks.load(name, seed).to(device) for name in ("gap-scenes", "fc-scenes"))
     one, size = scenes.one_object(250, seed), (scenes.SIZE, scenes.SIZE)
-    images, classes = _tensors(one.images, one.labels, device)
+    images, classes = networks.inputs(one.images, one.labels, device)
     masks, truth = one.class_masks(), one.boxes[:, 0]
     maps = grad_cam(model, images, classes)
     cams = cam(gap, images, classes).relu()
@@ -112,7 +112,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     """Three scenes of two classes: Grad-CAM for each, what speaks against the first, guided backpropagation."""
     model = networks.load("fc-scenes", seed).to(device)
     two = scenes.load(400, seed, two_classes=True).take(np.array([3, 5, 23]))
-    images, first = _tensors(two.images, two.instance_classes[:, 0], device)
+    images, first = networks.inputs(two.images, two.instance_classes[:, 0], device)
     second = torch.from_numpy(two.instance_classes[:, 1]).to(device)
     maps = [
         *(grad_cam(model, images, classes) for classes in (first, second)),
@@ -191,7 +191,7 @@ def _randomised(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, 
 def _occluded(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     """Rank correlation with how far the logit falls when a grey square covers a place, on 200 scenes of all kinds."""
     held_out = scenes.load(2000, seed)
-    images, classes = _tensors(held_out.images[:200], held_out.labels[:200], device)
+    images, classes = networks.inputs(held_out.images[:200], held_out.labels[:200], device)
     drops = controls.occlusion(model, images, classes)
     found = {}
     for name, heatmaps in (
@@ -211,7 +211,3 @@ def _size(attribution: Tensor) -> Tensor:
 def _pooled(attribution: Tensor) -> Tensor:
     """On the grid of fc-scenes's maps, 16 by 16."""
     return nn.functional.avg_pool2d(_size(attribution), 4)
-
-
-def _tensors(images: NDArray[np.uint8], classes: NDArray[np.int64], device: str) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images).to(device) / 255, torch.from_numpy(classes).to(device)

@@ -125,11 +125,11 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     held_out = scenes.load(2000, seed)
     several = held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) > 1)[:300])
     quantities: dict[str, float] = {}
-    images, classes = _tensors(several.images, several.labels, device)
+    images, classes = networks.inputs(several.images, several.labels, device)
     ours, theirs = (_stretched(method(model, images, classes)) for method in (grad_cam_pp, grad_cam))
     for name, heatmaps in (("grad-cam-pp", ours), ("grad-cam", theirs)):
         quantities |= {f"{name}-{key}": value for key, value in _coverage(heatmaps, several).items()}
-    images, _ = _tensors(held_out.images[:400], held_out.labels[:400], device)
+    images, _ = networks.inputs(held_out.images[:400], held_out.labels[:400], device)
     with torch.no_grad():
         classes = model(images).argmax(1)
     ours, theirs = (_stretched(method(model, images, classes)) for method in (grad_cam_pp, grad_cam))
@@ -153,7 +153,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     model = networks.load("fc-scenes", seed).to(device)
     held_out = scenes.load(2000, seed)
     three = held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) == 3)[:3])
-    images, classes = _tensors(three.images, three.labels, device)
+    images, classes = networks.inputs(three.images, three.labels, device)
     columns = {
         "Grad-CAM": _stretched(grad_cam(model, images, classes)),
         "Grad-CAM++": _stretched(grad_cam_pp(model, images, classes)),
@@ -229,7 +229,3 @@ def _stretched(heatmaps: Tensor) -> Tensor:
     """From 0 to 1: the lowest and highest value of each map."""
     low, high = heatmaps.amin((1, 2, 3), keepdim=True), heatmaps.amax((1, 2, 3), keepdim=True)
     return (heatmaps - low) / (high - low).clamp_min(1e-12)
-
-
-def _tensors(images: NDArray[np.uint8], classes: NDArray[np.int64], device: str) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images).to(device) / 255, torch.from_numpy(classes).to(device)

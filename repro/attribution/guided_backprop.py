@@ -70,7 +70,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     """
     held_out, two = scenes.load(2000, seed), scenes.load(400, seed, two_classes=True)
     masks = held_out.class_masks()[:300]
-    images, classes = _tensors(held_out.images[:300], held_out.labels[:300], device)
+    images, classes = networks.inputs(held_out.images[:300], held_out.labels[:300], device)
     quantities = {"area": float(masks.mean())}
     for name in ("gap", "fc"):
         model = networks.load(f"{name}-scenes", seed).to(device)
@@ -85,7 +85,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
     model = networks.load("fc-scenes", seed).to(device)
     forgetful = controls.randomised(model, "classifier.0", "classifier.2")
-    pair, first = _tensors(two.images[:300], two.instance_classes[:300, 0], device)
+    pair, first = networks.inputs(two.images[:300], two.instance_classes[:300, 0], device)
     second = torch.from_numpy(two.instance_classes[:300, 1]).to(device)
     for rule in (_guided, _backprop):
         maps = [_ruled_gradient(model, pair, each, rule) for each in (first, second)]
@@ -100,7 +100,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     model = networks.load("fc-scenes", seed).to(device)
     forgetful = controls.randomised(model, "classifier.0", "classifier.2")
     one = scenes.one_object(3, seed)
-    images, classes = _tensors(one.images, one.labels, device)
+    images, classes = networks.inputs(one.images, one.labels, device)
     columns = {
         "gradient": _ruled_gradient(model, images, classes, _backprop),
         "deconvnet": _ruled_gradient(model, images, classes, _deconvnet),
@@ -128,7 +128,3 @@ def _similarity(first: Tensor, second: Tensor) -> float:
 
 def _size(attribution: Tensor) -> Tensor:
     return attribution.abs().sum(1, keepdim=True)
-
-
-def _tensors(images: NDArray[np.uint8], classes: NDArray[np.int64], device: str) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images).to(device) / 255, torch.from_numpy(classes).to(device)

@@ -29,7 +29,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import networks, scenes
+from repro.lab import digits, networks, scenes
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,19 @@ class Recipe:
     decay: float = 1e-4
 
 
-RECIPE = Recipe()
+SCENES = Recipe()
+DIGITS = Recipe(images=digits.TRAINING, held_out=500, epochs=40)
 
 
-def train(name: str, seed: int, recipe: Recipe = RECIPE, folder: Path = networks.WEIGHTS) -> dict[str, Any]:
-    """Train, measure the accuracy on held-out scenes, write weights and provenance; return the provenance."""
+def train(
+    name: str, seed: int, recipe: Recipe | None = None, folder: Path = networks.WEIGHTS
+) -> dict[str, Any]:
+    """Train, measure the accuracy on held-out images, write weights and provenance; return the provenance."""
+    recipe = recipe or (DIGITS if name.endswith("-digits") else SCENES)
     with _alone(seed):
         model = networks.build(name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-        data = scenes.load(recipe.images, seed, held_out=False)
+        data = networks.data(name, recipe.images, seed, held_out=False)
         images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
         per_epoch = recipe.images // recipe.batch
         checkpoint = _checkpoint(name, seed, recipe)
@@ -75,7 +79,7 @@ def train(name: str, seed: int, recipe: Recipe = RECIPE, folder: Path = networks
         # the accuracy is that of the weights as they are kept: float16 on disk, float32 in use
         kept = {key: value.half().contiguous() for key, value in model.state_dict().items()}
         model.load_state_dict({key: value.float() for key, value in kept.items()})
-        accuracy = networks.accuracy(model, scenes.load(recipe.held_out, seed))
+        accuracy = networks.accuracy(model.eval(), networks.data(name, recipe.held_out, seed))
     blob = save_safetensors(kept)
     record = {
         "name": name,
@@ -100,12 +104,17 @@ def train(name: str, seed: int, recipe: Recipe = RECIPE, folder: Path = networks
 def _step(model: nn.Module, optimiser: torch.optim.Optimizer, rate: float, images: Tensor, labels: Tensor) -> None:
     for group in optimiser.param_groups:
         group["lr"] = rate
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_native_bfloat16()):
         logits = model((images / 255).contiguous(memory_format=torch.channels_last))
     optimiser.zero_grad(set_to_none=True)
     functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # without BatchNorm the first steps are otherwise too long
     optimiser.step()
+
+
+def _native_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16 itself; where it has to be imitated it is ten times slower."""
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _rate(recipe: Recipe, done: float) -> float:
