@@ -55,6 +55,7 @@ $(VENV)/.site: pyproject.toml constraints.txt | $(VENV)/bin/python
 # Everything: torch, the tutorials' kernel, the tests' tools.
 $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[site,lab,dev]'
+	$(BIN)/python -m pip install -q --no-deps torchattacks==3.5.1 # a peer; it asks for an old requests that it only downloads models with
 	@touch $@ $(VENV)/.site
 
 $(VENV)/bin/python:
