@@ -3,12 +3,12 @@
 It is the gradient of a class's logit with respect to the image but for one thing: on its way back through a ReLU, only
 what is positive is let through, and only where the ReLU itself was on.
 
-Paper: ``springenberg2015striving``.  In its symbols (Fig. 1c), f_i is the input of a ReLU, R_i^l what is sent back to
+Paper: ``springenberg2015striving``.  In its symbols (Fig. 1), f_i is the input of a ReLU, R_i^l what is sent back to
 layer l:
 
     backpropagation          R_i^l = (f_i^l > 0) R_i^(l+1)
     deconvnet                R_i^l = (R_i^(l+1) > 0) R_i^(l+1)
-    guided backpropagation   R_i^l = (f_i^l > 0) (R_i^(l+1) > 0) R_i^(l+1)                        (Sec. 3.4)
+    guided backpropagation   R_i^l = (f_i^l > 0) (R_i^(l+1) > 0) R_i^(l+1)
 
 The attribution is ``(B, 3, H, W)``, signed, in logits per unit of the image's values.  It explains less than it shows:
 the picture hardly depends on the class (Selvaraju et al. 2017) nor on what the upper layers have learned (Adebayo et
