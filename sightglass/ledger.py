@@ -18,8 +18,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -211,10 +211,11 @@ def measure(
     seeds: Sequence[int] = (0, 1, 2),
     jobs: int = 1,
     report: Callable[[str], None] = lambda done: None,
-) -> dict[str, tuple[Result, bytes]]:
-    """Measure methods that have a module anew: for each the result and the picture as PNG.  Nothing is written.
+) -> Iterator[tuple[str, Result, bytes]]:
+    """Measure methods that have a module anew: for each, as soon as it is done, its result and its picture as PNG.
 
-    ``jobs`` processes share the work, one method and seed at a time; ``report`` hears of each that is done.  Raises
+    Nothing is written here, so that whoever asks can keep each method's result when a later one fails.  ``jobs``
+    processes share the work, one method and seed at a time; ``report`` hears of each that is done.  Raises
     MeasurementError if a method fails, ValueError if it has no module.
     """
     hashes = {slug: source_hash(root, slug) for slug in methods}  # before: a file may change while it is measured
@@ -227,8 +228,7 @@ def measure(
                 work[executor.submit(_measure_seed, name, seed, device)] = (slug, seed)
             provenance = {"Method": slug, "Sources": hashes[slug], "Device": device, "Seed": str(seeds[0])}
             work[executor.submit(_draw, name, seeds[0], device, provenance)] = (slug, None)
-        for future in as_completed(work):
-            slug, part = work[future]
+        for future, (slug, part) in work.items():
             try:
                 done[slug, part] = future.result()
             except Exception as error:
@@ -237,10 +237,8 @@ def measure(
                 what = "figure" if part is None else f"measure, seed {part}"
                 raise MeasurementError(f"{slug} ({what}): {type(error).__name__}: {error}") from error
             report(slug)
-    return {
-        slug: (_result(slug, method, hashes[slug], device, seeds, done), done[slug, None][0])
-        for slug, method in methods.items()
-    }
+            if all((slug, part) in done for part in (*seeds, None)):
+                yield slug, _result(slug, methods[slug], hashes[slug], device, seeds, done), done[slug, None][0]
 
 
 def _result(
@@ -273,16 +271,19 @@ def _result(
 
 
 class _Here(Executor):
-    """Does the work in this very process, at once: for one job, and for tests."""
+    """Does the work in this very process, when its result is asked for: for one job, and for tests."""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(function(*arguments, **options))
-        except Exception as error:
-            # as an executor does: the future carries whatever the work raised to whoever asks for its result
-            future.set_exception(error)
-        return future
+        return _Later(functools.partial(function, *arguments, **options))
+
+
+class _Later(Future[Any]):
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__()
+        self.call = call
+
+    def result(self, timeout: float | None = None) -> Any:
+        return self.call()
 
 
 def _executor(jobs: int) -> Executor:

@@ -52,7 +52,6 @@ from typing import Literal
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from repro.attribution.grad_cam import grad_cam

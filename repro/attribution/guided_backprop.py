@@ -27,10 +27,8 @@ Raises ValueError if the classes do not fit.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from repro.lab import capture, controls, figures, metrics, networks, scenes
@@ -72,8 +70,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     masks = held_out.class_masks()[:300]
     images, classes = networks.inputs(held_out.images[:300], held_out.labels[:300], device)
     quantities = {"area": float(masks.mean())}
-    for name in ("gap", "fc"):
-        model = networks.load(f"{name}-scenes", seed).to(device)
+    for name, network in (("gap", "gap-scenes"), ("fc", "fc-scenes")):
+        model = networks.load(network, seed).to(device)
         for rule in (_guided, _backprop, _deconvnet):
             found = _size(_ruled_gradient(model, images, classes, rule))
             quantities[f"{name}{rule.__name__}-mass".replace("_", "-")] = float(

@@ -1,8 +1,9 @@
 """The small networks on which claims are measured, and their trained weights.
 
 The name says what a network sees.  ``-scenes`` takes images in [0, 1], ``(B, 3, 64, 64)``; the normalisation is inside,
-so that a gradient is one of the pixels themselves.  ``-digits`` takes ``(B, 1, 28, 28)``.  All return logits ``(B, 10)``.  Weights lie in ``weights/<name>-<seed>.safetensors`` as float16 and are used
-as float32; the file of the same name that ends in ``.json`` says how they came about.
+so that a gradient is one of the pixels themselves.  ``-digits`` takes ``(B, 1, 28, 28)``.  All return logits ``(B,
+10)``.  Weights lie in ``weights/<name>-<seed>.safetensors`` as float16 and are used as float32; the file of the same
+name that ends in ``.json`` says how they came about.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ def provenance(name: str, seed: int = 0, folder: Path = WEIGHTS) -> dict[str, An
 
 def data(name: str, count: int, seed: int, *, held_out: bool = True) -> Scenes | Digits:
     """What the network of this name sees: scenes or digits, held out from training or for it."""
-    return (digits if name.endswith("-digits") else scenes).load(count, seed, held_out=held_out)
+    if name.endswith("-digits"):
+        return digits.load(count, seed, held_out=held_out)
+    return scenes.load(count, seed, held_out=held_out)
 
 
 def inputs(images: NDArray[np.uint8], classes: NDArray[np.int64], device: str = "cpu") -> tuple[Tensor, Tensor]:
@@ -235,9 +238,7 @@ class LeNet(nn.Module):
         return logits
 
 
-def _convolution(
-    inputs: int, outputs: int, kernel: int, stride: int, bias: bool = True
-) -> tuple[nn.Module, nn.Module]:
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int, bias: bool = True) -> tuple[nn.Module, nn.Module]:
     """A convolution with the start that suits the ReLU after it."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rich.console import Console
@@ -28,6 +28,7 @@ from rich.progress import Progress
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from repro.lab import digits, networks, scenes
 
@@ -46,15 +47,26 @@ class Recipe:
 
 SCENES = Recipe()
 DIGITS = Recipe(images=digits.TRAINING, held_out=500, epochs=40)
+# These have no BatchNorm, but are trained with it: it is folded into the convolutions at the end.  Plain they reach
+# 93% where they then reach 97% and more.
+NORMALISED = Recipe(epochs=4)
+RECIPES = {
+    "zf-scenes": NORMALISED,
+    "bias-free-scenes": NORMALISED,
+    "vgg-scenes": NORMALISED,
+    "lenet-digits": DIGITS,
+}
 
 
-def train(
-    name: str, seed: int, recipe: Recipe | None = None, folder: Path = networks.WEIGHTS
-) -> dict[str, Any]:
+def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = networks.WEIGHTS) -> dict[str, Any]:
     """Train, measure the accuracy on held-out images, write weights and provenance; return the provenance."""
-    recipe = recipe or (DIGITS if name.endswith("-digits") else SCENES)
+    recipe = recipe or RECIPES.get(name, SCENES)
     with _alone(seed):
-        model = networks.build(name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = networks.build(name)
+        normalised = RECIPES.get(name) is NORMALISED
+        if normalised:
+            model = _normalised(model)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
         data = networks.data(name, recipe.images, seed, held_out=False)
         images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
@@ -76,10 +88,11 @@ def train(
                 seconds += time.perf_counter() - start
                 state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
                 _write(checkpoint, partial(torch.save, state | {"epochs": epoch + 1, "seconds": seconds}))
+        model = _folded(model.eval()) if normalised else model.eval()
         # the accuracy is that of the weights as they are kept: float16 on disk, float32 in use
         kept = {key: value.half().contiguous() for key, value in model.state_dict().items()}
         model.load_state_dict({key: value.float() for key, value in kept.items()})
-        accuracy = networks.accuracy(model.eval(), networks.data(name, recipe.held_out, seed))
+        accuracy = networks.accuracy(model, networks.data(name, recipe.held_out, seed))
     blob = save_safetensors(kept)
     record = {
         "name": name,
@@ -110,6 +123,41 @@ def _step(model: nn.Module, optimiser: torch.optim.Optimizer, rate: float, image
     functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # without BatchNorm the first steps are otherwise too long
     optimiser.step()
+
+
+class _Scale(nn.BatchNorm2d):
+    """BatchNorm that takes the mean for zero and adds nothing: folded into a convolution it leaves no bias."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        power = self.get_buffer("running_var")
+        if self.training:
+            batch = maps.float().square().mean((0, 2, 3))
+            power.lerp_(batch.detach(), self.momentum or 0.0)
+            power = batch
+        return maps * (self.get_parameter("weight") * torch.rsqrt(power + self.eps))[:, None, None]
+
+
+def _normalised(model: nn.Module) -> nn.Module:
+    """The model with BatchNorm after every convolution; without its bias where the convolution has none."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.Conv2d):
+                norm = (_Scale if child.bias is None else nn.BatchNorm2d)(child.out_channels)
+                setattr(parent, name, nn.Sequential(child, norm))
+    return model
+
+
+def _folded(model: nn.Module) -> nn.Module:
+    """What ``_normalised`` put in, put into the convolutions' weights and biases: the same function of the images."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.Sequential) and len(child) == 2 and isinstance(child[1], nn.BatchNorm2d):
+                convolution = cast(nn.Conv2d, child[0])
+                folded = fuse_conv_bn_eval(convolution, child[1])
+                if convolution.bias is None:
+                    folded.register_parameter("bias", None)  # fuse_conv_bn_eval made one, of zeros
+                setattr(parent, name, folded)
+    return model
 
 
 def _native_bfloat16() -> bool:

@@ -182,21 +182,25 @@ def verify(
         numbers = _seeds(seeds)
         _need_torch()
         place = _device(device)
+        stored = {result.method: result for results in ledger.load_all(catalogue.root).values() for result in results
+                  if result.device == place}  # fmt: skip
         count = jobs or (1 if place != "cpu" else min(ledger.processors(), len(chosen) * (len(numbers) + 1)))
         with Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("measuring", total=len(chosen) * (len(numbers) + 1))
-            found = ledger.measure(
+            found = {}
+            for slug, result, picture in ledger.measure(
                 chosen,
                 catalogue.root,
                 device=place,
                 seeds=numbers,
                 jobs=count,
                 report=lambda slug: progress.update(task, advance=1, description=f"measured {slug}"),
-            )
-        stored = {result.method: result for results in ledger.load_all(catalogue.root).values() for result in results
-                  if result.device == place}  # fmt: skip
+            ):
+                found[slug] = result
+                if not check:
+                    ledger.write(catalogue.root, result, picture)
         rows, differences = [], []
-        for slug, (result, picture) in found.items():
+        for slug, result in sorted(found.items()):
             for claim in chosen[slug].claims:
                 word = result.verdicts[claim.id]
                 rows.append(_claim_row(slug, claim, result, word))
@@ -208,8 +212,6 @@ def verify(
                     differences.append(f"{slug}: {claim.id} {_told(word)}, {whose}: {wanted}")
             if check and slug not in stored:
                 differences.append(f"{slug}: nothing in the ledger for {place}; sightglass verify {slug} writes it")
-            if not check:
-                ledger.write(catalogue.root, result, picture)
     if as_json:
         print_json({"claims": rows, "differences": differences})
     else:

@@ -205,7 +205,8 @@ def test_measuring_gathers_seeds_and_verdicts(importable: Path) -> None:
     claims = [claim(at_least=0.5), claim(id="d", at_least=0.6), claim(id="e", quantity="none", at_least=0)]
     heard: list[str] = []
     found = ledger.measure({"made-up": method(claims=claims)}, importable, seeds=(0, 1), report=heard.append)
-    measured, picture = found["made-up"]
+    ((slug, measured, picture),) = found
+    assert slug == "made-up"
     assert picture == b"picture"
     assert heard == ["made-up"] * 3
     assert measured.quantities["q"].values == [0.5, 0.6]
@@ -227,7 +228,15 @@ def test_measuring_gathers_seeds_and_verdicts(importable: Path) -> None:
 def test_a_method_that_fails_is_named(importable: Path, body: str, reason: str) -> None:
     (importable / "repro/attribution/made_up.py").write_text(body + "def figure(seed, device):\n    return b''\n")
     with pytest.raises(ledger.MeasurementError, match=reason):
-        ledger.measure({"made-up": method()}, importable, seeds=(0, 1))
+        list(ledger.measure({"made-up": method()}, importable, seeds=(0, 1)))
+
+
+def test_what_is_measured_is_handed_over_before_a_later_method_fails(importable: Path) -> None:
+    (importable / "repro/attribution/worse.py").write_text("def measure(seed, device):\n    return {'q': 1 / seed}\n")
+    found = ledger.measure({"made-up": method(), "worse": method()}, importable, seeds=(0, 1))
+    assert next(found)[0] == "made-up"
+    with pytest.raises(ledger.MeasurementError, match="worse"):
+        next(found)
 
 
 def test_the_committed_ledger_is_in_canonical_form(tmp_path: Path) -> None:

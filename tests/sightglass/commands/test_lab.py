@@ -120,7 +120,7 @@ def made(monkeypatch: pytest.MonkeyPatch, value: float) -> dict:
             method="cam", device="cpu", seeds=[0], verdicts={}, quantities=quantities, source_hash="0", **fields
         )
         verdicts = {claim.id: ledger.verdict(claim, result) for claim in methods["cam"].claims}
-        return {"cam": (result.model_copy(update={"verdicts": verdicts}), b"picture")}
+        yield "cam", result.model_copy(update={"verdicts": verdicts}), b"picture"
 
     monkeypatch.setattr(ledger, "measure", measure)
     return asked
