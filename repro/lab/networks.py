@@ -43,7 +43,7 @@ def build(name: str) -> nn.Module:
         case "fc-scenes":
             return FullyConnectedNet()
         case "bias-free-scenes":
-            return ZFNet(bias=False)
+            return VGGNet(bias=False)
         case "zf-scenes":
             return ZFNet()
         case "vgg-scenes":
@@ -150,19 +150,18 @@ class FullyConnectedNet(nn.Module):
 class ZFNet(nn.Module):
     """Zeiler and Fergus 2014, Fig. 3, made small: five convolutions, three max poolings, three fully connected layers.
 
-    Without its contrast normalisation; kernels of 7, 5 and 3 pixels as there.  Without biases the logits are what the
-    pixels contribute and nothing else, which is what LRP's conservation asks for.
+    Without its contrast normalisation; kernels of 7, 5 and 3 pixels as there.
     """
 
-    def __init__(self, bias: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for inputs, outputs, kernel, stride in ((3, 24, 7, 2), (24, 48, 5, 1)):
-            layers += [*_convolution(inputs, outputs, kernel, stride, bias), nn.MaxPool2d(2)]
+            layers += [*_convolution(inputs, outputs, kernel, stride), nn.MaxPool2d(2)]
         for inputs in (48, 64, 64):
-            layers += _convolution(inputs, 64, 3, 1, bias)
+            layers += _convolution(inputs, 64, 3, 1)
         self.features = nn.Sequential(*layers, nn.MaxPool2d(2))
-        self.classifier = _classifier(64 * 16, 96, 96, bias=bias)
+        self.classifier = _classifier(64 * 16, 96, 96)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(torch.flatten(self.features((images - 0.5) / 0.25), 1))
@@ -170,15 +169,19 @@ class ZFNet(nn.Module):
 
 
 class VGGNet(nn.Module):
-    """Simonyan and Zisserman 2015 made small: four pairs of 3x3 convolutions, each followed by max pooling."""
+    """Simonyan and Zisserman 2015 made small: four pairs of 3x3 convolutions, each followed by max pooling.
 
-    def __init__(self) -> None:
+    Without biases the logits are what the pixels contribute and nothing else, which is what LRP's conservation asks for.
+    """
+
+    def __init__(self, bias: bool = True) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for inputs, outputs in ((3, 8), (8, 16), (16, 32), (32, 64)):
-            layers += [*_convolution(inputs, outputs, 3, 1), *_convolution(outputs, outputs, 3, 1), nn.MaxPool2d(2)]
+            layers += [*_convolution(inputs, outputs, 3, 1, bias), *_convolution(outputs, outputs, 3, 1, bias)]
+            layers += [nn.MaxPool2d(2)]
         self.features = nn.Sequential(*layers)
-        self.classifier = _classifier(64 * 16, 64)
+        self.classifier = _classifier(64 * 16, 64, bias=bias)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(torch.flatten(self.features((images - 0.5) / 0.25), 1))
