@@ -43,9 +43,11 @@ class Hog(nn.Module):
         padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
         across = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
         down = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / 2
-        size = (across.square() + down.square()).clamp_min(1e-20).sqrt()  # the root has no derivative at 0
+        squares = across.square() + down.square()
+        slopes = squares > 0  # where nothing changes, root and angle have no derivative
+        size = torch.where(slopes, squares, 1).sqrt() * slopes
         bins = 2 * ORIENTATIONS
-        turn = torch.atan2(down, torch.where(across.abs() + down.abs() > 0, across, 1)) * (bins / (2 * math.pi))
+        turn = torch.atan2(down, torch.where(slopes, across, 1)) * (bins / (2 * math.pi))
         centres = torch.arange(bins, device=images.device, dtype=images.dtype)[:, None, None]
         away = (torch.remainder(turn - centres + ORIENTATIONS, bins) - ORIENTATIONS).abs()
         shares = (1 - away).relu() if self.bilinear else functional.one_hot(away.argmin(1), bins).movedim(3, 1)
