@@ -80,7 +80,9 @@ def network_inversion(
         target = _representation(model, images.detach().clone(), target_layer).detach()
         energy = target.square().sum(1)  # ||Phi_0||^2
         if not (energy > 0).all():
-            raise ValueError("the layer returns nothing but zeros for an image, which any image may have: choose another")
+            raise ValueError(
+                "the layer returns nothing but zeros for an image, which any image may have: choose another"
+            )
         values = images[0].numel()
         scale = sigma * values**0.5
         x = _start(images, seed)
@@ -210,7 +212,10 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         quantities[f"{name}-class-kept-for-another-network"] = _same_class(other, each, images)
 
     for layer in ("relu1", "pool2"):
-        for name, options in (("no-prior", {"lambda_alpha": 0.0, "lambda_tv": 0.0}), ("range-only", {"lambda_tv": 0.0})):
+        for name, options in (
+            ("no-prior", {"lambda_alpha": 0.0, "lambda_tv": 0.0}),
+            ("range-only", {"lambda_tv": 0.0}),
+        ):
             quantities[f"{layer}-{name}-image-error"] = image_error(invert(LAYERS[layer], **options))
     for name, strength in (("weak", 0.05), ("strong", 5.0)):
         each = invert("features.1", lambda_tv=strength)
@@ -234,6 +239,56 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     return quantities | _differences(quantities)
 
 
+def _differences(quantities: dict[str, float]) -> dict[str, float]:
+    """What the claims bound: one thing against another, on the same scenes."""
+    feature_errors = [quantities[f"{layer}-feature-error"] for layer in LAYERS]
+    pairs = {
+        "hog-minus-worst-layer-feature-error": (quantities["hog-feature-error"], max(feature_errors)),
+        **_less(quantities, "image-error", ("grey", "relu1"), ("grey", "relu5"), ("pool2", "relu1"), ("fc8", "relu5")),
+        **_less(quantities, "image-error", ("relu1-range-only", "relu1"), ("pool2-range-only", "pool2")),
+        **_less(quantities, "image-error", ("pool2-no-prior", "pool2-range-only")),
+        **_less(quantities, "feature-error", ("relu1-strong", "relu1-weak"), ("hog", "bilinear-hog")),
+        **_less(quantities, "position", ("relu5", "another-scene"), ("relu5", "fc8")),
+        **_less(quantities, "colour-error", ("pool2", "relu1")),
+        **_less(quantities, "spread", ("relu5", "relu1")),
+        **_less(quantities, "spikes", ("pool1-beta-1", "pool1-beta-2")),
+    }
+    smallest = min(quantities[f"{layer}-class-kept"] for layer in LAYERS)
+    differences = {name: first - second for name, (first, second) in pairs.items()}
+    return {"largest-feature-error": max(feature_errors), "smallest-class-kept": smallest} | differences
+
+
+def _less(quantities: dict[str, float], what: str, *pairs: tuple[str, str]) -> dict[str, tuple[float, float]]:
+    return {
+        f"{one}-minus-{other}-{what}": (quantities[f"{one}-{what}"], quantities[f"{other}-{what}"])
+        for one, other in pairs
+    }
+
+
+def figure(seed: int = 0, device: str = "cpu") -> Figure:
+    """Two scenes as five layers of zf-scenes keep them, and what the priors put in place of what the first does not."""
+    model = networks.load("zf-scenes", seed).to(device)
+    one = scenes.one_object(200, seed).take(np.array([0, 3]))
+    images, _ = networks.inputs(one.images, one.labels, device)
+
+    def invert(title: str, layer: str, given: Tensor = images, **options: Any) -> list[figures.Panel]:
+        found = network_inversion(model, given, model.get_submodule(layer), rates=SHORT, **options)
+        return [figures.Panel(title, each.clamp(0, 1)) for each in found]
+
+    columns = [[figures.Panel(scenes.CLASSES[label], image) for label, image in zip(one.labels, images, strict=True)]]
+    columns += [invert(name, layer) for name, layer in LAYERS.items()]
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    priors: dict[str, dict[str, float]] = {
+        "relu1, no prior": {"lambda_alpha": 0, "lambda_tv": 0},
+        "relu1, range only": {"lambda_tv": 0},
+        "relu1, λ = 0.05": {"lambda_tv": 0.05},
+        "relu1, λ = 0.5": {},
+        "relu1, λ = 5": {"lambda_tv": 5},
+    }
+    rows.append(rows[0][:1] + [invert(title, "features.1", images[:1], **each)[0] for title, each in priors.items()])
+    return figures.panels(rows, "Network inversion: images that a layer can hardly tell from the given one")
+
+
 def _error(represent: Callable[[Tensor], Tensor], found: Tensor, images: Tensor, all_images: Tensor) -> float:
     """Mean of ||Phi(x*) - Phi_0||^2 over the mean of ||Phi(x_i) - Phi(x_j)||^2, as the authors' code has it."""
     everything = represent(all_images).double()
@@ -248,7 +303,9 @@ def _mean_colour(images: Tensor) -> Tensor:
 def _position(images: Tensor, masks: NDArray[np.bool_]) -> float:
     usual = images.flatten(2).median(2).values[..., None, None]
     unusual = nn.functional.avg_pool2d((images - usual).square().sum(1), 5, 1, 2).cpu().numpy()
-    return float(np.mean([roc_auc_score(mask.ravel(), each.ravel()) for mask, each in zip(masks, unusual, strict=True)]))
+    return float(
+        np.mean([roc_auc_score(mask.ravel(), each.ravel()) for mask, each in zip(masks, unusual, strict=True)])
+    )
 
 
 def _spikes(images: Tensor) -> float:

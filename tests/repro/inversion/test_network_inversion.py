@@ -52,7 +52,8 @@ def slow_inversion(represent, image, start, rates, alpha, beta, weights, sigma) 
         fit = ((represent(norm * x + 0.5) - target) ** 2).sum() / (target**2).sum()
         size = sum(abs(value) ** alpha for value in x.flatten().tolist())
         return fit.item() + (
-            weights[0] * values ** (alpha / 2 - 1) * size + weights[1] * values ** (beta / 2 - 1) * slow_variation(x, beta)
+            weights[0] * values ** (alpha / 2 - 1) * size
+            + weights[1] * values ** (beta / 2 - 1) * slow_variation(x, beta)
         )
 
     x, step = start.clone(), 1e-6
@@ -225,7 +226,10 @@ def test_hog_is_inverted_by_the_same_function(bilinear: bool) -> None:
     images[1, 0, :, 6:] = 0.7
     found = network_inversion(hog, images, hog, lambda_tv=0.05)
     start = network_inversion(hog, images, hog, rates=(1e-12,))
-    errors = [(hog(each) - hog(images)).square().sum((1, 2, 3)) / hog(images).square().sum((1, 2, 3)) for each in (found, start)]
+    errors = [
+        (hog(each) - hog(images)).square().sum((1, 2, 3)) / hog(images).square().sum((1, 2, 3))
+        for each in (found, start)
+    ]
     assert (errors[0] < 0.5 * errors[1]).all()
 
 

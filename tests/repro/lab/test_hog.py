@@ -29,7 +29,8 @@ def slow_hog(image: Tensor, bilinear: bool, cell: int = 8) -> Tensor:
             for i in range(rows):
                 for j in range(columns):
                     near = [
-                        max(0.0, 1 - abs(place + 0.5 - (index + 0.5) * cell) / cell) for place, index in ((y, i), (x, j))
+                        max(0.0, 1 - abs(place + 0.5 - (index + 0.5) * cell) / cell)
+                        for place, index in ((y, i), (x, j))
                     ]
                     for o, share in shares.items():
                         cells[o, i, j] += near[0] * near[1] * share * size
