@@ -16,6 +16,7 @@ These constants are those of the authors' code (deep-goggle, ``invert_nn.m`` and
 objective's units: that code divides the priors by 2 sigma^2 and multiplies the rate by sigma^2.
 
 The pre-image is ``(B, C, H, W)`` in the images' units, [0, 1], and not clipped: the prior holds it near that range.
+Nothing is known of the image but its representation: where the layer keeps no colour, the pre-image is grey.
 
 Differences from the paper:
 1. lambda_alpha is stated for a mean over the N values of an image and multiplied by N^(alpha/2 - 1), lambda_V likewise
@@ -34,7 +35,7 @@ nothing but zeros; if images or rates do not fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
