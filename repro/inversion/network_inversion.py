@@ -35,6 +35,7 @@ nothing but zeros; if images or rates do not fit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,7 +86,7 @@ def network_inversion(
                 "the layer returns nothing but zeros for an image, which any image may have: choose another"
             )
         values = images[0].numel()
-        scale = sigma * values**0.5
+        scale = sigma * math.sqrt(values)
         x = _start(images, seed)
         velocity, last = torch.zeros_like(x), rates[0]
         for step, rate in enumerate(rates):
@@ -99,16 +100,17 @@ def network_inversion(
             velocity = _momentum(velocity if rate == last else torch.zeros_like(x), _gradient(objective, x), rate)
             x, last = x.detach() + velocity, rate
             report((step + 1) / len(rates))
-        return 0.5 + scale * x
+        pre_images: Tensor = 0.5 + scale * x
+        return pre_images
 
 
 def total_variation(images: Tensor, beta: float = 2) -> Tensor:
     """R_V ``(B,)`` of ``images (B, C, H, W)``, summed over places and colours; beyond the border nothing changes."""
     right = nn.functional.pad(images.diff(dim=3), (0, 1))
     down = nn.functional.pad(images.diff(dim=2), (0, 0, 0, 1))
-    squares = right.square() + down.square()
+    squares: Tensor = right.square() + down.square()
     if beta != 2:  # where nothing changes a smaller power has no gradient
-        squares = torch.where(squares > 0, squares, 1) ** (beta / 2) * (squares > 0)
+        squares = torch.where(squares > 0, squares, 1).pow(beta / 2) * (squares > 0)
     return squares.sum((1, 2, 3))
 
 
@@ -117,19 +119,20 @@ def _range(x: Tensor, alpha: float) -> Tensor:
 
 
 def _gradient(objective: Tensor, x: Tensor) -> Tensor:
-    (gradient,) = torch.autograd.grad(objective.sum(), x)  # an image's objective depends on no other image
-    return gradient
+    return torch.autograd.grad(objective.sum(), x)[0]  # an image's objective depends on no other image
 
 
 def _momentum(velocity: Tensor, gradient: Tensor, rate: float) -> Tensor:
     length = rate * gradient.flatten(1).norm(dim=1).clamp_min(1e-30)[:, None, None, None]
-    return MOMENTUM * velocity - rate * (STEP / length).clamp_max(1) * gradient  # mu_t+1
+    changed: Tensor = MOMENTUM * velocity - rate * (STEP / length).clamp_max(1) * gradient  # mu_t+1
+    return changed
 
 
 def _start(images: Tensor, seed: int) -> Tensor:
     """Noise of norm one."""
     noise = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return (noise / noise.norm()).to(images).repeat(len(images), 1, 1, 1)
+    noise /= torch.linalg.vector_norm(noise)
+    return noise.to(images).repeat(len(images), 1, 1, 1)
 
 
 class _Reached(Exception):  # noqa: N818, no error
@@ -234,7 +237,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     all_grey = all_images.mean(1, keepdim=True)
     for name, hog in (("hog", Hog()), ("bilinear-hog", Hog(bilinear=True))):
         each = network_inversion(hog, all_grey[:8], hog, rates=SHORT)
-        quantities[f"{name}-feature-error"] = _error(lambda x, hog=hog: hog(x).flatten(1), each, all_grey[:8], all_grey)
+        described = nn.Sequential(hog, nn.Flatten())
+        quantities[f"{name}-feature-error"] = _error(described, each, all_grey[:8], all_grey)
         quantities[f"{name}-image-error"] = _error(nn.Flatten(), each, all_grey[:8], all_grey)
     quantities["grey-hog-image-error"] = _error(nn.Flatten(), grey[:, :1], all_grey[:8], all_grey)
     return quantities | _differences(quantities)
