@@ -117,7 +117,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     maps = [
         *(grad_cam(model, images, classes) for classes in (first, second)),
         grad_cam(model, images, first, counterfactual=True),
-        *(_size(guided_backprop(model, images, classes)) for classes in (first, second)),
+        *(metrics.channel_size(guided_backprop(model, images, classes)) for classes in (first, second)),
     ]
     maps = [heatmaps / heatmaps.amax((1, 2, 3), keepdim=True).clamp_min(1e-12) for heatmaps in maps]
     names = [[scenes.CLASSES[c] for c in pair] for pair in two.instance_classes[:, :2]]
@@ -146,7 +146,7 @@ def _two_objects(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     for own, other in ((0, 1), (1, 0)):
         classes = torch.from_numpy(two.instance_classes[:, own]).to(device)
         for_class, against = (grad_cam(model, images, classes, counterfactual=sign) for sign in (False, True))
-        found = {"grad-cam": for_class, "guided": _size(guided_backprop(model, images, classes))}
+        found = {"grad-cam": for_class, "guided": metrics.channel_size(guided_backprop(model, images, classes))}
         found["gradient"] = controls.saliency(model, images, classes)
         for name, heatmaps in found.items():
             on_own, on_other = (metrics.mass_in_mask(heatmaps, two.instance_masks[:, which]) for which in (own, other))
@@ -196,7 +196,7 @@ def _occluded(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     found = {}
     for name, heatmaps in (
         ("grad-cam", metrics.upsample(grad_cam(model, images, classes), (scenes.SIZE, scenes.SIZE))),
-        ("guided", _size(guided_backprop(model, images, classes))),
+        ("guided", metrics.channel_size(guided_backprop(model, images, classes))),
         ("gradient", controls.saliency(model, images, classes)),
     ):
         covered = nn.functional.avg_pool2d(heatmaps, 16, 8)  # what each square covers of the map
@@ -204,10 +204,6 @@ def _occluded(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     return found | {"grad-cam-minus-guided-occlusion": found["grad-cam-occlusion"] - found["guided-occlusion"]}
 
 
-def _size(attribution: Tensor) -> Tensor:
-    return attribution.abs().sum(1, keepdim=True)
-
-
 def _pooled(attribution: Tensor) -> Tensor:
     """On the grid of fc-scenes's maps, 16 by 16."""
-    return nn.functional.avg_pool2d(_size(attribution), 4)
+    return nn.functional.avg_pool2d(metrics.channel_size(attribution), 4)

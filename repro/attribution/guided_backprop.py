@@ -27,10 +27,8 @@ Raises ValueError if the classes do not fit.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from repro.lab import capture, controls, figures, metrics, networks, scenes
@@ -75,7 +73,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     for name in ("gap", "fc"):
         model = networks.load(f"{name}-scenes", seed).to(device)
         for rule in (_guided, _backprop, _deconvnet):
-            found = _size(_ruled_gradient(model, images, classes, rule))
+            found = metrics.channel_size(_ruled_gradient(model, images, classes, rule))
             quantities[f"{name}{rule.__name__}-mass".replace("_", "-")] = float(
                 metrics.mass_in_mask(found, masks).mean()
             )
@@ -122,9 +120,5 @@ def _shown(attribution: Tensor) -> Tensor:
 
 
 def _similarity(first: Tensor, second: Tensor) -> float:
-    pooled = [nn.functional.avg_pool2d(_size(each), 4) for each in (first, second)]
+    pooled = [nn.functional.avg_pool2d(metrics.channel_size(each), 4) for each in (first, second)]
     return float(metrics.rank_correlation(*pooled).mean())
-
-
-def _size(attribution: Tensor) -> Tensor:
-    return attribution.abs().sum(1, keepdim=True)
