@@ -50,8 +50,8 @@ def grad_cam(
 
     ``target_layer`` returns the feature maps A^k; unless it is given they are what the last pooling is given.
     """
-    feature_maps, logits = capture.maps_and_logits(model, images, target_layer)
-    gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), feature_maps)
+    with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
+        gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), feature_maps)
     channel_weights = _channel_weights(-gradient if counterfactual else gradient)
     return _heatmap(feature_maps.detach(), channel_weights)
 

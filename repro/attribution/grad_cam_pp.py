@@ -72,14 +72,14 @@ def grad_cam_pp(
     """
     if output not in ("exponential", "softmax"):
         raise ValueError(f"output must be 'exponential' or 'softmax', not {output!r}")
-    feature_maps, logits = capture.maps_and_logits(model, images, target_layer)
-    classes = capture.class_indices(target_classes, logits)
-    if output == "exponential":
-        first = capture.gradient(logits, classes, feature_maps)
-        alpha = _exponential_alpha(first, feature_maps.detach())
-    else:
-        first, second, third = _softmax_derivatives(logits, classes, feature_maps)
-        alpha = _alpha(second, third, feature_maps.detach())
+    with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
+        classes = capture.class_indices(target_classes, logits)
+        if output == "exponential":
+            first = capture.gradient(logits, classes, feature_maps)
+            alpha = _exponential_alpha(first, feature_maps.detach())
+        else:
+            first, second, third = _softmax_derivatives(logits, classes, feature_maps)
+            alpha = _alpha(second, third, feature_maps.detach())
     return _heatmap(feature_maps.detach(), _channel_weights(alpha, first))
 
 
@@ -194,8 +194,8 @@ def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[st
     """How far the weights are from Grad-CAM's if all alpha are 1/Z, where no gradient is negative; and how much the map
     is like Grad-CAM's with the positive gradients alone.
     """
-    feature_maps, logits = capture.maps_and_logits(model, images)
-    gradient = capture.gradient(logits, classes, feature_maps)
+    with capture.maps_and_logits(model, images) as (feature_maps, logits):
+        gradient = capture.gradient(logits, classes, feature_maps)
     constant = torch.full_like(gradient, 1 / gradient[0, 0].numel())
     difference = (_channel_weights(constant, gradient) - gradient.mean((2, 3))).abs()
     rising = (gradient >= 0).all(3).all(2)
@@ -208,6 +208,6 @@ def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[st
 
 def _positive_gradients(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     """Eq. (5) with all alpha alike."""
-    feature_maps, logits = capture.maps_and_logits(model, images)
-    gradient = capture.gradient(logits, classes, feature_maps)
+    with capture.maps_and_logits(model, images) as (feature_maps, logits):
+        gradient = capture.gradient(logits, classes, feature_maps)
     return _heatmap(feature_maps.detach(), _channel_weights(torch.ones_like(gradient), gradient))

@@ -20,9 +20,10 @@ Differences from the paper:
 The rule reaches every ReLU however it is written, as a module, a function or a method, in place or not: the operation
 is intercepted, not the modules. Libraries that hook modules (captum 0.9.0, zennit 0.5.1, pytorch-grad-cam 1.5.7)
 silently use the plain gradient at a ReLU that is a function call, such as DenseNet's last. Other activations (GELU,
-SiLU, leaky ReLU, ReLU6) keep their own gradient; so does a ReLU inside a scripted or compiled module.
+SiLU, leaky ReLU, ReLU6) keep their own gradient. A compiled model runs as it was written; a ReLU in a scripted part
+can't be reached.
 
-Raises ValueError if the classes do not fit.
+Raises ValueError if the classes do not fit, and if a ReLU is in a scripted part.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def _ruled_gradient(model: nn.Module, images: Tensor, target_classes: Tensor, ru
         pixels = images.detach().clone().requires_grad_()
         with capture.ReluRule(rule):
             logits = model(pixels)
-    return capture.gradient(logits, capture.class_indices(target_classes, logits), pixels)
+            capture.check_ruled(logits)
+            return capture.gradient(logits, capture.class_indices(target_classes, logits), pixels)
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:
