@@ -17,12 +17,17 @@ for the class it is zero everywhere, and left so: a map that is stretched to [0,
 
 Differences from the paper:
 1. It names the last convolution. Here, unless a layer is given, the maps are those that the last pooling over places
-   is given: the last convolution's after its ReLU, which is what the paper's own figures show.
+   is given: the last convolution's after its ReLU, which is what the paper's own figures show. The gradient is that
+   of all that happens from this pooling on; where a network also uses these maps before it (a second head, say), give
+   the layer, and all uses count.
 
 Right at a convolution or BatchNorm whose in-place ReLU follows, where pytorch-grad-cam 1.5.7 is not: it keeps the
 tensor that the ReLU then overwrites, and weighs the maps after the ReLU with gradients from before it.
 
-Raises ValueError if classes or layer do not fit, and if the logits do not depend on the layer.
+The heatmap has the model's type; in half precision it is about 0.1% off, in bfloat16 1%. A compiled model runs as it
+was written; a scripted one can't be watched.
+
+Raises ValueError if classes or layer do not fit, if the logits do not depend on the layer, and for scripted models.
 """
 
 from __future__ import annotations

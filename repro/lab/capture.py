@@ -51,7 +51,8 @@ def _as_written() -> AbstractContextManager[None]:
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
     """No gradients for parameters: they cost time, and ``.grad`` would not be as it was found."""
-    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    # what was made in inference mode has no gradient, and its flag can't be given back
+    flags = [(each, each.requires_grad) for each in model.parameters() if not each.is_inference()]
     try:
         for parameter, _ in flags:
             parameter.requires_grad_(False)
@@ -217,7 +218,9 @@ def maps_and_logits(
 
 def _last_maps(model: nn.Module, images: Tensor) -> tuple[Tensor | None, Any]:
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        raise ValueError(f"the last pooling may be in a scripted part: choose target_layer outside it, or {_UNSCRIPTED}")
+        raise ValueError(
+            f"the last pooling may be in a scripted part: choose target_layer outside it, or {_UNSCRIPTED}"
+        )
     with torch.no_grad(), LastMaps() as ahead:
         if len(images) > 1:  # of a single image the graph is small, and a pass is dear
             model(images[:1])
@@ -227,14 +230,22 @@ def _last_maps(model: nn.Module, images: Tensor) -> tuple[Tensor | None, Any]:
 
 
 def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
-    """Of each image's logit of its class with respect to its maps or pixels; ValueError if it does not depend on them.
+    """Of each image's logit of its class with respect to its maps or pixels.
 
-    The graph is kept: other classes can be asked for.
+    The graph is kept: other classes can be asked for.  Raises ValueError if the logit does not depend on them, or by
+    checkpoints that can't be followed.
     """
     chosen = functional.one_hot(classes, logits.shape[1]).to(logits)
     found = None
-    if logits.requires_grad:
-        (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=True)
+    try:
+        if logits.requires_grad:
+            (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=True)
+    except RuntimeError as error:
+        if "checkpoint" not in str(error):
+            raise
+        raise ValueError(
+            "the model runs parts of itself again on the way back, unwatched: switch its checkpointing off"
+        ) from error
     if found is None:
         raise ValueError("the logits do not depend on the layer or the image, or not by operations with a gradient")
     return found
@@ -339,7 +350,8 @@ def check_ruled(output: Tensor) -> None:
         if node is None or node in seen:
             continue
         seen.add(node)
-        if any(sign in node.name() for sign in ("ReluBackward", "ThresholdBackward", "DifferentiableGraph", "Compiled")):
+        name = node.name()
+        if name.startswith(("ReluBackward", "ThresholdBackward")) or "DifferentiableGraph" in name:
             raise ValueError(f"the rule for ReLUs can't reach all of them, some are in a scripted part: {_UNSCRIPTED}")
         nodes += [following for following, _ in node.next_functions]
 
