@@ -17,12 +17,17 @@ for the class it is zero everywhere, and left so: a map that is stretched to [0,
 
 Differences from the paper:
 1. It names the last convolution. Here, unless a layer is given, the maps are those that the last pooling over places
-   is given: the last convolution's after its ReLU, which is what the paper's own figures show.
+   is given: the last convolution's after its ReLU, which is what the paper's own figures show. The gradient is that
+   of all that happens from this pooling on; where a network also uses these maps before it (a second head, say), give
+   the layer, and all uses count.
 
 Right at a convolution or BatchNorm whose in-place ReLU follows, where pytorch-grad-cam 1.5.7 is not: it keeps the
 tensor that the ReLU then overwrites, and weighs the maps after the ReLU with gradients from before it.
 
-Raises ValueError if classes or layer do not fit, and if the logits do not depend on the layer.
+The heatmap has the model's type; in half precision it is about 0.1% off, in bfloat16 1%. A compiled model runs as it
+was written; a scripted one can't be watched.
+
+Raises ValueError if classes or layer do not fit, if the logits do not depend on the layer, and for scripted models.
 """
 
 from __future__ import annotations
@@ -50,8 +55,8 @@ def grad_cam(
 
     ``target_layer`` returns the feature maps A^k; unless it is given they are what the last pooling is given.
     """
-    feature_maps, logits = capture.maps_and_logits(model, images, target_layer)
-    gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), feature_maps)
+    with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
+        gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), feature_maps)
     channel_weights = _channel_weights(-gradient if counterfactual else gradient)
     return _heatmap(feature_maps.detach(), channel_weights)
 
@@ -117,7 +122,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     maps = [
         *(grad_cam(model, images, classes) for classes in (first, second)),
         grad_cam(model, images, first, counterfactual=True),
-        *(_size(guided_backprop(model, images, classes)) for classes in (first, second)),
+        *(metrics.channel_size(guided_backprop(model, images, classes)) for classes in (first, second)),
     ]
     maps = [heatmaps / heatmaps.amax((1, 2, 3), keepdim=True).clamp_min(1e-12) for heatmaps in maps]
     names = [[scenes.CLASSES[c] for c in pair] for pair in two.instance_classes[:, :2]]
@@ -146,7 +151,7 @@ def _two_objects(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     for own, other in ((0, 1), (1, 0)):
         classes = torch.from_numpy(two.instance_classes[:, own]).to(device)
         for_class, against = (grad_cam(model, images, classes, counterfactual=sign) for sign in (False, True))
-        found = {"grad-cam": for_class, "guided": _size(guided_backprop(model, images, classes))}
+        found = {"grad-cam": for_class, "guided": metrics.channel_size(guided_backprop(model, images, classes))}
         found["gradient"] = controls.saliency(model, images, classes)
         for name, heatmaps in found.items():
             on_own, on_other = (metrics.mass_in_mask(heatmaps, two.instance_masks[:, which]) for which in (own, other))
@@ -196,7 +201,7 @@ def _occluded(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     found = {}
     for name, heatmaps in (
         ("grad-cam", metrics.upsample(grad_cam(model, images, classes), (scenes.SIZE, scenes.SIZE))),
-        ("guided", _size(guided_backprop(model, images, classes))),
+        ("guided", metrics.channel_size(guided_backprop(model, images, classes))),
         ("gradient", controls.saliency(model, images, classes)),
     ):
         covered = nn.functional.avg_pool2d(heatmaps, 16, 8)  # what each square covers of the map
@@ -204,10 +209,6 @@ def _occluded(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     return found | {"grad-cam-minus-guided-occlusion": found["grad-cam-occlusion"] - found["guided-occlusion"]}
 
 
-def _size(attribution: Tensor) -> Tensor:
-    return attribution.abs().sum(1, keepdim=True)
-
-
 def _pooled(attribution: Tensor) -> Tensor:
     """On the grid of fc-scenes's maps, 16 by 16."""
-    return nn.functional.avg_pool2d(_size(attribution), 4)
+    return nn.functional.avg_pool2d(metrics.channel_size(attribution), 4)

@@ -72,14 +72,14 @@ def grad_cam_pp(
     """
     if output not in ("exponential", "softmax"):
         raise ValueError(f"output must be 'exponential' or 'softmax', not {output!r}")
-    feature_maps, logits = capture.maps_and_logits(model, images, target_layer)
-    classes = capture.class_indices(target_classes, logits)
-    if output == "exponential":
-        first = capture.gradient(logits, classes, feature_maps)
-        alpha = _exponential_alpha(first, feature_maps.detach())
-    else:
-        first, second, third = _softmax_derivatives(logits, classes, feature_maps)
-        alpha = _alpha(second, third, feature_maps.detach())
+    with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
+        classes = capture.class_indices(target_classes, logits)
+        if output == "exponential":
+            first = capture.gradient(logits, classes, feature_maps)
+            alpha = _exponential_alpha(first, feature_maps.detach())
+        else:
+            first, second, third = _softmax_derivatives(logits, classes, feature_maps)
+            alpha = _alpha(second, third, feature_maps.detach())
     return _heatmap(feature_maps.detach(), _channel_weights(alpha, first))
 
 
@@ -125,20 +125,22 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     several = held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) > 1)[:300])
     quantities: dict[str, float] = {}
     images, classes = networks.inputs(several.images, several.labels, device)
-    ours, theirs = (_stretched(method(model, images, classes)) for method in (grad_cam_pp, grad_cam))
+    ours, theirs = (metrics.stretched(method(model, images, classes)) for method in (grad_cam_pp, grad_cam))
     for name, heatmaps in (("grad-cam-pp", ours), ("grad-cam", theirs)):
         quantities |= {f"{name}-{key}": value for key, value in _coverage(heatmaps, several).items()}
     images, _ = networks.inputs(held_out.images[:400], held_out.labels[:400], device)
     with torch.no_grad():
         classes = model(images).argmax(1)
-    ours, theirs = (_stretched(method(model, images, classes)) for method in (grad_cam_pp, grad_cam))
+    ours, theirs = (metrics.stretched(method(model, images, classes)) for method in (grad_cam_pp, grad_cam))
+    before = metrics.confidence(model, images, classes)
     for fill, value in (("black", 0.0), ("grey", 0.5)):
-        before, after = _confidences(model, images, classes, ours, value)
-        _, other = _confidences(model, images, classes, theirs, value)
+        after, other = (
+            metrics.confidence(model, metrics.explanation(images, maps, value), classes) for maps in (ours, theirs)
+        )
         for name, confidence in (("grad-cam-pp", after), ("grad-cam", other)):
-            quantities[f"{name}-drop-{fill}"] = float(((before - confidence).clamp_min(0) / before).mean())  # (i)
-            quantities[f"{name}-increase-{fill}"] = float((confidence > before).double().mean())  # (ii)
-        quantities[f"win-{fill}"] = float((after > other).double().mean())  # (iii)
+            quantities[f"{name}-drop-{fill}"] = float(metrics.confidence_drops(before, confidence).mean())
+            quantities[f"{name}-increase-{fill}"] = float(metrics.confidence_rises(before, confidence).mean())
+        quantities[f"win-{fill}"] = float(metrics.confidence_rises(other, after).mean())
     gains = {
         key.removeprefix("grad-cam-pp-"): value - quantities[key.replace("-pp", "", 1)]
         for key, value in quantities.items()
@@ -154,9 +156,9 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     three = held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) == 3)[:3])
     images, classes = networks.inputs(three.images, three.labels, device)
     columns = {
-        "Grad-CAM": _stretched(grad_cam(model, images, classes)),
-        "Grad-CAM++": _stretched(grad_cam_pp(model, images, classes)),
-        "positive gradients": _stretched(_positive_gradients(model, images, classes)),
+        "Grad-CAM": metrics.stretched(grad_cam(model, images, classes)),
+        "Grad-CAM++": metrics.stretched(grad_cam_pp(model, images, classes)),
+        "positive gradients": metrics.stretched(_positive_gradients(model, images, classes)),
     }
     rows = [
         [figures.Panel(f"three times {scenes.CLASSES[three.labels[i]]}", images[i])]
@@ -188,25 +190,12 @@ def _coverage(heatmaps: Tensor, several: scenes.Scenes) -> dict[str, float]:
     return {key: float(value) for key, value in found.items()}
 
 
-@torch.no_grad()
-def _confidences(
-    model: nn.Module, images: Tensor, classes: Tensor, heatmaps: Tensor, fill: float
-) -> tuple[Tensor, Tensor]:
-    """Of the whole image, and of E^c = L^c * I (Eq. 25), what is left out filled with ``fill``."""
-    shown = metrics.upsample(heatmaps, (scenes.SIZE, scenes.SIZE))
-    before, after = (
-        model(each).softmax(1).gather(1, classes[:, None])[:, 0]
-        for each in (images, shown * images + (1 - shown) * fill)
-    )
-    return before, after
-
-
 def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, float]:
     """How far the weights are from Grad-CAM's if all alpha are 1/Z, where no gradient is negative; and how much the map
     is like Grad-CAM's with the positive gradients alone.
     """
-    feature_maps, logits = capture.maps_and_logits(model, images)
-    gradient = capture.gradient(logits, classes, feature_maps)
+    with capture.maps_and_logits(model, images) as (feature_maps, logits):
+        gradient = capture.gradient(logits, classes, feature_maps)
     constant = torch.full_like(gradient, 1 / gradient[0, 0].numel())
     difference = (_channel_weights(constant, gradient) - gradient.mean((2, 3))).abs()
     rising = (gradient >= 0).all(3).all(2)
@@ -219,12 +208,6 @@ def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[st
 
 def _positive_gradients(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     """Eq. (5) with all alpha alike."""
-    feature_maps, logits = capture.maps_and_logits(model, images)
-    gradient = capture.gradient(logits, classes, feature_maps)
+    with capture.maps_and_logits(model, images) as (feature_maps, logits):
+        gradient = capture.gradient(logits, classes, feature_maps)
     return _heatmap(feature_maps.detach(), _channel_weights(torch.ones_like(gradient), gradient))
-
-
-def _stretched(heatmaps: Tensor) -> Tensor:
-    """From 0 to 1: the lowest and highest value of each map."""
-    low, high = heatmaps.amin((1, 2, 3), keepdim=True), heatmaps.amax((1, 2, 3), keepdim=True)
-    return (heatmaps - low) / (high - low).clamp_min(1e-12)

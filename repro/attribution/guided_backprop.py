@@ -20,9 +20,10 @@ Differences from the paper:
 The rule reaches every ReLU however it is written, as a module, a function or a method, in place or not: the operation
 is intercepted, not the modules. Libraries that hook modules (captum 0.9.0, zennit 0.5.1, pytorch-grad-cam 1.5.7)
 silently use the plain gradient at a ReLU that is a function call, such as DenseNet's last. Other activations (GELU,
-SiLU, leaky ReLU, ReLU6) keep their own gradient; so does a ReLU inside a scripted or compiled module.
+SiLU, leaky ReLU, ReLU6) keep their own gradient. A compiled model runs as it was written; a ReLU in a scripted part
+can't be reached.
 
-Raises ValueError if the classes do not fit.
+Raises ValueError if the classes do not fit, and if a ReLU is in a scripted part.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def _ruled_gradient(model: nn.Module, images: Tensor, target_classes: Tensor, ru
         pixels = images.detach().clone().requires_grad_()
         with capture.ReluRule(rule):
             logits = model(pixels)
-    return capture.gradient(logits, capture.class_indices(target_classes, logits), pixels)
+            capture.check_ruled(logits)
+            return capture.gradient(logits, capture.class_indices(target_classes, logits), pixels)
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:
@@ -73,7 +75,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     for name, network in (("gap", "gap-scenes"), ("fc", "fc-scenes")):
         model = networks.load(network, seed).to(device)
         for rule in (_guided, _backprop, _deconvnet):
-            found = _size(_ruled_gradient(model, images, classes, rule))
+            found = metrics.channel_size(_ruled_gradient(model, images, classes, rule))
             quantities[f"{name}{rule.__name__}-mass".replace("_", "-")] = float(
                 metrics.mass_in_mask(found, masks).mean()
             )
@@ -120,9 +122,5 @@ def _shown(attribution: Tensor) -> Tensor:
 
 
 def _similarity(first: Tensor, second: Tensor) -> float:
-    pooled = [nn.functional.avg_pool2d(_size(each), 4) for each in (first, second)]
+    pooled = [nn.functional.avg_pool2d(metrics.channel_size(each), 4) for each in (first, second)]
     return float(metrics.rank_correlation(*pooled).mean())
-
-
-def _size(attribution: Tensor) -> Tensor:
-    return attribution.abs().sum(1, keepdim=True)

@@ -57,7 +57,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         coarse, guided = grad_cam(model, images, classes), guided_backprop(model, images, classes)
         coarse = metrics.upsample(coarse, (scenes.SIZE, scenes.SIZE))
         for name, attribution in (("guided-grad-cam", coarse * guided), ("guided", guided), ("grad-cam", coarse)):
-            size = attribution.abs().sum(1, keepdim=True)
+            size = metrics.channel_size(attribution)
             on_own, on_other = (metrics.mass_in_mask(size, two.instance_masks[:, which]) for which in (own, other))
             right[name].append(on_own > on_other)
             fine[name].append(_fineness(size))
@@ -77,7 +77,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     for which in (0, 1):
         classes = torch.from_numpy(two.instance_classes[:, which]).to(device)
         columns += [guided_backprop(model, images, classes), guided_grad_cam(model, images, classes)]
-    maps = [each.abs().sum(1, keepdim=True) for each in columns]
+    maps = [metrics.channel_size(each) for each in columns]
     maps = [each / each.amax((1, 2, 3), keepdim=True).clamp_min(1e-12) for each in maps]
     names = [[scenes.CLASSES[c] for c in pair] for pair in two.instance_classes[:, :2]]
     rows = [

@@ -1,12 +1,14 @@
 """See what a model computes inside, and leave it exactly as it was found.
 
-Every context manager here undoes its changes also when the code inside it fails.
+Every context manager here undoes its changes also when the code inside it fails.  Gradients are asked for while it
+lasts: a model that saves memory by checkpoints runs parts of itself again on the way back.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -14,25 +16,43 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+_UNSCRIPTED = "give the model as it was before torch.jit made it"
 Rule = Callable[[Tensor, Tensor], Tensor]  # gradient and where the input was positive, to what is sent back
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in evaluation mode, afterwards each in the mode that it had (a frozen BatchNorm stays frozen)."""
+    """Every module in evaluation mode, afterwards each in the mode that it had (a frozen BatchNorm stays frozen).
+
+    What is compiled runs as it was written, and a ``DataParallel`` on one device: inside compiled code and in other
+    threads nothing could be watched.
+    """
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    parallel = [(each, each.device_ids) for each in model.modules() if isinstance(each, nn.DataParallel)]
     try:
-        yield
+        model.eval()
+        for each, _ in parallel:
+            each.device_ids = []
+        with _as_written():
+            yield
     finally:
         for module, mode in modes:
             module.training = mode
+        for each, devices in parallel:
+            each.device_ids = devices
+
+
+def _as_written() -> AbstractContextManager[None]:
+    """Without ``torch.compile``; where its machinery was never loaded nothing is compiled, and loading it is slow."""
+    compiling = "torch._dynamo" in sys.modules
+    return torch.compiler.set_stance("force_eager") if compiling else nullcontext()
 
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
     """No gradients for parameters: they cost time, and ``.grad`` would not be as it was found."""
-    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    # what was made in inference mode has no gradient, and its flag can't be given back
+    flags = [(each, each.requires_grad) for each in model.parameters() if not each.is_inference()]
     try:
         for parameter, _ in flags:
             parameter.requires_grad_(False)
@@ -44,13 +64,16 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def activations(model: nn.Module, *layers: nn.Module) -> Iterator[list[Tensor]]:
-    """The outputs of these layers in the last forward pass, in the layers' order; gradients can be asked of them.
+    """The outputs of these layers in the last forward pass, in the layers' order; gradients can be asked of them.  Of a
+    layer that runs several times in one pass it is the last output.
 
     The model goes on with a copy, so that an in-place ReLU right after a layer changes the copy, and what was caught
     stays what the layer returned.  Where nothing before a layer needs a gradient, the graph starts at its output.
-    Raises ValueError for a layer that is not one of the model's, or that did not run or returned something else than a
-    tensor.
+    Raises ValueError for a layer that is not one of the model's, that did not run or returned something else than a
+    tensor, and for scripted modules.
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in (model, *layers)):
+        raise ValueError(f"inside a scripted model nothing can be watched: {_UNSCRIPTED}")
     modules = set(model.modules())
     if any(layer not in modules for layer in layers):
         raise ValueError("target_layer is not a module of this model")
@@ -110,7 +133,9 @@ class LastMaps(TorchFunctionMode):
     """Within ``with LastMaps() as last:`` what the last pooling over places was given: the last convolution's maps.
 
     A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
-    7x7 does not.  Maximum and average count alike, however they are written.  The graph starts at these maps.
+    7x7 does not.  Maximum and average count alike, however they are written.  The graph starts at these maps; what they
+    were used for before the pooling is outside it.  ``skipped`` poolings come before the one that matters, and get no
+    graph.
     """
 
     _POOLING = (
@@ -118,40 +143,55 @@ class LastMaps(TorchFunctionMode):
         *(functional.adaptive_max_pool2d, functional.max_pool2d, torch.amax, Tensor.amax),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, skipped: int = 0) -> None:
         super().__init__()
         self.feature_maps: Tensor | None = None  # (B, C, h, w)
+        self.count = 0  # of different maps that were pooled
+        self._skipped, self._pooled = skipped, torch.empty(0)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in self._POOLING:
-            given = args[0] if args else kwargs["input"]
-            if given is not self.feature_maps and self._pools(given, func, args, kwargs):
-                if torch.is_grad_enabled():
-                    if not given._is_view():
-                        given.detach_()  # nobody asks for the gradient of what came before
-                    if given.is_leaf:
-                        given.requires_grad_()
-                self.feature_maps = given
+            given, *others = args if args else (kwargs["input"],)
+            others_by_name = {key: value for key, value in kwargs.items() if key != "input"}
+            if given is not self._pooled and self._pools(given, func, others, others_by_name):
+                self._pooled, self.count = given, self.count + 1
+                if self.count > self._skipped:
+                    self.feature_maps = self._start_graph(given) if torch.is_grad_enabled() else given
         return func(*args, **kwargs)
 
     @staticmethod
-    @torch.no_grad()
-    def _pools(given: Tensor, func: Any, args: Any, kwargs: Any) -> bool:
+    def _start_graph(given: Tensor) -> Tensor:
+        """A leaf with these values on which ``given`` depends from here on, and on nothing before.  It stays as it is
+        when the model goes on to change ``given`` in place.
+        """
+        maps = given.detach().clone().requires_grad_()
+        if not given._is_view():
+            given.detach_()
+        given.copy_(maps)
+        return maps
+
+    @staticmethod
+    def _pools(given: Tensor, func: Any, others: Any, others_by_name: Any) -> bool:
         if given.dim() != 4:
             return False
-        pooled = func(*args, **kwargs)
+        pooled = func(torch.empty_like(given, device="meta"), *others, **others_by_name)  # shapes alone
         pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the places of the maxima
         places = pooled.shape[2:].numel()
         return bool(pooled.shape[:2] == given.shape[:2]) and (places == 1 or places < given.shape[2:].numel())
 
 
-def maps_and_logits(model: nn.Module, images: Tensor, target_layer: nn.Module | None = None) -> tuple[Tensor, Tensor]:
-    """Feature maps ``(B, C, h, w)`` of a layer, and the logits ``(B, K)`` with a graph that reaches back to them.
+@contextmanager
+def maps_and_logits(
+    model: nn.Module, images: Tensor, target_layer: nn.Module | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Feature maps ``(B, C, h, w)`` of a layer, and the logits ``(B, K)`` with a graph that reaches back to them and no
+    further: what comes before takes no memory.
 
     One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
     off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
-    convolution's, after its ReLU.  Raises ValueError, with layers to choose from, if there are no such maps.
+    convolution's, after its ReLU; of a batch the first image then goes ahead alone, to see which pooling is the last.
+    Raises ValueError, with layers to choose from, if there are no such maps.
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model), frozen(model):
         images = images.detach().clone() if images.is_inference() else images.detach()
@@ -160,29 +200,52 @@ def maps_and_logits(model: nn.Module, images: Tensor, target_layer: nn.Module | 
                 logits = model(images)
             feature_maps: Tensor | None = outputs[0]
         else:
-            with LastMaps() as last:
-                logits = model(images)
-            feature_maps = last.feature_maps
-    if not isinstance(logits, Tensor) or logits.dim() != 2:
-        raise ValueError("the model must return logits of shape (B, K)")
-    if feature_maps is None or feature_maps.dim() != 4:
-        wrong = (
-            "has no pooling over places to find feature maps at" if feature_maps is None else "layer has no such maps"
+            feature_maps, logits = _last_maps(model, images)
+        if not isinstance(logits, Tensor) or logits.dim() != 2:
+            raise ValueError("the model must return logits of shape (B, K)")
+        if feature_maps is None or feature_maps.dim() != 4:
+            wrong = (
+                "has no pooling over places to find feature maps at"
+                if feature_maps is None
+                else "layer has no such maps"
+            )
+            layers = ", ".join(_layers_with_maps(model, images)[-8:])
+            raise ValueError(
+                f"feature maps have the shape (B, C, h, w), and this {wrong}: choose target_layer of {layers}"
+            )
+        yield feature_maps, logits
+
+
+def _last_maps(model: nn.Module, images: Tensor) -> tuple[Tensor | None, Any]:
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise ValueError(
+            f"the last pooling may be in a scripted part: choose target_layer outside it, or {_UNSCRIPTED}"
         )
-        layers = ", ".join(_layers_with_maps(model, images)[-8:])
-        raise ValueError(f"feature maps have the shape (B, C, h, w), and this {wrong}: choose target_layer of {layers}")
-    return feature_maps, logits
+    with torch.no_grad(), LastMaps() as ahead:
+        if len(images) > 1:  # of a single image the graph is small, and a pass is dear
+            model(images[:1])
+    with LastMaps(skipped=max(ahead.count - 1, 0)) as last:
+        logits = model(images)
+    return last.feature_maps, logits
 
 
 def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
-    """Of each image's logit of its class with respect to its maps or pixels; ValueError if it does not depend on them.
+    """Of each image's logit of its class with respect to its maps or pixels.
 
-    The graph is kept: other classes can be asked for.
+    The graph is kept: other classes can be asked for.  Raises ValueError if the logit does not depend on them, or by
+    checkpoints that can't be followed.
     """
     chosen = functional.one_hot(classes, logits.shape[1]).to(logits)
     found = None
-    if logits.requires_grad:
-        (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=True)
+    try:
+        if logits.requires_grad:
+            (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=True)
+    except RuntimeError as error:
+        if "checkpoint" not in str(error):
+            raise
+        raise ValueError(
+            "the model runs parts of itself again on the way back, unwatched: switch its checkpointing off"
+        ) from error
     if found is None:
         raise ValueError("the logits do not depend on the layer or the image, or not by operations with a gradient")
     return found
@@ -199,7 +262,11 @@ def _layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
     def watch(name: str) -> Any:
         return lambda _, __, output: note(name, output)
 
-    handles = [module.register_forward_hook(watch(name)) for name, module in model.named_modules()]
+    handles = [
+        module.register_forward_hook(watch(name))
+        for name, module in model.named_modules()
+        if not isinstance(module, torch.jit.ScriptModule)
+    ]
     try:
         with torch.no_grad(), evaluating(model):
             model(images)
@@ -214,7 +281,8 @@ class ReluRule(TorchFunctionMode):
 
     ``gradient`` is what arrives at the ReLU's output, ``passed`` says where its input was positive.  The operation
     itself is replaced, so that ``nn.ReLU``, ``functional.relu``, ``Tensor.relu_``, ``clamp_min(0)`` and every other way
-    to write it are reached, and no module is touched.  Forward values stay the same to the last bit.
+    to write it are reached, and no module is touched.  Forward values stay the same to the last bit.  A scripted or
+    compiled ReLU is out of reach: ``check_ruled`` tells.
     """
 
     _RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
@@ -270,6 +338,22 @@ class _RuledRelu(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (passed,) = context.saved_tensors
         return context.rule(gradients[0], passed), None
+
+
+def check_ruled(output: Tensor) -> None:
+    """ValueError if a ReLU on the way to this output, which a ``ReluRule`` was to rule, kept its own gradient: one in a
+    scripted or compiled part, where no rule can reach it.
+    """
+    nodes, seen = [output.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = node.name()
+        if name.startswith(("ReluBackward", "ThresholdBackward")) or "DifferentiableGraph" in name:
+            raise ValueError(f"the rule for ReLUs can't reach all of them, some are in a scripted part: {_UNSCRIPTED}")
+        nodes += [following for following, _ in node.next_functions]
 
 
 def class_indices(target_classes: Tensor | Sequence[int], logits: Tensor) -> Tensor:

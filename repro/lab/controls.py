@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.lab import capture, metrics
+from repro.lab.scenes import Floats
 
 
 def saliency(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
@@ -30,6 +32,22 @@ def edges(images: Tensor) -> Tensor:
     return functional.conv2d(grey, kernels).square().sum(1, keepdim=True).sqrt()
 
 
+def centre(images: Tensor) -> Tensor:
+    """1 in the middle of the image, falling with the distance to 0 in the corners, ``(B, 1, H, W)``."""
+    height, width = images.shape[2:]
+    down, across = (
+        torch.arange(size, device=images.device, dtype=images.dtype) - (size - 1) / 2 for size in (height, width)
+    )
+    distance = torch.hypot(*torch.meshgrid(down, across, indexing="ij"))
+    return (1 - distance / distance.max().clamp_min(1)).expand(len(images), 1, height, width)
+
+
+def noise(images: Tensor, seed: int = 0) -> Tensor:
+    """A random map, even over [0, 1) and without any structure, ``(B, 1, H, W)``; the same on every device."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(len(images), 1, *images.shape[2:], generator=generator).to(images)
+
+
 def randomised(model: nn.Module, *layers: str, seed: int = 0) -> nn.Module:
     """A copy of the model in which these layers have forgotten what they learned: the same values in a random order."""
     forgetful = copy.deepcopy(model)
@@ -40,6 +58,34 @@ def randomised(model: nn.Module, *layers: str, seed: int = 0) -> nn.Module:
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
     return forgetful
+
+
+def randomisation_check(
+    method: Callable[[nn.Module], Tensor],
+    model: nn.Module,
+    layers: Sequence[str] | None = None,
+    *,
+    cascading: bool = True,
+    seed: int = 0,
+    report: Callable[[float], None] = lambda share: None,
+) -> dict[str, Floats]:
+    """Rank correlation of the maps ``method(model)`` with those of the model whose layers have forgotten what they
+    learned, one number an image, by layer: the model parameter randomisation test of Adebayo et al. 2018.
+
+    ``cascading`` adds one layer after the other, from the top down, and leaves those above forgotten; else each layer
+    forgets alone.  ``layers`` are names, the top one first; unless given, all that have parameters of their own, in the
+    reverse order of their definition.  Two differences from the paper: a layer keeps its values and loses their order,
+    where the paper draws new ones, so that the size of what passes through the network stays what it was; whether sizes
+    or signed values are compared (the paper does both) is up to the maps.
+    """
+    if layers is None:
+        layers = [name for name, module in model.named_modules() if any(True for _ in module.parameters(False))][::-1]
+    before, found = method(model), {}
+    for i, layer in enumerate(layers):
+        forgotten = layers[: i + 1] if cascading else [layer]
+        found[layer] = metrics.rank_correlation(before, method(randomised(model, *forgotten, seed=seed)))
+        report((i + 1) / len(layers))
+    return found
 
 
 def occlusion(model: nn.Module, images: Tensor, target_classes: Tensor, patch: int = 16, step: int = 8) -> Tensor:

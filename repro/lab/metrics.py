@@ -1,17 +1,23 @@
-"""How well a heatmap says where something is.
+"""How well a heatmap says where something is, and what the network makes of what it shows.
 
 Heatmaps are ``(B, 1, h, w)`` on any grid; masks ``(B, H, W)`` and boxes ``(B, 4)`` are in image pixels, x0 y0 x1 y1
 with the ends exclusive.  Each function returns one number an image: means, and differences of pairs, are the caller's.
+Confidences are softmax probabilities.  What covers a pixel is the caller's to say (``fill``, in the image's own
+values): a network that never saw black may say anything of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from skimage import measure
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from repro.lab import capture
 from repro.lab.scenes import Floats
 
 
@@ -20,13 +26,27 @@ def upsample(heatmaps: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(heatmaps, size=size, mode="bilinear", align_corners=False)
 
 
-def pointing_hits(heatmaps: Tensor, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether the highest point lies on the object: the pointing game (Zhang et al., Top-down neural attention by
-    excitation backprop, ECCV 2016, Sec. 4.1), without their tolerance of 15 pixels.  Of equal points the first counts.
+def stretched(heatmaps: Tensor) -> Tensor:
+    """From 0 to 1: the lowest and the highest value of each map.  A constant map becomes 0."""
+    low, high = heatmaps.amin((1, 2, 3), keepdim=True), heatmaps.amax((1, 2, 3), keepdim=True)
+    return (heatmaps - low) / (high - low).clamp_min(1e-12)
+
+
+def channel_size(attribution: Tensor) -> Tensor:
+    """A signed ``(B, 3, H, W)`` as a map ``(B, 1, H, W)``: sizes, summed over the channels."""
+    return attribution.abs().sum(1, keepdim=True)
+
+
+def pointing_hits(heatmaps: Tensor, masks: NDArray[np.bool_], tolerance: float = 0) -> NDArray[np.bool_]:
+    """Whether the highest point lies on the object, or at most ``tolerance`` pixels from it: the pointing game (Zhang
+    et al., Top-down neural attention by excitation backprop, ECCV 2016, Sec. 4.1), where the tolerance is 15 pixels. Of
+    equal points the first counts.
     """
     height, width = masks.shape[1:]
     highest = upsample(heatmaps, (height, width)).flatten(1).argmax(1).cpu().numpy()
-    hits: NDArray[np.bool_] = masks.reshape(len(masks), -1)[np.arange(len(masks)), highest]
+    rows, columns = (each[:, None, None] for each in np.divmod(highest, width))
+    distances = np.hypot(np.arange(height)[None, :, None] - rows, np.arange(width)[None, None] - columns)
+    hits: NDArray[np.bool_] = np.where(masks, distances, np.inf).min((1, 2)) <= tolerance
     return hits
 
 
@@ -68,16 +88,133 @@ def box_iou(first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> Floats:
-    """Spearman's, over the places of two maps of one shape; equal values share a rank.  0 if a map is constant.
-
-    Every place is compared with every other: pool large maps before.
-    """
+    """Spearman's, over the places of two maps of one shape; equal values share a rank.  0 if a map is constant."""
     ranks = []
     for maps in (first, second):
         values = maps.detach().flatten(1).double()
-        differences = values[:, :, None] - values[:, None, :]
-        ranks.append(differences.sign().sum(2))  # how many are below less how many are above
+        ordered = values.sort(1).values
+        below, not_above = (torch.searchsorted(ordered, values, right=right) for right in (False, True))
+        ranks.append((below + not_above - values.shape[1]).double())  # how many are below less how many are above
     product = (ranks[0] * ranks[1]).sum(1)
     spread = (ranks[0].square().sum(1) * ranks[1].square().sum(1)).sqrt()
     correlation: Floats = (product / spread.clamp_min(1)).cpu().numpy().astype(np.float32)
     return correlation
+
+
+@torch.no_grad()
+def confidence(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
+    """Probability of each image's class, ``(B,)``."""
+    with capture.evaluating(model):
+        probabilities: Tensor = model(images).softmax(1)
+    return probabilities.gather(1, target_classes[:, None])[:, 0]
+
+
+def explanation(images: Tensor, heatmaps: Tensor, fill: float | Tensor) -> Tensor:
+    """The image where the map, from 0 to 1, shows it, and ``fill`` elsewhere: L^c * I on black (Chattopadhay et al.
+    2018, Eq. 25), if ``fill`` is 0 in images whose black is 0.
+    """
+    shown = upsample(heatmaps, (images.shape[2], images.shape[3]))
+    return shown * images + (1 - shown) * fill
+
+
+def confidence_drops(before: Tensor, after: Tensor) -> Floats:
+    """The share of the confidence Y in the image that is lost when only the explanation is shown, with the confidence
+    O: max(0, Y - O) / Y (Chattopadhay et al. 2018, Sec. 4.1 (i), whose mean is the average drop).
+    """
+    drops: Floats = ((before - after).clamp_min(0) / before).float().cpu().numpy()
+    return drops
+
+
+def confidence_rises(before: Tensor, after: Tensor) -> NDArray[np.bool_]:
+    """Whether the explanation alone makes the network surer: Y < O (Chattopadhay et al. 2018, Sec. 4.1 (ii)).  With
+    the confidence in another method's explanation as ``before`` it is whether this one wins (iii).
+    """
+    rises: NDArray[np.bool_] = (after > before).cpu().numpy()
+    return rises
+
+
+def deletion_curve(
+    model: nn.Module,
+    images: Tensor,
+    target_classes: Tensor,
+    heatmaps: Tensor,
+    fill: float | Tensor,
+    *,
+    steps: int = 64,
+    batch: int = 256,
+    report: Callable[[float], None] = lambda share: None,
+) -> Tensor:
+    """Confidence as the pixels turn to ``fill``, highest in the map first, ``(B, steps + 1)``; its ``area`` is the
+    deletion score, low for a good map (Petsiuk et al., RISE, BMVC 2018, evaluation metrics; the authors' code fills
+    with 0 in normalised images, the mean colour).  Of equal places the first counts.  ``batch`` images go through the
+    network at a time.  ValueError if there are more steps than pixels.
+    """
+    return _exchanged(model, images, torch.zeros_like(images) + fill, target_classes, heatmaps, steps, batch, report)
+
+
+def insertion_curve(
+    model: nn.Module,
+    images: Tensor,
+    target_classes: Tensor,
+    heatmaps: Tensor,
+    start: Tensor | None = None,
+    *,
+    steps: int = 64,
+    batch: int = 256,
+    report: Callable[[float], None] = lambda share: None,
+) -> Tensor:
+    """Confidence as the image's pixels appear on ``start``, highest in the map first, ``(B, steps + 1)``; its ``area``
+    is the insertion score, high for a good map.  Unless given, ``start`` is the blurred image, as in the paper:
+    pixels on a plain ground have sharp edges, which are evidence of their own.  All else is as in ``deletion_curve``.
+    """
+    start = blurred(images) if start is None else start
+    return _exchanged(model, start, images, target_classes, heatmaps, steps, batch, report)
+
+
+def area(curves: Tensor) -> Floats:
+    """Under each curve ``(B, n)``, by trapezia, its length taken as 1."""
+    areas: Floats = torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1).float().cpu().numpy()
+    return areas
+
+
+def blurred(images: Tensor, size: int = 11, deviation: float = 5.0) -> Tensor:
+    """By a Gaussian of ``size`` by ``size`` pixels, as the authors of RISE do for insertion; beyond the edge the image
+    is taken to go on as it ends, where they take it for 0.
+    """
+    offsets = torch.arange(size, device=images.device, dtype=images.dtype) - size // 2
+    weights = (-0.5 * (offsets / deviation).square()).exp()
+    weights = (weights / weights.sum()).expand(images.shape[1], 1, size)
+    half = size // 2
+    padded = functional.pad(images, (half, half, half, half), mode="replicate")
+    rows = functional.conv2d(padded, weights[:, :, None], groups=images.shape[1])
+    return functional.conv2d(rows, weights[..., None], groups=images.shape[1])
+
+
+@torch.no_grad()
+def _exchanged(
+    model: nn.Module,
+    start: Tensor,
+    end: Tensor,
+    target_classes: Tensor,
+    heatmaps: Tensor,
+    steps: int,
+    batch: int,
+    report: Callable[[float], None],
+) -> Tensor:
+    """Confidence as pixels of ``start`` are exchanged for those of ``end``: each image with each count of pixels."""
+    count, pixels = len(end), end.shape[2:].numel()
+    if not 0 < steps <= pixels:
+        raise ValueError(f"an image of {pixels} pixels can be changed in 1 to {pixels} steps, not {steps}")
+    values = upsample(heatmaps, (end.shape[2], end.shape[3])).flatten(1)
+    order = values.argsort(dim=1, descending=True, stable=True)
+    places = torch.arange(pixels, device=end.device).expand_as(order)
+    turn = torch.empty_like(order).scatter_(1, order, places).view(count, 1, *end.shape[2:])
+    counts = torch.arange(steps + 1, device=end.device) * pixels // steps
+    found = []
+    for first in range(0, count * (steps + 1), batch):
+        index = torch.arange(first, min(first + batch, count * (steps + 1)), device=end.device)
+        which, step = index // (steps + 1), index % (steps + 1)
+        mixed = torch.where(turn[which] < counts[step][:, None, None, None], end[which], start[which])
+        found.append(confidence(model, mixed, target_classes[which]))
+        report(min(1.0, (first + batch) / (count * (steps + 1))))
+    return torch.cat(found).view(count, steps + 1)

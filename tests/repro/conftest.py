@@ -1,10 +1,42 @@
-"""The laboratory's tests keep their scenes in a folder of their own, and leave the user's cache alone."""
+"""What the tests of methods and laboratory share: scenes in a folder of their own, torchvision's networks."""
+
+from collections.abc import Callable
+from functools import cache
 
 import pytest
+import torch
+from torch import nn
+
+from repro.lab import models
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """The user's cache is left alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGHTGLASS_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@cache
+def _vision(name: str) -> nn.Module:
+    """Random weights whose signal neither dies nor explodes."""
+    torch.manual_seed(0)
+    model = models.load(name, "random").model
+    if name.startswith(("vgg", "alexnet")):  # most of their weights are in the head
+        model.classifier = nn.Sequential(nn.LazyLinear(64), nn.ReLU(inplace=True), nn.Linear(64, 10))
+        model(torch.randn(1, 3, 64, 64))
+    model.train()
+    size = 96 if name == "inception_v3" else 64
+    with torch.no_grad():
+        for _ in range(3 if any(isinstance(module, nn.BatchNorm2d) for module in model.modules()) else 0):
+            model(torch.randn(8, 3, size, size))  # BatchNorm as it is after some training
+        for parameter in list(model.parameters())[-2:]:
+            parameter.normal_()
+    return model.eval().double()
+
+
+@pytest.fixture
+def vision() -> Callable[[str], nn.Module]:
+    """``vision(name)``: a torchvision network in float64, the same for all tests, which must leave it as it was."""
+    return _vision

@@ -193,8 +193,8 @@ def test_the_layer_found_is_the_last_convolution_after_its_relu(name: str, visio
     images, classes = images_of(1, 96), torch.tensor([3])
     with torch.no_grad(), capture.activations(vision(name), vision(name).get_submodule(layer)) as outputs:
         vision(name)(images)
-    maps, _ = capture.maps_and_logits(vision(name), images)
-    torch.testing.assert_close(maps.detach(), outputs[0].relu())
+    with capture.maps_and_logits(vision(name), images) as (maps, _):
+        torch.testing.assert_close(maps.detach(), outputs[0].relu())
     if name != "densenet121":  # whose last ReLU is no module
         by_hand = grad_cam(vision(name), images, classes, vision(name).get_submodule(layer))
         torch.testing.assert_close(grad_cam(vision(name), images, classes), by_hand)

@@ -64,8 +64,8 @@ def slow_grad_cam_pp(head, maps: Tensor, classes: list[int], output: str) -> Ten
 
 
 def gradients_of(model: nn.Module, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    maps, logits = capture.maps_and_logits(model, images)
-    return capture.gradient(logits, classes, maps), maps.detach()
+    with capture.maps_and_logits(model, images) as (maps, logits):
+        return capture.gradient(logits, classes, maps), maps.detach()
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

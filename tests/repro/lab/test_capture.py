@@ -130,6 +130,47 @@ def test_last_maps_are_what_the_last_pooling_is_given(pool) -> None:
         assert last.feature_maps.shape == (2, 3, 1, 1)
 
 
+def test_what_leaves_the_last_maps_before_the_pooling_counts_if_the_layer_is_given() -> None:
+    class TwoHeads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution = nn.Conv2d(1, 2, 1, bias=False)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            maps = self.convolution(images)
+            early = 10 * maps.sum((2, 3))
+            return early + maps.mean((2, 3))
+
+    model, images, classes = TwoHeads(), torch.rand(2, 1, 2, 2), torch.tensor([0, 1])
+    for layer, expected in ((None, 0.25), (model.convolution, 10.25)):
+        with capture.maps_and_logits(model, images, layer) as (maps, logits):
+            gradient = capture.gradient(logits, classes, maps)
+        assert gradient[[0, 1], classes].flatten().tolist() == [expected] * 8
+        assert gradient[[0, 1], 1 - classes].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_only_the_last_pooling_starts_a_graph_in_a_batch(count: int) -> None:
+    """Of several images the first goes ahead alone, to see which pooling is the last."""
+    model = nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 2, 1), nn.MaxPool2d(2), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+    model.append(nn.Flatten())
+    seen: list[tuple[int, bool]] = []
+    model[1].register_forward_hook(lambda _, __, output: seen.append((len(output), output.requires_grad)))
+    with capture.maps_and_logits(model, torch.rand(count, 1, 8, 8)) as (maps, logits):
+        assert maps.shape == (count, 2, 2, 2)
+        assert maps.is_leaf
+        assert capture.gradient(logits, torch.zeros(count, dtype=int), maps)[:, 0].eq(0.25).all()
+    assert seen == ([(1, True)] if count == 1 else [(1, False), (3, False)])
+
+
+def test_a_rule_that_reached_every_relu_is_told_from_one_that_did_not() -> None:
+    model, images = network(False), torch.randn(2, 1, 6, 6)
+    with capture.ReluRule(lambda gradient, passed: gradient):
+        capture.check_ruled(model(images))
+    with pytest.raises(ValueError, match="can't reach all of them"):
+        capture.check_ruled(model(images))
+
+
 def test_relu_rule_changes_no_forward_value_and_ends_with_its_block() -> None:
     model, images = network(True), torch.randn(2, 1, 6, 6)
     expected = model(images)

@@ -1,0 +1,507 @@
+"""Every attribution method on every kind of network: right, or refused in one sentence, and the model left as it was.
+
+Methods are found by name, so that a new one is tried here as soon as its module is there: it must not depend on how a
+ReLU is written, on the mode, on frozen or wrapped models, nor on what else is in the batch.  Those with a reference
+below are compared with it: a plain run of the traced graph, node by node, without a hook.
+"""
+
+import contextlib
+import copy
+import inspect
+import pkgutil
+import warnings
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+
+import pytest
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+import repro.attribution
+from repro.attribution.grad_cam import grad_cam
+from repro.attribution.grad_cam_pp import grad_cam_pp
+from repro.attribution.guided_backprop import guided_backprop
+
+Method = Callable[..., Tensor]
+
+
+def _methods() -> dict[str, Method]:
+    found = {}
+    for module in pkgutil.iter_modules(repro.attribution.__path__):
+        method = getattr(import_module(f"repro.attribution.{module.name}"), module.name, None)
+        if callable(method) and list(inspect.signature(method).parameters)[:3] == ["model", "images", "target_classes"]:
+            found[module.name] = method
+    return found
+
+
+METHODS = _methods()
+REFERENCES = {"cam", "grad_cam", "grad_cam_pp", "guided_backprop", "guided_grad_cam"}
+every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+
+# The pooling that ends a network's maps, by its name in the traced graph; and the linear layer that CAM reads, if any.
+NETWORKS = {
+    "alexnet": ("features_12", ""),
+    "vgg16": ("features_30", ""),
+    "vgg16_bn": ("features_43", ""),
+    "googlenet": ("avgpool", "fc"),
+    "inception_v3": ("avgpool", "fc"),
+    "resnet18": ("avgpool", "fc"),
+    "resnet50": ("avgpool", "fc"),
+    "densenet121": ("adaptive_avg_pool2d", "classifier"),
+    "mobilenet_v3_large": ("avgpool", ""),
+    "efficientnet_b0": ("avgpool", "classifier.1"),
+    "convnext_tiny": ("avgpool", ""),
+}
+
+
+class Small(nn.Module):
+    """Two convolutions and BatchNorm, global average pooling and a linear layer; the ReLUs are written in many ways."""
+
+    RELUS = (
+        *("module", "module in place", "one module", "one module in place", "functional", "functional in place"),
+        *("torch.relu", "torch.relu_", "method", "method in place", "clamp", "clamp_min_"),
+    )
+
+    def __init__(self, relu: str = "module") -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1)
+        self.normalisation, self.dropout = nn.BatchNorm2d(4), nn.Dropout(0.5)
+        with torch.no_grad():
+            self.normalisation.running_mean.normal_(0, 0.2)
+            self.normalisation.bias.normal_(0, 0.2)
+        self.head = nn.Linear(6, 5)
+        one = nn.ReLU(inplace="in place" in relu)
+        self.relus = nn.ModuleList([one, one if "one" in relu else nn.ReLU(inplace="in place" in relu)])
+        self.relu = relu
+        self.double()
+
+    def activation(self, maps: Tensor, which: int) -> Tensor:
+        written: dict[str, Callable[[Tensor], Tensor]] = {
+            "functional": functional.relu,
+            "functional in place": lambda given: functional.relu(given, inplace=True),
+            "torch.relu": torch.relu,
+            "torch.relu_": torch.relu_,
+            "method": lambda given: given.relu(),
+            "method in place": lambda given: given.relu_(),
+            "clamp": lambda given: given.clamp(min=0),
+            "clamp_min_": lambda given: given.clamp_min_(0),
+        }
+        return written.get(self.relu, self.relus[which])(maps)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = functional.max_pool2d(self.activation(self.normalisation(self.first(images)), 0), 2)
+        maps = self.activation(self.second(maps), 1)
+        return self.head(self.dropout(maps.mean((2, 3))))
+
+
+def images_of(count: int, size: int = 12) -> Tensor:
+    return torch.randn(count, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+class Reference(fx.Interpreter):
+    """The network as a list of operations.  The maps that the node ``pool`` is given become a leaf; with ``guided`` a
+    ReLU lets only positive gradients pass.
+    """
+
+    def __init__(self, model: nn.Module, pool: str = "", guided: bool = False) -> None:
+        super().__init__(fx.symbolic_trace(model))
+        self.pool, self.guided, self.relus = pool, guided, 0
+        self.maps = torch.empty(0)
+
+    def run_node(self, node: fx.Node) -> object:
+        args, kwargs = self.fetch_args_kwargs_from_env(node)
+        if node.name == self.pool:
+            self.maps = args[0].detach().clone().requires_grad_()
+            return getattr(self, node.op)(node.target, (self.maps, *args[1:]), kwargs)
+        module = self.submodules.get(node.target) if node.op == "call_module" else None
+        if isinstance(module, nn.ReLU) or node.target in (functional.relu, torch.relu, "relu", "relu_"):
+            self.relus += 1
+            result = args[0].clamp(min=0)
+            if self.guided:
+                result.register_hook(lambda gradient: gradient.clamp(min=0))
+            return result
+        return super().run_node(node)
+
+    def gradient(self, images: Tensor, classes: Tensor) -> Tensor:
+        leaf = images.clone().requires_grad_()
+        logits = self.run(leaf)
+        chosen = logits[range(len(classes)), classes].sum()
+        return torch.autograd.grad(chosen, self.maps if self.pool else leaf)[0]
+
+
+def references(model: nn.Module, images: Tensor, classes: Tensor, pool: str, linear: str) -> dict[str, Tensor | None]:
+    """What each method with a reference must return; None where it must refuse."""
+    coarse, fine = Reference(model, pool), Reference(model, guided=True)
+    g, guided = coarse.gradient(images, classes), fine.gradient(images, classes)
+    maps = coarse.maps.detach()
+    alpha = torch.where(g == 0, 0, g**2 / (2 * g**2 + maps.sum((2, 3), keepdim=True) * g**3))
+    heatmap = (g.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True).relu()
+    grown = functional.interpolate(heatmap, images.shape[2:], mode="bilinear", align_corners=False)
+    weight = model.get_submodule(linear).weight.detach()[classes] if linear else None
+    return {
+        "cam": None if weight is None else (weight[:, :, None, None] * maps).sum(1, keepdim=True),
+        "grad_cam": heatmap,
+        "grad_cam_pp": ((alpha * g.relu()).sum((2, 3), keepdim=True) * maps).sum(1, keepdim=True).relu(),
+        "guided_backprop": guided,
+        "guided_grad_cam": grown * guided,
+    }
+
+
+def found_in(model: nn.Module) -> object:
+    """All that a method might leave changed; tensors by place and version, since no change leaves both as they were."""
+    hooks = [name for name in vars(nn.Module()) if name.endswith("hooks")]
+    return {
+        name: (
+            {key: id(value) for key, value in vars(module).items()},
+            [[id(hook) for hook in getattr(module, each).values()] for each in hooks],
+            [(id(child), key) for key, child in module.named_children()],
+            [
+                (key, id(each), each.data_ptr(), each._version, each.requires_grad, id(each.grad))
+                for key, each in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+            ],
+        )
+        for name, module in model.named_modules()
+    }
+
+
+def close(found: Tensor, expected: Tensor, tolerance: float = 1e-9) -> None:
+    assert found.shape == expected.shape
+    assert expected.abs().amax() > 0
+    assert (found - expected).abs().amax() <= tolerance * expected.abs().amax()
+
+
+def refused(method: Method, *arguments: object) -> bool:
+    """Whether the method refuses, in one sentence."""
+    try:
+        method(*arguments)
+    except ValueError as error:
+        said = str(error)
+    else:
+        return False
+    assert 20 < len(said) < 400
+    assert "\n" not in said
+    return True
+
+
+@cache
+def _few_passes(method: Method) -> bool:
+    """Whether a method needs no more than a few passes through the network: others are tried on small ones only."""
+    model, passes = Small().eval(), []
+    model.register_forward_hook(lambda *_: passes.append(1))
+    with contextlib.suppress(ValueError):
+        method(model, images_of(1, 64), torch.tensor([0]))
+    return len(passes) < 5
+
+
+@cache
+def _expected(name: str, vision: Callable[[str], nn.Module]) -> tuple[Tensor, Tensor, dict[str, Tensor | None]]:
+    images = images_of(2, 128 if name == "inception_v3" else 64)
+    with torch.no_grad():
+        first, second = vision(name)(images)
+    second[first.argmax()] = -torch.inf  # two classes for which something speaks: their maps are not zero
+    classes = torch.stack([first.argmax(), second.argmax()])
+    return images, classes, references(vision(name), images, classes, *NETWORKS[name])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if _few_passes(method)])
+def test_torchvision(network: str, method: str, vision) -> None:
+    model = vision(network)
+    images, classes, expected = _expected(network, vision)
+    before = found_in(model)
+    if method in expected and expected[method] is None:
+        assert refused(METHODS[method], model, images, classes)
+    elif method in expected or not refused(METHODS[method], model, images, classes):
+        found = METHODS[method](model, images, classes)
+        assert found.isfinite().all()
+        if method in expected:
+            close(found, expected[method])
+        close(METHODS[method](model, images[1:], classes[1:]), found[1:])
+    assert found_in(model) == before
+
+
+def test_the_methods_known_by_name_are_found() -> None:
+    assert METHODS.keys() >= REFERENCES
+
+
+@cache
+def _small(method: Method) -> Tensor:
+    """On the plain network: what every other way to write, wrap or call it must give as well."""
+    return method(Small().eval(), images_of(3), torch.tensor([4, 0, 2]))
+
+
+@every_method
+@pytest.mark.parametrize("relu", Small.RELUS)
+def test_relu_written_in_any_way(relu: str, method: Method) -> None:
+    model = Small(relu).eval()
+    before = found_in(model)
+    close(method(model, images_of(3), torch.tensor([4, 0, 2])), _small(method))
+    assert found_in(model) == before
+
+
+@every_method
+def test_small_network(method: Method) -> None:
+    images, classes = images_of(3), torch.tensor([4, 0, 2])
+    expected = references(Small().eval(), images, classes, "mean_1", "head")
+    if method.__name__ in expected:
+        close(_small(method), expected[method.__name__])
+    one_by_one = [method(Small().eval(), images[i : i + 1], classes[i : i + 1]) for i in range(3)]
+    close(torch.cat(one_by_one), _small(method))
+    if "target_layer" in inspect.signature(method).parameters and method.__name__ != "lrp":
+        model = Small("one module in place").eval()
+        close(method(model, images, classes, target_layer=model.relus[1]), _small(method))  # its last output
+
+
+def untouched(model: nn.Module) -> nn.Module:
+    return model.eval()
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    return model.eval().requires_grad_(False)
+
+
+def training(model: nn.Module) -> nn.Module:
+    return model.train()
+
+
+def data_parallel(model: nn.Module) -> nn.Module:
+    wrapped = nn.DataParallel(model.eval())
+    wrapped.device_ids = [0, 1]  # as on a machine with two cards; replicas run in threads that no rule reaches
+    return wrapped
+
+
+def compiled(model: nn.Module) -> nn.Module:
+    whole = torch.compile(model.eval(), backend="aot_eager")
+    with torch.no_grad():
+        whole(images_of(3))  # so that compiled code is there to be used
+    return whole
+
+
+def compiled_in_place(model: nn.Module) -> nn.Module:
+    model.eval().compile(backend="eager")
+    return model
+
+
+def partly_compiled(model: nn.Module) -> nn.Module:
+    model.relus[1] = torch.compile(model.relus[1], backend="eager")
+    return model.eval()
+
+
+def traced_by_fx(model: nn.Module) -> nn.Module:
+    return fx.symbolic_trace(model.eval())
+
+
+def with_hooks(model: nn.Module) -> nn.Module:
+    model.first.register_forward_hook(lambda module, given, output: output.clone())
+    model.second.register_full_backward_hook(lambda module, into, out: None)
+    model.relus[1].register_forward_pre_hook(lambda module, given: (given[0] * 1,))
+    return model.eval()
+
+
+def with_hooks_on_all(model: nn.Module) -> nn.Module:
+    for module in model.modules():
+        module.register_full_backward_hook(lambda module, into, out: None)
+    return model.eval()
+
+
+def normalised_weights(model: nn.Module) -> nn.Module:
+    nn.utils.parametrizations.weight_norm(model.second)
+    return model.eval()
+
+
+class Checkpointed(nn.Module):
+    """Runs its body again on the way back, in the mode that the model then has."""
+
+    def __init__(self, body: nn.Module, reentrant: bool) -> None:
+        super().__init__()
+        self.body, self.reentrant = body, reentrant
+
+    def forward(self, images: Tensor) -> Tensor:
+        return checkpoint(self.body, images, use_reentrant=self.reentrant)
+
+
+def checkpointed(model: nn.Module) -> nn.Module:
+    return Checkpointed(model, False).train()
+
+
+def checkpointed_reentrant(model: nn.Module) -> nn.Module:
+    return Checkpointed(model, True).train()
+
+
+def scripted(model: nn.Module) -> nn.Module:
+    return _warm(torch.jit.trace(model.eval(), images_of(3)))
+
+
+def partly_scripted(model: nn.Module) -> nn.Module:
+    model.relus[1] = torch.jit.script(model.relus[1])
+    return _warm(model.eval())
+
+
+def _warm(model: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):  # after a few runs torch.jit joins operations
+            model(images_of(3).requires_grad_()).sum()
+    return model
+
+
+RIGHT = (untouched, frozen, training, data_parallel, compiled, compiled_in_place, partly_compiled, traced_by_fx)
+RIGHT += (with_hooks, with_hooks_on_all, normalised_weights)
+OR_REFUSED = (checkpointed, checkpointed_reentrant, scripted, partly_scripted)
+
+
+@every_method
+@pytest.mark.parametrize("condition", [*RIGHT, *OR_REFUSED], ids=lambda condition: condition.__name__)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_model_in_any_condition(condition: Callable[[nn.Module], nn.Module], method: Method) -> None:
+    """Twice the same, with another batch in between, and equal to the plain model's; or refused, where that is allowed:
+    in some conditions, and by methods without a reference here.
+    """
+    model, images, classes = condition(Small()), images_of(3), torch.tensor([4, 0, 2])
+    before = found_in(model)
+    must = condition in RIGHT and method.__name__ in REFERENCES
+    if must or not refused(method, model, images, classes):
+        first = method(model, images, classes)
+        method(model, images[:2].flip(0) + 1, classes[:2])
+        assert torch.equal(method(model, images, classes), first)
+        close(first, _small(method))
+    assert found_in(model) == before
+
+
+@pytest.mark.parametrize("condition", [scripted, partly_scripted], ids=lambda condition: condition.__name__)
+@pytest.mark.parametrize("method", [guided_backprop, grad_cam, grad_cam_pp], ids=lambda method: method.__name__)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scripted_parts_are_refused(condition: Callable[[nn.Module], nn.Module], method: Method) -> None:
+    with pytest.raises(ValueError, match=r"as it was before torch\.jit"):
+        method(condition(Small()), images_of(3), torch.tensor([4, 0, 2]))
+
+
+def test_a_layer_beside_a_scripted_part_can_be_chosen() -> None:
+    model, images, classes = partly_scripted(Small()), images_of(3), torch.tensor([4, 0, 2])
+    plain = Small().eval()
+    expected = grad_cam(plain, images, classes, plain.second)
+    close(grad_cam(model, images, classes, model.second), expected)
+    with pytest.raises(ValueError, match="inside a scripted model nothing can be watched"):
+        grad_cam(model, images, classes, model.relus[1])
+
+
+@every_method
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_called_without_gradients(around: Callable[[], object], method: Method) -> None:
+    model = Small().eval()
+    with around():
+        found = method(model, images_of(3), torch.tensor([4, 0, 2]))
+    close(found.clone(), _small(method))
+    assert not found.requires_grad
+
+
+@every_method
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float16, 2e-2), (torch.bfloat16, 0.2)])
+def test_precision(dtype: torch.dtype, tolerance: float, method: Method) -> None:
+    """The result has the model's type. Of its size, half precision leaves less than 2% wrong (a product of two small
+    maps nears its smallest number); bfloat16, where a ReLU's input near zero easily changes sides, less than 20%.
+    """
+    model = Small().eval().to(dtype)
+    found = method(model, images_of(3).to(dtype), torch.tensor([4, 0, 2]))
+    assert found.dtype == dtype
+    assert (found.double() - _small(method)).norm() <= tolerance * _small(method).norm()
+
+
+@every_method
+@pytest.mark.parametrize("where", ["first", "relus.1", "head"])
+def test_a_failure_half_way_leaves_the_model_as_it_was(where: str, method: Method) -> None:
+    model, called = Small("module in place").train(), []
+    model.first.weight.requires_grad_(False)
+
+    def fails(*_: object) -> None:
+        called.append(1)
+        raise ArithmeticError("half-way")
+
+    handle = model.get_submodule(where).register_forward_hook(fails)
+    before = found_in(model)
+    with pytest.raises(ArithmeticError, match="half-way"):
+        method(model, images_of(3), torch.tensor([4, 0, 2]))
+    assert called
+    assert found_in(model) == before
+    handle.remove()
+    close(method(model, images_of(3), torch.tensor([4, 0, 2])), _small(method))
+
+
+@every_method
+@pytest.mark.parametrize("classes", [[0], [0, 1, 5], [0, -1, 2], [0.0, 1.0, 2.0]])
+def test_classes_that_do_not_fit_are_refused(classes: list[float], method: Method) -> None:
+    model = Small().train()
+    before = found_in(model)
+    assert refused(method, model, images_of(3), torch.tensor(classes))
+    assert found_in(model) == before
+
+
+class Saved(torch.autograd.graph.saved_tensors_hooks):
+    """Counts the bytes that are kept for the way back."""
+
+    def __init__(self) -> None:
+        self.bytes: dict[int, int] = {}
+        super().__init__(self._keep, lambda kept: kept)
+
+    def _keep(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        self.bytes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+
+@pytest.mark.parametrize("method", [grad_cam, grad_cam_pp], ids=lambda method: method.__name__)
+@pytest.mark.parametrize("layer", ["", "layer4", "layer3"])
+def test_nothing_before_the_maps_is_kept(layer: str, method: Method, vision) -> None:
+    """The head of ResNet-18 keeps its matrix and little else; the whole network would keep some 40 MB."""
+    model, images = vision("resnet18"), images_of(2, 96)
+    saved = Saved()
+    with saved:
+        method(model, images, torch.tensor([3, 7]), *([model.get_submodule(layer)] if layer else []))
+    kept = sum(saved.bytes.values()) - model.fc.weight.untyped_storage().nbytes()
+    weights = sum(each.untyped_storage().nbytes() for each in model.layer4.parameters())
+    assert kept < (1e5 if layer != "layer3" else weights + 2e6)
+
+
+def test_maps_stay_what_they_were_when_the_model_overwrites_them() -> None:
+    class Overwrites(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.convolution, self.head = nn.Conv2d(3, 4, 3).double(), nn.Linear(4, 3).double()
+
+        def forward(self, images: Tensor) -> Tensor:
+            maps = self.convolution(images)
+            gate = maps.mean((2, 3), keepdim=True)
+            return self.head((maps.mul_(gate.sigmoid())).flatten(2).sum(2))
+
+    model, images, classes = Overwrites().eval(), images_of(2), torch.tensor([0, 2])
+    maps = model.convolution(images).detach().requires_grad_()
+    logits = model.head((maps * maps.mean((2, 3), keepdim=True).sigmoid()).flatten(2).sum(2))
+    (gradient,) = torch.autograd.grad(logits[[0, 1], classes].sum(), maps)
+    expected = (gradient.mean((2, 3), keepdim=True) * maps.detach()).sum(1, keepdim=True).relu()
+    close(grad_cam(model, images, classes), expected)
+
+
+def test_a_checkpointed_network_that_trains_is_explained_as_it_evaluates(vision) -> None:
+    """torchvision's own: its blocks are run again on the way back, and must then still be in evaluation mode."""
+    model = copy.deepcopy(vision("densenet121"))
+    images, classes = images_of(2, 64), torch.tensor([3, 7])
+    layer = model.features.denseblock3
+
+    def signed() -> Tensor:
+        return grad_cam(model, images, classes, layer) - grad_cam(model, images, classes, layer, counterfactual=True)
+
+    expected = signed()
+    for module in model.modules():
+        if hasattr(module, "memory_efficient"):
+            module.memory_efficient = True
+    model.train()
+    before = found_in(model)
+    close(signed(), expected)
+    with pytest.raises(ValueError, match="switch its checkpointing off"):
+        guided_backprop(model, images, classes)  # a rule does not reach what is run again
+    assert found_in(model) == before
