@@ -175,15 +175,19 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
         title = f"{method.slug}: unit {facts['unit']} of {facts['layer']} (activation {facts['activation']:g})"
     else:
         title = f"{method.slug} for {facts['class_name']!r} (probability {facts['probability']:.2f})"
-    flat = result.abs().sum(0, keepdim=True) if coloured else result
+    flat = result
+    if coloured:  # a few pixels hold the largest values; on their scale nothing else would be seen
+        flat = result.abs().sum(0, keepdim=True)
+        flat = flat.clamp(max=_almost_largest(flat))
     where = "where" if flat.any() else "zero everywhere: nothing to show"
     row = [figures.Panel("what the network sees", view), figures.Panel(where, view, flat)]
     if coloured:
-        row += [figures.Panel("red for, blue against", _red_and_blue(result.sum(0, keepdim=True)))]
-        row += [figures.Panel("its colours; grey is zero", _around_grey(result))]
+        sign = figures.Panel("red for, blue against", _red_and_blue(result.sum(0, keepdim=True)))
+        row += [sign] if method.gives == "map" else []
+        row += [figures.Panel("its colours; grey is zero", _around_grey(result, _almost_largest(result.abs())))]
     else:
         row += [figures.Panel(f"the map, {result.shape[1]} x {result.shape[2]}", heatmap=flat)]
-    unit = "size, summed over the colours" if coloured else "value of the map"
+    unit = "size, summed over colours" if coloured else "value of the map"
     return figures.panels([row], f"{title}, {call.model_name}", unit)
 
 
@@ -207,21 +211,28 @@ def _picture_of_image(
     if gives == "adversarial image":
         largest = float(change.abs().max())
         told = f"the change, {0.5 / largest:.2g} times as strong" if largest else "no change"
-        return figures.panels([[seen, figures.Panel(told, _around_grey(change)), made]], title)
+        return figures.panels([[seen, figures.Panel(told, _around_grey(change, largest or 1.0)), made]], title)
     difference = change.abs().mean(0, keepdim=True)
     row = [seen, made, figures.Panel("where they differ", heatmap=difference)]
     return figures.panels([row], title, "difference, mean over the colours")
 
 
 def _red_and_blue(signed: Tensor) -> Tensor:
-    """A signed map ``(1, H, W)`` as an image: red above zero, blue below, on the scale of its largest value."""
-    scale = figures.Scale.of([signed, -signed])
+    """A signed map ``(1, H, W)`` as an image: red above zero, blue below."""
+    limit = _almost_largest(signed.abs())
+    scale = figures.Scale.of([torch.tensor([limit, -limit])])
     return torch.from_numpy(scale.colours.to_rgba(signed[0].numpy())[..., :3]).permute(2, 0, 1)
 
 
-def _around_grey(signed: Tensor) -> Tensor:
-    """A signed image in [0, 1]: grey is zero, the largest value black or full colour."""
-    return 0.5 + signed / (2 * signed.abs().max().clamp_min(1e-30))
+def _around_grey(signed: Tensor, limit: float) -> Tensor:
+    """A signed image in [0, 1]: grey is zero, what is beyond the limit black or full colour."""
+    return (0.5 + signed / (2 * limit)).clamp(0, 1)
+
+
+def _almost_largest(sizes: Tensor) -> float:
+    """What 0.5% of the values exceed, or the largest if that is zero; never zero."""
+    almost = float(np.quantile(sizes.numpy(), 0.995))
+    return almost or float(sizes.max()) or 1.0
 
 
 def _short(value: Any) -> float:

@@ -73,7 +73,7 @@ class Runnable:
         function: Callable[..., Any] = getattr(module, self.module.rpartition(".")[2])
         return function
 
-    def command(self, image: str = "photo.jpg") -> str | None:
+    def command(self, image: str = "example") -> str | None:
         """A call that fits, for the method's page; None if there is none."""
         if self.why_not:
             return None
