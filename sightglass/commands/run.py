@@ -106,11 +106,11 @@ def run(
         given |= {"class": target, "unit": unit, "options": options, "version": __version__}
         given["sources"] = ledger.source_hash(catalogues.find_root(), method)
         job = _Job(call, model, given, out, save_map, folder, force)
+        _run_all(job, inputs, as_json=as_json)
         if image != EXAMPLE and found.takes("images") and model.startswith(models.LAB):
             knows = "digits, white on black" if "digits" in model else "its ten shapes"
             hint = f"{model} knows only {knows}: --model resnet50 --weights DEFAULT knows photographs"
             typer.echo(hint, err=True)
-        _run_all(job, inputs, as_json=as_json)
 
 
 # What is given
