@@ -118,7 +118,8 @@ def _arguments(call: Call, batch: Tensor, predicted: _Prediction) -> tuple[dict[
             raise ValueError(f"{method.slug} makes an image for a class: say which with --class")
         count = len(predicted.logits)
         chosen = models.class_index(call.network.classes, call.target, count) if call.target else None
-        index = int(predicted.logits.argmax()) if chosen is None else chosen
+        rank = 1 if method.gives == "adversarial image" else 0  # it becomes another class, or shows the one it is
+        index = int(predicted.logits.argsort(descending=True)[rank]) if chosen is None else chosen
         arguments["target_classes"] = torch.tensor([index], device=call.device)
         facts |= {"class": index, "class_name": predicted.named(index)}
         if method.takes("images"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -102,26 +103,25 @@ def find(root: Path, slug: str) -> Runnable | None:
 
 @dataclass(frozen=True)
 class Option:
-    """A keyword argument of a simple type, with its default."""
+    """An argument that a text can give: of a simple type, or one of a few things with names."""
 
     name: str
-    choices: Sequence[Any]  # the values of a Literal, or nothing
+    choices: Mapping[str, Any]  # a Literal's values, or functions of the module that are like the default
     kinds: Sequence[type]  # of bool, int, float, str
     none: bool  # whether None is allowed
     default: Any
 
     def told(self) -> str:
         """As an error lists it: ``stabiliser=0.25 (float)``."""
-        words = [str(choice) for choice in self.choices] or [kind.__name__ for kind in self.kinds]
-        return f"{self.name}={_text(self.default)} ({'|'.join([*words, *(['none'] if self.none else [])])})"
+        words = list(self.choices) or [kind.__name__ for kind in self.kinds]
+        return f"{self.name}={text_of(self.default)} ({'|'.join([*words, *(['none'] if self.none else [])])})"
 
     def value(self, text: str) -> Any:
         """The value that a text stands for; ValueError if it is none of this type."""
         if self.none and text.lower() == "none":
             return None
-        for choice in self.choices:
-            if text == str(choice):
-                return choice
+        if text in self.choices:
+            return self.choices[text]
         for kind in SIMPLE:  # from narrow to wide
             if kind in self.kinds:
                 try:
@@ -132,7 +132,7 @@ class Option:
 
 
 def options(function: Callable[..., Any]) -> dict[str, Option]:
-    """The keyword arguments of simple types that the command line leaves to ``--set``."""
+    """The arguments with a default that the command line leaves to ``--set``, as far as a text can give them."""
     hints = typing.get_type_hints(function)
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
@@ -141,11 +141,24 @@ def options(function: Callable[..., Any]) -> dict[str, Option]:
         hint = hints.get(name)
         union = typing.get_origin(hint) in (types.UnionType, typing.Union)
         alternatives = typing.get_args(hint) if union else (hint,)
-        choices = [each for one in alternatives if typing.get_origin(one) is Literal for each in typing.get_args(one)]
+        literals = [each for one in alternatives if typing.get_origin(one) is Literal for each in typing.get_args(one)]
+        choices = {str(each): each for each in literals} or _like(function, parameter.default)
         kinds = [one for one in alternatives if one in SIMPLE]
         if choices or kinds:
             found[name] = Option(name, choices, kinds, type(None) in alternatives, parameter.default)
     return found
+
+
+def _like(function: Callable[..., Any], default: Any) -> dict[str, Any]:
+    """If a default is a public function of the method's module, all those with its signature: LRP's composites."""
+    public = {
+        name: one
+        for name, one in vars(sys.modules[function.__module__]).items()
+        if inspect.isfunction(one) and not name.startswith("_")
+    }
+    if not inspect.isfunction(default) or default not in public.values():
+        return {}
+    return {name: one for name, one in public.items() if inspect.signature(one) == inspect.signature(default)}
 
 
 def chosen(function: Callable[..., Any], settings: Sequence[str], slug: str) -> dict[str, Any]:
@@ -163,5 +176,8 @@ def chosen(function: Callable[..., Any], settings: Sequence[str], slug: str) -> 
     return values
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as ``--set`` takes it."""
+    if inspect.isfunction(value):
+        return value.__name__
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

@@ -45,7 +45,11 @@ def run(
         str | None, typer.Option(help="Name of the target layer: layer4. The last feature maps if left out.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--class", help="Number or name of the class; the model's first choice if left out.")
+        str | None,
+        typer.Option(
+            "--class",
+            help="Number or name; if left out the model's first choice, for an adversarial image its second.",
+        ),
     ] = None,
     unit: Annotated[
         int | None, typer.Option(help="Number of the layer's unit; the one that answers most if left out.", min=0)
@@ -103,7 +107,8 @@ def run(
         shown_name = model + (f" ({Path(weights).name})" if weights else "")
         call = explain.Call(found, function, loaded, shown_name, place, layer, target, unit, options)
         given: dict[str, Any] = {"method": method, "model": model, "weights": _weights(model, weights), "layer": layer}
-        given |= {"class": target, "unit": unit, "options": options, "version": __version__}
+        told = {name: value.__name__ if callable(value) else value for name, value in options.items()}
+        given |= {"class": target, "unit": unit, "options": told, "version": __version__}
         given["sources"] = ledger.source_hash(catalogues.find_root(), method)
         job = _Job(call, model, given, out, save_map, folder, force)
         _run_all(job, inputs, as_json=as_json)

@@ -114,6 +114,27 @@ def test_options_are_read_by_their_types() -> None:
     assert runnable.chosen(function, [], "m") == {}
 
 
+def plus(layer: int) -> str: ...
+
+
+def flat(layer: int) -> str: ...
+
+
+def other(layer: int, gamma: float) -> str: ...
+
+
+def composed(
+    model: object, composite: object = plus, wrong: object = print, *, report: object = lambda: None
+) -> None: ...
+
+
+def test_a_function_is_chosen_by_its_name_among_those_like_the_default() -> None:
+    assert runnable.chosen(composed, ["composite=flat"], "m") == {"composite": flat}
+    with pytest.raises(ValueError, match=r"^composite=other does not fit: composite=plus \(plus\|flat\)$"):
+        runnable.chosen(composed, ["composite=other"], "m")
+    assert list(runnable.options(composed)) == ["composite"]
+
+
 @pytest.mark.parametrize("setting", ["steps=7.5", "step=x", "rule=delta", "level=3", "exact=1", "kind=c"])
 def test_values_that_do_not_fit_are_refused(setting: str) -> None:
     with pytest.raises(ValueError, match=f"^{setting} does not fit: "):
