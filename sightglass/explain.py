@@ -92,7 +92,7 @@ class _Prediction:
         return float(self.logits.softmax(0).max())
 
     def __str__(self) -> str:
-        return f"{self.name} {self.probability:.2f}"
+        return f"{self.name!r}, {self.probability:.2f}"
 
 
 def _predicted(call: Call, batch: Tensor) -> _Prediction:
@@ -202,7 +202,8 @@ def _picture_of_image(
 ) -> Figure:
     """The image and the one that the method makes of it, each with what the network says, and what differs."""
     slug, gives = call.method.slug, call.method.gives
-    about = f" for {facts['class_name']!r}" if "class_name" in facts else ""
+    towards = "towards" if gives == "adversarial image" else "for"
+    about = f" {towards} {facts['class_name']!r}" if "class_name" in facts else ""
     about += f" from {facts['layer']}" if "layer" in facts else ""
     title = f"{slug}{about}, {call.model_name}"
     made = figures.Panel(f"made: {after}", result)
@@ -211,11 +212,11 @@ def _picture_of_image(
     seen, change = figures.Panel(f"the image: {before}", view), result - view
     if gives == "adversarial image":
         largest = float(change.abs().max())
-        told = f"the change, {0.5 / largest:.2g} times as strong" if largest else "no change"
+        told = f"the change, x {0.5 / largest:.2g}" if largest else "no change"
         return figures.panels([[seen, figures.Panel(told, _around_grey(change, largest or 1.0)), made]], title)
     difference = change.abs().mean(0, keepdim=True)
     row = [seen, made, figures.Panel("where they differ", heatmap=difference)]
-    return figures.panels([row], title, "difference, mean over the colours")
+    return figures.panels([row], title, "mean difference")
 
 
 def _red_and_blue(signed: Tensor) -> Tensor:

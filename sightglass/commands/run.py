@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -91,9 +92,9 @@ def run(
     with plain_errors():
         found = _runnable(method)
         _check_given(found, image=image, layer=layer, target=target, unit=unit)
+        need_torch()
         inputs, folder = _inputs(image, out)
         _check_outputs(out, save_map, folder=folder)
-        need_torch()
         from repro.lab import models
         from sightglass import explain
 
@@ -236,9 +237,11 @@ def _run_all(job: _Job, inputs: list[_Input], *, as_json: bool) -> None:
     many = job.folder and isinstance(inputs[0].at, Path)
     problems: dict[str, str] = {}
     counts: Counter[str] = Counter()
+    facts: dict[str, Any] = {}
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    hidden = not console.is_terminal or (as_json and sys.stdout.isatty())
+    bar = Progress(*columns, console=console, transient=True, disable=hidden, redirect_stdout=False)
     task = bar.add_task("", total=len(inputs))
     try:
         with _after_a_while(bar):
@@ -255,13 +258,13 @@ def _run_all(job: _Job, inputs: list[_Input], *, as_json: bool) -> None:
                     counts[facts["state"]] += 1
                 if as_json:
                     typer.echo(json.dumps(facts, ensure_ascii=False))
-                elif not many:
-                    typer.echo(_told(facts))
     except KeyboardInterrupt:
         done = counts.total() + len(problems)
         kept = "; the same command goes on from here" if many else ""
         typer.echo(f"stopped: {done} of {len(inputs)} done{kept}", err=True)
         raise typer.Exit(EXIT_STOPPED) from None
+    if not many and not as_json:
+        typer.echo(_told(facts))
     for name, problem in problems.items():
         typer.echo(f"{name}: {problem}", err=True)
     if many and not as_json:

@@ -184,6 +184,7 @@ def test_without_torch_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
     assert "pip install" in refused("cam", "--image", "example", "--out", tmp_path / "x.png")
+    assert "pip install" in refused("cam", "--image", tmp_path, "--out", tmp_path / "out")
 
 
 # Methods of every kind, by their signatures
