@@ -10,7 +10,7 @@ import typer
 
 import sightglass
 from sightglass.catalogue import CatalogueError
-from sightglass.commands import add, catalogue, cite, lab, links, lists
+from sightglass.commands import add, catalogue, cite, lab, links, lists, run
 
 app = typer.Typer(
     name="sightglass",
@@ -24,7 +24,7 @@ for name, command in (
     ("show", catalogue.show),
     ("cite", cite.cite),
     ("methods", lab.methods),
-    ("run", lab.run),
+    ("run", run.run),
     ("verify", lab.verify),
     ("train", lab.train),
     ("check", catalogue.check),

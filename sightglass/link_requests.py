@@ -154,7 +154,7 @@ class Asker:
                     async with asyncio.timeout(2 * self.manners.timeout):  # httpx begins anew with each byte
                         return await self._exchange(method, url, body_bytes)
                 except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-                    raise _NoAnswerError(_fault(error, self.manners.timeout)) from error
+                    raise _NoAnswerError(fault(error, self.manners.timeout)) from error
                 finally:
                     host.free_at = max(host.free_at, time.monotonic() + max(self.manners.delay, host.delay))
 
@@ -230,7 +230,7 @@ def _patience(value: str) -> float | None:
         return None
 
 
-def _fault(error: BaseException, timeout: float) -> Answer:
+def fault(error: BaseException, timeout: float) -> Answer:
     """Why there was no answer, in words that say what to look at."""
     causes: list[BaseException] = []
     queue: list[BaseException | None] = [error]

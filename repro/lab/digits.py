@@ -12,7 +12,6 @@ from functools import cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 from torch.nn import functional
 
 SIZE = 28
@@ -46,6 +45,8 @@ def load(count: int, seed: int, *, held_out: bool = True) -> Digits:
 
 @cache
 def _all() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    from sklearn.datasets import load_digits  # here: it takes longer to import than all that is around it
+
     small, labels = load_digits(return_X_y=True)
     pixels = torch.from_numpy(small.reshape(-1, 1, 8, 8)) / 16
     large = functional.interpolate(pixels, scale_factor=3, mode="bilinear", align_corners=False)

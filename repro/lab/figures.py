@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -50,7 +51,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a figure: an image ``(3, H, W)`` in [0, 1], a map laid over it or shown alone, and boxes."""
+    """One picture of a figure: an image ``(1 or 3, H, W)`` in [0, 1], a map laid over it or shown alone, and boxes."""
 
     title: str
     image: Tensor | None = None
@@ -64,7 +65,8 @@ def overlay(image: Tensor, heatmap: Tensor, scale: Scale | None = None) -> Float
     height, width = image.shape[1:]
     values = upsample(heatmap[None].detach().float(), (height, width))[0, 0].cpu().numpy()
     strength = STRENGTH * np.clip(np.abs(values) / scale.limit, 0, 1)[..., None] ** 0.7
-    grey = np.einsum("chw,c->hw", image.cpu().numpy(), np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    weights = image.new_tensor([0.299, 0.587, 0.114] if len(image) == 3 else [1.0])
+    grey = torch.einsum("chw,c->hw", image, weights)[..., None].cpu().numpy()
     mixed: Floats = (1 - strength) * (0.25 + 0.65 * grey) + strength * scale.colours.to_rgba(values)[..., :3]
     return mixed
 
@@ -116,7 +118,8 @@ def _draw(axis: Axes, panel: Panel, scale: Scale) -> None:
     if panel.image is not None and panel.heatmap is not None:
         axis.imshow(overlay(panel.image, panel.heatmap, scale), interpolation="nearest")
     elif panel.image is not None:
-        axis.imshow(panel.image.permute(1, 2, 0).cpu().numpy(), interpolation="nearest")
+        pixels = panel.image.detach().expand(3, -1, -1).permute(1, 2, 0)
+        axis.imshow(pixels.float().clamp(0, 1).cpu().numpy(), interpolation="nearest")
     elif panel.heatmap is not None:
         values = panel.heatmap[0].detach().float().cpu().numpy()
         axis.imshow(scale.colours.to_rgba(values), interpolation="nearest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,10 @@ from torch import Tensor
 
 LIMIT = 50_000_000  # pixels that are decoded at most
 LONGEST = 2048  # what is larger is made smaller: no network here sees more
+SUFFIXES = (  # of the files in a folder that are taken for images
+    *(".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".jp2"),
+    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+)
 
 
 def load(path: Path | str) -> Tensor:
@@ -22,11 +27,19 @@ def load(path: Path | str) -> Tensor:
 
     Raises ValueError for a file that is missing, broken, not an image, or larger than 50 million pixels.
     """
-    path = Path(path)
+    return _read(Path(path), str(path))
+
+
+def decode(data: bytes, name: str) -> Tensor:
+    """The same of an image file's bytes; ``name`` is what an error calls it."""
+    return _read(BytesIO(data), name)
+
+
+def _read(source: Path | BytesIO, path: str) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is stricter
-            with Image.open(path) as image:
+            with Image.open(source) as image:
                 image.draft("RGB", (LONGEST, LONGEST))  # a JPEG can be read at a half, a quarter or an eighth
                 if image.width * image.height > LIMIT:
                     raise ValueError(

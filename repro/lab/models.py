@@ -1,6 +1,8 @@
 """Models by name: the laboratory's own as ``lab:gap-scenes``, torchvision's as ``resnet18``, with weights of one's own.
 
-A model comes with what belongs to it: the preprocessing that its weights were trained with, and the classes' names.
+A model comes with what belongs to it: the size of the images that its weights were trained with, and the classes'
+names.  Every model takes images in [0, 1] and normalises them inside, so that a gradient, an attack's budget and a
+clip to [0, 1] are all in the image's own values.
 """
 
 from __future__ import annotations
@@ -13,44 +15,45 @@ from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import skimage.data
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import networks, scenes
+from repro.lab import capture, digits, networks, scenes
 
 LAB = "lab:"
+LUMA = (0.299, 0.587, 0.114)  # how much each colour adds to grey, as in JPEG
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Shorter side to ``resize``, the middle square of ``crop``, then mean and standard deviation of each channel."""
+    """What a model sees of an image: shorter side to ``resize``, then the middle square of ``crop``."""
 
     resize: int
     crop: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    channels: int = 3  # or 1: grey
     interpolation: str = "bilinear"
 
     def view(self, image: Tensor) -> Tensor:
-        """What the model sees of an image ``(3, H, W)`` in [0, 1], ``(3, crop, crop)``, also in [0, 1]."""
+        """What the model sees of an image ``(1 or 3, H, W)`` in [0, 1], ``(channels, crop, crop)``, also in [0, 1]."""
         height, width = image.shape[1:]
         scale = self.resize / min(height, width)
         size = (max(self.crop, int(height * scale)), max(self.crop, int(width * scale)))
         resized = functional.interpolate(image[None], size, mode=self.interpolation, antialias=True)[0].clamp(0, 1)
         top, left = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
-        return resized[:, top : top + self.crop, left : left + self.crop]
-
-    def normalise(self, view: Tensor) -> Tensor:
-        """A batch of one for the model, ``(1, 3, crop, crop)``."""
-        return ((view - view.new_tensor(self.mean)[:, None, None]) / view.new_tensor(self.std)[:, None, None])[None]
+        square = resized[:, top : top + self.crop, left : left + self.crop]
+        if self.channels == 1 and len(square) == 3:
+            return torch.einsum("chw,c->hw", square, square.new_tensor(LUMA))[None]
+        return square.expand(self.channels, -1, -1)
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, its preprocessing and its class names (empty if they are not known)."""
+    """A model in evaluation mode that takes images in [0, 1], its preprocessing, its class names (empty if unknown)."""
 
     model: nn.Module
     preprocessing: Preprocessing
@@ -69,8 +72,10 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
     if name.startswith(LAB):
         if weights is not None:
             raise ValueError(f"{name} has weights of its own: leave the weights out, or choose a torchvision model")
-        preprocessing = Preprocessing(scenes.SIZE, scenes.SIZE, (0, 0, 0), (1, 1, 1))  # the networks normalise inside
-        return LoadedModel(networks.load(name.removeprefix(LAB), seed), preprocessing, scenes.CLASSES)
+        model = networks.load(name.removeprefix(LAB), seed)
+        if name.endswith("-digits"):
+            return LoadedModel(model, Preprocessing(digits.SIZE, digits.SIZE, 1), digits.CLASSES)
+        return LoadedModel(model, Preprocessing(scenes.SIZE, scenes.SIZE), scenes.CLASSES)
     if weights is None:
         raise ValueError(f"{name} needs weights: DEFAULT (torchvision's, downloaded), a local file, or random")
     vision = _torchvision()
@@ -85,7 +90,7 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
             model = vision.models.get_model(name, weights=chosen)
         except OSError as error:
             raise ValueError(f"{weights} of {name} could not be downloaded ({error}): give a local file") from error
-        return LoadedModel(model.eval(), _preprocessing(chosen), chosen.meta["categories"])
+        return LoadedModel(_in_unit_range(model, chosen), _preprocessing(chosen), chosen.meta["categories"])
     state = {} if weights == "random" else _state(Path(weights))
     matrices = [value for key, value in state.items() if value.dim() == 2 and not key.lower().startswith("aux")]
     categories = choices.DEFAULT.meta["categories"]
@@ -98,7 +103,19 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
     if state:
         _fill(model, state, Path(weights))
     known = options["num_classes"] == len(categories)
-    return LoadedModel(model.eval(), _preprocessing(choices.DEFAULT), categories if known else ())
+    model = _in_unit_range(model, choices.DEFAULT)
+    return LoadedModel(model, _preprocessing(choices.DEFAULT), categories if known else ())
+
+
+def example(name: str) -> Tensor:
+    """An image of the kind that the model of this name was trained on, ``(1 or 3, H, W)`` in [0, 1]: a digit, a scene
+    of shapes, or for torchvision's models scikit-image's photograph of a cat (S. van der Walt, CC0)."""
+    if not name.startswith(LAB):
+        photograph = skimage.data.chelsea()  # type: ignore[no-untyped-call]
+        return torch.from_numpy(photograph).permute(2, 0, 1) / 255
+    if name.endswith("-digits"):
+        return torch.from_numpy(digits.load(1, 0).images[0]) / 255
+    return torch.from_numpy(scenes.render(np.array([scenes.EXAMPLE]), 0).images[0]) / 255
 
 
 def layer(model: nn.Module, name: str) -> nn.Module:
@@ -110,6 +127,33 @@ def layer(model: nn.Module, name: str) -> nn.Module:
     shallow = [key for key in modules if key.count(".") <= 1]
     close = difflib.get_close_matches(name, list(modules), n=5, cutoff=0.4) or shallow[-8:]
     raise ValueError(f"the model has no layer {name!r}: try {', '.join(close)}")
+
+
+def last_maps_layer(model: nn.Module, images: Tensor) -> str:
+    """Name of the layer that makes what the last pooling over places is given: the last maps, after their ReLU.
+
+    Of several layers that return this one tensor (a convolution and the ReLU that overwrites it, a block and its last
+    module) the last to return it.  Raises ValueError, with layers to choose from, if no layer returns it.
+    """
+    returned: list[tuple[str, Tensor]] = []  # kept until the end, so that no two tensors share an address
+
+    def note(name: str) -> Any:
+        return lambda _, __, output: returned.append((name, output)) if isinstance(output, Tensor) else None
+
+    handles = [module.register_forward_hook(note(name)) for name, module in model.named_modules() if name]
+    try:
+        with torch.no_grad(), capture.evaluating(model), capture.LastMaps() as last:
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if last.feature_maps is not None:
+        address = last.feature_maps.data_ptr()
+        names = [name for name, output in returned if output.data_ptr() == address]
+        if names:
+            return names[-1]
+    layers = dict.fromkeys(name for name, output in returned if output.dim() == 4 and output.shape[2:].numel() > 1)
+    raise ValueError(f"no last feature maps were found: choose a layer of {', '.join(list(layers)[-8:])}")
 
 
 def class_index(classes: Sequence[str], chosen: str, count: int) -> int:
@@ -142,9 +186,24 @@ def _suggest(word: str, choices: Iterable[str]) -> str:
 def _preprocessing(weights: Any) -> Preprocessing:
     """From torchvision's own preset of these weights."""
     preset = weights.transforms()
-    return Preprocessing(
-        preset.resize_size[0], preset.crop_size[0], tuple(preset.mean), tuple(preset.std), preset.interpolation.value
-    )
+    return Preprocessing(preset.resize_size[0], preset.crop_size[0], interpolation=preset.interpolation.value)
+
+
+def _in_unit_range(model: nn.Module, weights: Any) -> nn.Module:
+    """The model in evaluation mode, which from now on takes images in [0, 1]: it normalises them first.
+
+    It stays the same object with the same layers and names, of a subclass of its own class.
+    """
+    preset, kind = weights.transforms(), type(model)
+
+    def forward(self: Any, images: Tensor) -> Tensor:
+        logits: Tensor = kind.forward(self, (images - self.image_mean) / self.image_std)
+        return logits
+
+    for name, values in (("image_mean", preset.mean), ("image_std", preset.std)):
+        model.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+    model.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})
+    return model.eval()
 
 
 def _state(path: Path) -> dict[str, Tensor]:

@@ -1,17 +1,13 @@
-"""Run methods and measure their claims: ``methods``, ``run``, ``verify``, ``train``.
+"""Methods and their claims: ``methods``, ``verify``, ``train``; and what ``run`` shares with them.
 
 torch is imported only inside the commands that compute: looking things up does without.
 """
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import inspect
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,9 +16,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from sightglass import catalogue as catalogues
-from sightglass import ledger
+from sightglass import ledger, runnable
 from sightglass.commands.catalogue import AsJson, fail, print_json
-from sightglass.files import write_whole
 from sightglass.models import Claim, Method
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", metavar="NAME")]
@@ -31,7 +26,10 @@ EXIT_DIFFERS = 1
 
 
 def methods(as_json: AsJson = False) -> None:
-    """List the methods that run here, with their claims and what was measured.
+    """List the methods that run here: what each needs and gives, its claims, and what was measured.
+
+    Needs is what 'sightglass run' hands over; what stands in brackets it finds by itself. What only Python can use has
+    no command: its page and its tutorial show how.
 
     Examples:  sightglass methods  |  sightglass methods --json
     """
@@ -45,116 +43,31 @@ def methods(as_json: AsJson = False) -> None:
                 result.device: {claim.id: ledger.verdict(claim, result) for claim in method.claims} for result in stored
             }
             stale = [result.device for result in stored if ledger.is_stale(result, catalogue.root)]
+            found = runnable.find(catalogue.root, slug)
+            runs = found is not None and found.why_not is None
             row: dict[str, Any] = {
                 "method": slug,
                 "name": method.name,
                 "family": method.family,
+                "runs": runs,
+                "needs": found.needs if found and runs else [],
+                "gives": found.gives if found and runs else None,
                 "claims": len(method.claims),
             }
             rows.append(row | {"verdicts": verdicts, "stale": stale})
     if as_json:
         print_json(rows)
         return
-    table = Table("Method", "Name", "Family", "Claims", "Measured", box=None, pad_edge=False)
+    table = Table("Method", "Family", "Needs", "Gives", "Claims", "Measured", box=None, pad_edge=False)
     for row in rows:
         told = [
             f"{device}: {list(words.values()).count('holds')} hold, {list(words.values()).count('fails')} do not"
             + (" (stale)" if device in row["stale"] else "")
             for device, words in row["verdicts"].items()
         ]
-        table.add_row(row["method"], row["name"], row["family"], str(row["claims"]), "; ".join(told) or "not run")
+        use = (", ".join(row["needs"]), row["gives"]) if row["runs"] else ("in Python", "")
+        table.add_row(row["method"], row["family"], *use, str(row["claims"]), "; ".join(told) or "not run")
     _print_table(table)
-
-
-def run(
-    method: Annotated[str, typer.Argument(help="Slug of a method that shows a heatmap: cam, grad-cam.")],
-    image: Annotated[str, typer.Option(help="An image file, or 'example' for a scene of the laboratory.")],
-    out: Annotated[Path, typer.Option(help="The picture to write, a .png file.")],
-    model: Annotated[str, typer.Option(help="lab:gap-scenes, or a torchvision model: resnet50.")] = "lab:gap-scenes",
-    weights: Annotated[
-        str | None,
-        typer.Option(help="For torchvision models: DEFAULT (downloads), a .safetensors or .pth file, random."),
-    ] = None,
-    layer: Annotated[
-        str | None, typer.Option(help="Name of the target layer: layer4. Found by itself if left out.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--class", help="Number or name of the class; the model's first choice if left out.")
-    ] = None,
-    device: Device = "auto",
-    save_map: Annotated[Path | None, typer.Option(help="Also write the heatmap itself, a .npy file.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show one method on one image: what the network sees, the heatmap over it, and the heatmap alone.
-
-    Exit code 2 if something given does not fit; one line says what.
-
-    Examples:  sightglass run cam --image example --out cam.png
-    |  sightglass run cam --image cat.jpg --out cat.png --model resnet50 --weights DEFAULT --class "tiger cat"
-    |  sightglass run cam --image cat.jpg --out cat.png --model resnet18 --weights own.safetensors --save-map cat.npy
-    """
-    with _plain_errors():
-        function = _function_of(method)
-        _check_output(out, ".png")
-        if save_map:
-            _check_output(save_map, ".npy")
-        import numpy as np
-        import torch
-
-        from repro.lab import figures, images, models, scenes
-
-        place = _device(device)
-        if image == "example":
-            pixels = torch.from_numpy(scenes.render(np.array([scenes.EXAMPLE]), 0).images[0]) / 255
-        else:
-            pixels = images.load(image)
-        loaded = models.load(model, weights)
-        network = loaded.model.to(place)
-        view = loaded.preprocessing.view(pixels)
-        batch = loaded.preprocessing.normalise(view).to(place)
-        with torch.no_grad():
-            logits = network(batch)[0].float().cpu()
-        chosen = models.class_index(loaded.classes, target, len(logits)) if target else int(logits.argmax())
-        if layer and "target_layer" not in inspect.signature(function).parameters:
-            raise fail(f"{method} goes back to the pixels and knows no target layer: leave --layer out")
-        options = {"target_layer": models.layer(network, layer)} if layer else {}
-        heatmap = function(network, batch, torch.tensor([chosen], device=place), **options)[0].detach().float().cpu()
-        flat = heatmap.sum(0, keepdim=True)  # an attribution has three colours, a heatmap one
-        name = loaded.classes[chosen] if loaded.classes else f"class {chosen}"
-        probability = float(logits.softmax(0)[chosen])
-        facts = {
-            "method": method,
-            "model": model + (f" ({Path(weights).name})" if weights else ""),
-            "image": image,
-            "layer": layer or "found by itself",
-            "class": chosen,
-            "class_name": name,
-            "probability": round(probability, 4),
-            "logit": round(float(logits[chosen]), 4),
-            "map": list(heatmap.shape[1:]),
-            "minimum": round(float(heatmap.min()), 4),
-            "maximum": round(float(heatmap.max()), 4),
-            "device": place,
-            "out": str(out),
-        }
-        row = [
-            figures.Panel("what the network sees", view),
-            figures.Panel("where", view, flat),
-            figures.Panel(f"the map, {heatmap.shape[1]} x {heatmap.shape[2]}", heatmap=flat),
-        ]
-        title = f"{method} for {name!r} (probability {probability:.2f}), {facts['model']}"
-        figure = figures.panels([row], title, "value of the map")
-        figures.save(figure, out, {key: str(value) for key, value in facts.items() if key != "out"}, dpi=160)
-        if save_map:
-            stored = io.BytesIO()
-            np.save(stored, heatmap.squeeze(0).numpy())
-            write_whole(save_map, stored.getvalue())
-    if image != "example" and model.startswith(models.LAB):
-        typer.echo(f"{model} knows only its ten shapes: --model resnet50 --weights DEFAULT knows photographs", err=True)
-    if as_json:
-        print_json(facts)
-    else:
-        typer.echo(f"{out}: {method} for {name!r}, probability {probability:.2f}")
 
 
 def verify(
@@ -176,12 +89,12 @@ def verify(
 
     Examples:  sightglass verify  |  sightglass verify cam --seeds 0,1,2,3,4  |  sightglass verify --check
     """
-    with _plain_errors():
+    with plain_errors():
         catalogue = catalogues.load()
         chosen = _chosen(catalogue, names or [])
         numbers = _seeds(seeds)
-        _need_torch()
-        place = _device(device)
+        need_torch()
+        place = chosen_device(device)
         stored = {result.method: result for results in ledger.load_all(catalogue.root).values() for result in results
                   if result.device == place}  # fmt: skip
         count = jobs or (1 if place != "cpu" else min(ledger.processors(), len(chosen) * (len(numbers) + 1)))
@@ -237,8 +150,8 @@ def train(
 
     Examples:  sightglass train  |  sightglass train gap-scenes --seed 0
     """
-    with _plain_errors():
-        _need_torch()
+    with plain_errors():
+        need_torch()
         from repro.lab import networks, training
 
         for name in names or networks.NAMES:
@@ -258,7 +171,7 @@ def _print_table(table: Table) -> None:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """What a user can mend ends the command with one line, never with a traceback."""
     try:
         yield
@@ -272,40 +185,12 @@ def _plain_errors() -> Iterator[None]:
         raise fail("the device has too little memory for this: try --device cpu") from error
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         raise fail(INSTALL)
 
 
-def _function_of(method: str) -> Callable[..., Any]:
-    """The public function of a method's module, if it shows heatmaps of a model."""
-    root = catalogues.find_root()
-    module = ledger.module_of(root, method)
-    if module is None:
-        names = [path.stem.replace("_", "-") for path in root.glob("repro/*/*.py") if path.parent.name != "lab"]
-        known = sorted(set(names) - {"--init--"})
-        raise fail(
-            f"no reproduction of '{method}'{catalogues.nearest(method, known) or ': there is ' + ', '.join(known)}"
-        )
-    _need_torch()
-    name = ".".join(module.relative_to(root).with_suffix("").parts)
-    function: Callable[..., Any] = getattr(importlib.import_module(name), module.stem)
-    if list(inspect.signature(function).parameters)[:3] != ["model", "images", "target_classes"]:
-        raise fail(f"{method} shows no heatmap of an image: its tutorial and its page say how to use it")
-    return function
-
-
-def _check_output(path: Path, suffix: str) -> None:
-    """Before anything is computed: a wrong name should not cost minutes."""
-    if path.suffix.lower() != suffix:
-        raise fail(f"{path} should end in {suffix}: call it {path.with_suffix(suffix)}")
-    if not path.parent.is_dir():
-        raise fail(f"there is no folder {path.parent}: make it first")
-    if path.is_dir():
-        raise fail(f"{path} is a folder: give the name of a file")
-
-
-def _device(name: str) -> str:
+def chosen_device(name: str) -> str:
     import torch
 
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

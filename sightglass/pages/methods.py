@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from sightglass import ledger
+from sightglass import ledger, runnable
 from sightglass.ledger import Result
 from sightglass.models import Claim, Family, Method, Topic, Venue
 from sightglass.pages import pictures
@@ -149,7 +149,9 @@ def _reproduction(site: Site, slug: str, method: Method, here: str) -> str:
         return f"## {site.say('reproduction')}\n\n{none}{why}\n"
     repository = site.settings.repository
     where = out(f"{repository}blob/main/{module}", module) if repository else f"`{module}`"
-    command = f"sightglass run {slug} --image photo.jpg --out {slug}.png\nsightglass verify {slug}"
+    use = runnable.find(site.root, slug)
+    run = use.command() if use else None
+    command = "\n".join([*([run] if run else []), f"sightglass verify {slug}"])
     name = slug.replace("-", "_")
     python = f"from {module.removesuffix('.py').replace('/', '.')} import {name}"
     lines = [

@@ -21,6 +21,15 @@ def test_overlay_leaves_the_image_where_the_map_is_zero() -> None:
     assert mixed[3, 3, 2] > mixed[3, 3, 0] + 0.3  # against it: blue
 
 
+def test_a_grey_image_has_one_channel() -> None:
+    grey, heatmap = torch.rand(1, 8, 8), torch.randn(1, 2, 2)
+    expected = figures.overlay(grey.expand(3, -1, -1), heatmap)
+    np.testing.assert_allclose(figures.overlay(grey, heatmap), expected, atol=1e-6)
+    figures.panels(
+        [[figures.Panel("alone", grey), figures.Panel("with a map", grey, heatmap)]]
+    ).draw_without_rendering()
+
+
 def test_overlay_of_a_map_of_zeros_is_the_image() -> None:
     assert np.isfinite(figures.overlay(torch.rand(3, 8, 8), torch.zeros(1, 2, 2))).all()
 

@@ -90,3 +90,10 @@ def test_unreadable_files_are_refused_in_one_line(tmp_path) -> None:
         images.load(tmp_path / "missing.png")
     with pytest.raises(ValueError, match="cannot be read"):
         images.load(tmp_path)
+
+
+def test_bytes_are_read_like_files(tmp_path) -> None:
+    path = saved(tmp_path, Image.effect_noise((20, 10), 50).convert("RGB"))
+    assert torch.equal(images.decode(path.read_bytes(), "address"), images.load(path))
+    with pytest.raises(ValueError, match=r"^address cannot be read as an image"):
+        images.decode(path.read_bytes()[:60], "address")

@@ -1,32 +1,96 @@
 """Models by name, their preprocessing, layers and classes."""
 
+import copy
+
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import fx, nn
 
-from repro.lab import models, networks
+from repro.lab import capture, digits, models, networks
 
 
-def test_preprocessing_is_torchvisions() -> None:
+def test_a_view_normalised_inside_is_torchvisions_preprocessing() -> None:
+    """What the model is given in [0, 1] reaches its own forward exactly as torchvision's transforms would have it."""
     vision = models._torchvision()
-    for name, height, width in (("resnet18", 300, 401), ("efficientnet_b1", 500, 260), ("resnet18", 50, 70)):
+    for name, height, width in (("squeezenet1_1", 300, 401), ("efficientnet_b1", 500, 260), ("squeezenet1_1", 50, 70)):
         image = torch.rand(3, height, width)
         weights = vision.models.get_model_weights(name).DEFAULT
-        preprocessing = models._preprocessing(weights)
-        expected = weights.transforms()(image)
-        torch.testing.assert_close(
-            preprocessing.normalise(preprocessing.view(image))[0], expected, atol=1e-5, rtol=1e-5
-        )
+        view = models._preprocessing(weights).view(image)
+        inner = Given()
+        models._in_unit_range(inner, weights)(view[None])
+        torch.testing.assert_close(inner.given[0], weights.transforms()(image), atol=1e-5, rtol=1e-5)
 
 
-def test_a_lab_network_by_name() -> None:
-    loaded = models.load("lab:gap-scenes", seed=1)
-    image = torch.rand(3, 64, 64)
+class Given(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.given = images
+        return images
+
+
+def test_a_model_that_normalises_inside_is_the_same_model() -> None:
+    vision = models._torchvision()
+    loaded = models.load("squeezenet1_1", "random").model
+    plain = vision.models.squeezenet1_1()
+    plain.load_state_dict(loaded.state_dict())  # not a key more or less
+    assert [name for name, _ in loaded.named_modules()] == [name for name, _ in plain.named_modules()]
+    assert isinstance(loaded, vision.models.SqueezeNet)
+    assert type(loaded).__name__ == "SqueezeNet"
+    images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
+    expected = plain.double().eval()(normalised(images))
+    for model in (loaded, copy.deepcopy(loaded), fx.symbolic_trace(loaded)):
+        torch.testing.assert_close(model.double()(images), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "channels", "size"), [("lab:gap-scenes", 3, 64), ("lab:lenet-digits", 1, 28)])
+def test_a_lab_network_by_name(name: str, channels: int, size: int) -> None:
+    loaded = models.load(name, seed=1)
+    image = torch.rand(channels, size, size)
     view = loaded.preprocessing.view(image)
     torch.testing.assert_close(view, image, atol=1e-6, rtol=0)
-    expected = networks.load("gap-scenes", 1)(image[None])
-    torch.testing.assert_close(loaded.model(loaded.preprocessing.normalise(view)), expected, atol=1e-4, rtol=1e-4)
-    assert loaded.classes[9] == "ring"
+    expected = networks.load(name.removeprefix("lab:"), 1)(image[None])
+    torch.testing.assert_close(loaded.model(view[None]), expected, atol=1e-4, rtol=1e-4)
+    assert loaded.classes[9] == ("ring" if channels == 3 else "9")
+
+
+def test_grey_and_colour_become_what_the_model_takes() -> None:
+    colour = torch.tensor([1.0, 0, 0])[:, None, None].expand(3, 4, 4)
+    grey = models.Preprocessing(4, 4, 1).view(colour)
+    torch.testing.assert_close(grey, torch.full((1, 4, 4), 0.299))
+    assert torch.equal(models.Preprocessing(4, 4).view(grey), grey.expand(3, 4, 4))
+
+
+@pytest.mark.parametrize(("name", "said"), [("lab:gap-scenes", 4), ("lab:lenet-digits", None)])
+def test_the_example_suits_the_model(name: str, said: int | None) -> None:
+    """The scene has two checked squares; the digit is the first that is held out."""
+    loaded, image = models.load(name), models.example(name)
+    expected = digits.load(1, 0).labels[0] if said is None else said
+    assert int(loaded.model(loaded.preprocessing.view(image)[None]).argmax()) == expected
+    photograph = models.example("resnet50")
+    assert photograph.shape == (3, 300, 451)
+    assert 0 <= photograph.min() < photograph.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [("lab:gap-scenes", "features"), ("lab:lenet-digits", "features.4"), ("squeezenet1_1", "classifier.2")],
+)
+def test_the_layer_of_the_last_maps(name: str, layer: str) -> None:
+    """Its output is what Grad-CAM takes if no layer is named."""
+    loaded = models.load(name, "random" if ":" not in name else None)
+    images = loaded.preprocessing.view(models.example(name))[None]
+    assert models.last_maps_layer(loaded.model, images) == layer
+    maps = [
+        capture.maps_and_logits(loaded.model, images, each)[0] for each in (None, models.layer(loaded.model, layer))
+    ]
+    assert torch.equal(*maps)
+    assert not loaded.model._forward_hooks
+
+
+def test_a_model_without_maps_is_told_so() -> None:
+    flat = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 2))
+    with pytest.raises(ValueError, match=r"choose a layer of 0$"):
+        models.last_maps_layer(flat, torch.rand(1, 3, 8, 8))
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "pth", "wrapped.pth"])
@@ -42,7 +106,7 @@ def test_own_weights_from_a_file(tmp_path, kind: str) -> None:
         torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
     loaded = models.load("resnet18", str(path))
     images = torch.rand(1, 3, 64, 64)
-    assert torch.equal(loaded.model(images), original(images))
+    assert torch.equal(loaded.model(images), original(normalised(images)))
     assert loaded.classes == ()
     assert not loaded.model.training
 
@@ -53,7 +117,13 @@ def test_googlenet_with_and_without_its_auxiliary_heads(tmp_path, auxiliary: boo
     save_file(original.state_dict(), tmp_path / "own.safetensors")
     images = torch.rand(1, 3, 64, 64)
     loaded = models.load("googlenet", str(tmp_path / "own.safetensors"))
-    assert torch.equal(loaded.model(images), original(images))
+    assert torch.equal(loaded.model(images), original(normalised(images)))
+
+
+def normalised(images: torch.Tensor) -> torch.Tensor:
+    """As ImageNet's weights want it."""
+    mean, std = (torch.tensor(each)[:, None, None] for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    return (images - mean) / std
 
 
 class Code:

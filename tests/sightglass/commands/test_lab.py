@@ -1,14 +1,12 @@
-"""``methods``, ``run``, ``verify`` and ``train`` as a user meets them."""
+"""``methods``, ``verify`` and ``train`` as a user meets them."""
 
 import dataclasses
 import importlib.util
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
-from PIL import Image
 from typer.testing import CliRunner
 
 from sightglass import catalogue, ledger
@@ -17,7 +15,7 @@ from sightglass.models import Claim
 
 pytest.importorskip("torch")
 app = typer.Typer()
-for name in ("methods", "run", "verify", "train"):
+for name in ("methods", "verify", "train"):
     app.command(name)(getattr(lab, name))
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,61 +40,9 @@ def refused(*arguments: object) -> str:
     return result.stderr
 
 
-def test_a_picture_of_the_example(tmp_path: Path) -> None:
-    out, stored = tmp_path / "cam.png", tmp_path / "cam.npy"
-    facts = json.loads(
-        call("run", "cam", "--image", "example", "--out", out, "--save-map", stored, "--device", "cpu", "--json").stdout
-    )
-    heatmap = np.load(stored)
-    assert heatmap.shape == (16, 16)
-    assert heatmap.mean() == pytest.approx(facts["logit"], abs=1e-3)  # no bias: the mean is the logit
-    assert facts["class_name"] == "checked square"
-    assert facts["maximum"] == pytest.approx(heatmap.max(), abs=1e-3)
-    with Image.open(out) as picture:
-        assert picture.width > 600
-        assert picture.text["class_name"] == "checked square"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cam.npy", "cam.png"]
-
-
-def test_an_own_photograph_on_a_torchvision_model(tmp_path: Path) -> None:
-    photo = tmp_path / "photo.jpg"
-    Image.effect_noise((400, 300), 80).convert("RGB").save(photo)
-    options = ("--model", "resnet18", "--weights", "random", "--layer", "layer4", "--class", "tiger cat")
-    output = call("run", "cam", "--image", photo, "--out", tmp_path / "x.png", *options, "--device", "cpu").stdout
-    assert "tiger cat" in output
-    assert (tmp_path / "x.png").stat().st_size > 10_000
-
-
-def test_a_photograph_on_a_network_of_shapes_comes_with_a_hint(tmp_path: Path) -> None:
-    Image.new("RGB", (80, 60), "red").save(tmp_path / "photo.png")
-    assert "resnet50" in call("run", "cam", "--image", tmp_path / "photo.png", "--out", tmp_path / "x.png").stderr
-
-
-def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> None:
-    out = tmp_path / "x.png"
-    run = ("run", "cam", "--image", "example", "--out", out)
-    assert "did you mean 'cam'" in refused("run", "can", "--image", "example", "--out", out)
-    assert "there is no file" in refused("run", "cam", "--image", tmp_path / "none.jpg", "--out", out)
-    assert "make it first" in refused("run", "cam", "--image", "example", "--out", tmp_path / "none" / "x.png")
-    assert "should end in .png" in refused("run", "cam", "--image", "example", "--out", tmp_path / "x.jpg")
-    assert "should end in .npy" in refused(*run, "--save-map", tmp_path / "x.csv")
-    assert "did you mean resnet18" in refused(*run, "--model", "resnet-18", "--weights", "random")
-    assert "needs weights" in refused(*run, "--model", "resnet18")
-    assert "try features" in refused(*run, "--layer", "feature")
-    assert "did you mean star" in refused(*run, "--class", "starr")
-    assert "0 to 9" in refused(*run, "--class", "10")
-    assert "CAM" in refused(*run, "--model", "vgg11", "--weights", "random")
-    assert "auto, cpu, cuda and mps" in refused(*run, "--device", "gpu")
-    text = tmp_path / "text.png"
-    text.write_text("no image")
-    assert "save it as PNG or JPEG" in refused("run", "cam", "--image", text, "--out", out)
-    assert not out.exists()
-
-
-def test_without_torch_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
-    assert "pip install" in refused("run", "cam", "--image", "example", "--out", tmp_path / "x.png")
     assert "pip install" in refused("verify")
     assert "pip install" in refused("train")
     assert "cam" in call("methods").stdout  # looking up does without
@@ -105,6 +51,9 @@ def test_without_torch_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest
 def test_methods_lists_cam_with_its_verdicts() -> None:
     rows = {row["method"]: row for row in json.loads(call("methods", "--json").stdout)}
     assert rows["cam"]["family"] == "attribution"
+    assert rows["cam"]["needs"] == ["image", "(class)", "(layer)"]
+    assert rows["guided-backprop"]["needs"] == ["image", "(class)"]
+    assert rows["cam"]["gives"] == "map"
     assert "cam" in call("methods").stdout
 
 
@@ -191,6 +140,6 @@ def test_train_names_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "did you mean 'gap-scenes'" in refused("train", "gap-scene")
 
 
-@pytest.mark.parametrize("command", ["methods", "run", "verify", "train"])
+@pytest.mark.parametrize("command", ["methods", "verify", "train"])
 def test_help_has_examples(command: str) -> None:
     assert f"sightglass {command}" in " ".join(call(command, "--help").stdout.split())

@@ -1,0 +1,142 @@
+"""Tutorials: pages from text, and notebooks that run by themselves wherever they are opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sightglass import tutorials
+from sightglass.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDRESSES = Settings(repository="https://github.com/someone/sightglass/")
+pytest.importorskip("jupytext")
+
+TEXT = """\
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # Counting, step by step
+
+# %%
+import repro
+
+print(1 + 1)
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root" / "docs" / "tutorials"
+    folder.mkdir(parents=True)
+    (folder / "counting.py").write_text(TEXT, encoding="utf-8")
+    return tmp_path / "root"
+
+
+def built(root: Path, addresses: Settings = ADDRESSES, *, execute: bool = False) -> dict[str, str]:
+    return {path: str(content) for path, content in tutorials.build(root, addresses=addresses, execute=execute).items()}
+
+
+def cells(root: Path, addresses: Settings = ADDRESSES) -> list[str]:
+    notebook = json.loads(built(root, addresses)["tutorials/counting.ipynb"])
+    return ["".join(cell["source"]) for cell in notebook["cells"]]
+
+
+def test_a_page_offers_the_notebook_and_colab(root: Path) -> None:
+    page = built(root)["tutorials/counting.md"]
+    assert 'href="../counting.ipynb" download' in page
+    address = "https://colab.research.google.com/github/someone/sightglass/blob/notebooks/tutorials/counting.ipynb"
+    assert address in page
+    assert "docs/tutorials/counting.py" in page
+
+
+@pytest.mark.parametrize("repository", ["", "https://gitlab.com/someone/sightglass/"])
+def test_colab_is_offered_only_for_what_it_can_open(root: Path, repository: str) -> None:
+    assert "colab" not in built(root, Settings(repository=repository))["tutorials/counting.md"]
+
+
+def test_the_branch_of_the_links_is_the_one_that_is_published() -> None:
+    script = (ROOT / ".ci" / "publish-notebooks").read_text(encoding="utf-8")
+    assert f"git init -q -b {tutorials.BRANCH}\n" in script
+    assert ".ci/publish-notebooks" in (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+
+
+def test_the_notebook_installs_what_it_needs_and_the_text_does_not(root: Path) -> None:
+    first, *others = cells(root)
+    assert 'find_spec("repro") is None' in first
+    assert "git+https://github.com/someone/sightglass" in first
+    assert others == cells(root, Settings())  # without an address there is nothing to install from
+    assert "pip" not in built(root)["tutorials/counting.md"]
+
+
+def test_a_notebook_knows_nothing_of_this_machine_and_is_the_same_each_time(root: Path) -> None:
+    notebook = built(root)["tutorials/counting.ipynb"]
+    assert str(root) not in notebook
+    assert "jupytext" not in notebook
+    assert notebook == built(root)["tutorials/counting.ipynb"]
+
+
+def test_executing_shows_outputs_and_a_failing_cell_stops_the_build(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    page = built(root, execute=True)["tutorials/counting.md"]
+    assert "```text\n2\n```" in page
+    assert '"outputs": [],' in built(root, execute=True)["tutorials/counting.ipynb"]
+    path = root / "docs" / "tutorials" / "counting.py"
+    path.write_text(TEXT.replace("1 + 1", "1 / 0"), encoding="utf-8")
+    with pytest.raises(tutorials.TutorialError, match=r"counting\.py: a cell failed\n(.|\n)*ZeroDivisionError"):
+        built(root, execute=True)
+
+
+def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a fresh kernel, with nothing but an importable project; the installing cell then has nothing to do."""
+    pytest.importorskip("torch")
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("SIGHTGLASS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SIGHTGLASS_ROOT", raising=False)
+    source = tutorials.build(ROOT, addresses=ADDRESSES, execute=False)["tutorials/cam.ipynb"]
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    notebook = nbformat.reads(str(source), as_version=4)
+    nbformat.validate(notebook)
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert not notebook.cells[0].outputs
+    assert list(folder.iterdir()) == []
+
+
+def test_notebooks_are_published_as_one_commit_of_a_branch(tmp_path: Path, require_program) -> None:
+    git = require_program("git", "install git")
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+
+    def run(*words: object) -> str:
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    made, remote = tmp_path / "made", tmp_path / "remote.git"
+    made.mkdir()
+    run(git, "init", "-q", "--bare", remote)
+    for names in (["a", "b"], ["b", "c"]):
+        for old in made.iterdir():
+            old.unlink()
+        for name in names:
+            (made / f"{name}.ipynb").write_text("{}")
+        run(ROOT / ".ci" / "publish-notebooks", made, remote)
+        listed = run(git, "-C", remote, "ls-tree", "-r", "--name-only", tutorials.BRANCH).split()
+        assert listed == [f"tutorials/{name}.ipynb" for name in names]  # what was deleted is gone
+        assert run(git, "-C", remote, "rev-list", "--count", tutorials.BRANCH).strip() == "1"
