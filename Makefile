@@ -7,7 +7,7 @@ METHODS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve site check test lint verify train lock clean
+.PHONY: help serve site check test lint verify bench train lock clean
 
 help: ## list the recipes
 	@echo "Sightglass: make RECIPE"; echo
@@ -34,6 +34,10 @@ lint: $(VENV)/.all ## style and types
 
 verify: $(VENV)/.all ## measure every claim anew and write the ledger (METHODS="cam" for some)
 	$(BIN)/sightglass verify $(METHODS)
+	$(BIN)/python -m repro.lab.samples
+
+bench: $(VENV)/.all ## measure speed and memory beside other libraries, a quarter of an hour (ARGS="--device cuda")
+	$(BIN)/python -m benchmarks.methods $(ARGS)
 
 train: $(VENV)/.all ## train the small networks that the claims are measured on (minutes each)
 	$(BIN)/sightglass train

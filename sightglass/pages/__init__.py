@@ -10,12 +10,14 @@ import json
 from sightglass import citations
 from sightglass.pages.additions import feed
 from sightglass.pages.basket import basket_files, basket_page
+from sightglass.pages.benchmark import benchmark_page
 from sightglass.pages.browse import browse_page
 from sightglass.pages.charts import genealogy_page, timeline_page
 from sightglass.pages.entries import entry_page
 from sightglass.pages.finding import index_files
 from sightglass.pages.home import home
 from sightglass.pages.indexes import index_pages
+from sightglass.pages.laboratory import PICTURE, laboratory_page
 from sightglass.pages.links import links_page
 from sightglass.pages.lists import list_files
 from sightglass.pages.methods import method_page
@@ -50,6 +52,9 @@ def build(site: Site) -> dict[str, str | bytes]:
     pages |= basket_files(site)
     pages |= index_files(site)
     pages["catalogue.json"] = json.dumps(catalogue_json(site), ensure_ascii=False, separators=(",", ":"))
+    samples = site.root / PICTURE.replace("pictures/", "results/", 1)
+    if samples.is_file():
+        pages[PICTURE] = samples.read_bytes()
     for slug, results in site.results.items():
         for result in results:
             picture = site.root / "results" / result.device / f"{slug}.png"
@@ -64,5 +69,7 @@ def _pages(site: Site) -> dict[str, str]:
     pages["basket.md"] = basket_page(site)
     pages["browse.md"] = browse_page(site)
     pages["links.md"] = links_page(site)
+    pages["laboratory.md"] = laboratory_page(site)
+    pages["benchmark.md"] = benchmark_page(site)
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}

@@ -158,10 +158,11 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Each row is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
         "code here measures, and whether it holds. A claim that does not hold at this scale is shown with the reason. "
         "*Stale* means that the code has changed since the number was measured.\n\n"
-        "`sightglass verify` measures everything anew.",
+        "`sightglass verify` measures everything anew, in the [laboratory](laboratory.md); how quick the methods are, "
+        "the [benchmark](benchmark.md) says.",
         "每一行是论文中一条可检验的陈述：它在论文何处，论文测得什么，这里的代码测得什么，是否成立。"
         "在此规模下不成立的论断会连同原因一并列出。*已过时*表示测量之后代码有了改动。\n\n"
-        "`sightglass verify` 会重新测量一切。",
+        "`sightglass verify` 会在[实验室](laboratory.md)中重新测量一切；各方法的速度见[速度与内存](benchmark.md)。",
     ),
     "no claims": ("No claims yet.", "暂无论断。"),
     "method": ("Method", "方法"),
@@ -375,6 +376,84 @@ PHRASES: dict[str, tuple[str, str]] = {
         "The server would not say to a program (403, 429, robots.txt); a browser may do better.",
         "服务器不回答程序的询问（403、429、robots.txt）；用浏览器或可打开。",
     ),
+    # The benchmark
+    "bench.title": ("How quick, how heavy", "速度与内存"),
+    "bench.lead": (
+        "No method can be quicker than the forward and backward passes that it cannot do without: its *floor*, written "
+        "by hand, with no gradient for the parameters. Each figure is a ratio to the floor, 1.00 at best, of the "
+        "median time over several rounds in which floor, method and other libraries take turns; below it stands the "
+        "ratio of peak memory beyond the loaded network. On a processor all run in one thread, and the time is the "
+        "processor's own. What the [claims](claims.md) say of a method is another matter.",
+        "任何方法都不可能快过它必不可少的前向与反向传播，即手写的、不求参数梯度的*下限*。每个数字是相对于下限的比值，"
+        "最好为 1.00：取若干轮时间的中位数，每轮中下限、方法与其他软件库轮流运行；其下是除已载入网络之外的峰值内存之比。"
+        "在处理器上一律单线程运行，时间为处理器时间。方法是否如其[论断](claims.md)所说，是另一回事。",
+    ),
+    "bench.none": (
+        "Nothing has been measured yet: `make bench` does it, in a quarter of an hour.",
+        "尚未测量：运行 `make bench`，约一刻钟。",
+    ),
+    "bench.measured": (
+        "Measured with `{command}` on {name}, {date}, in {minutes} minutes, on images of {size} by {size} pixels. "
+        "Versions: {versions}.",
+        "测量命令 `{command}`，设备 {name}，{date}，用时 {minutes} 分钟，图像为 {size}×{size} 像素。版本：{versions}。",
+    ),
+    "bench.slower": (
+        "Slower than another library, by more than the rounds differ: {rows}.",
+        "比其他软件库慢，且差距大于各轮之间的差异：{rows}。",
+    ),
+    "bench.never slower": (
+        "Nowhere slower than another library by more than the rounds differ.",
+        "没有一处比其他软件库慢到超出各轮之间的差异。",
+    ),
+    "bench.hungrier": ("Taking more memory than another library: {rows}.", "比其他软件库占用更多内存：{rows}。"),
+    "bench.never hungrier": ("Nowhere taking more memory than another library.", "没有一处比其他软件库占用更多内存。"),
+    "bench.at once": ("{count} at once", "每次 {count} 张"),
+    "bench.left out": ("Left out:", "未测量："),
+    "bench.method": ("Method", "方法"),
+    "bench.batch": ("Images at once", "每次图像数"),
+    "bench.rounds": ("Rounds", "轮数"),
+    "bench.floor": ("Floor", "下限"),
+    "bench.memory": ("memory {ratio}", "内存 {ratio}"),
+    # The laboratory
+    "lab.title": ("The laboratory", "实验室"),
+    "lab.lead": (
+        "[Claims](claims.md) are measured on images about which everything is known, and on networks that are small "
+        "enough to be trained in minutes, and are trained: nothing has to be downloaded.",
+        "[论断](claims.md)在一切已知的图像上、用小到几分钟即可训练的网络测量；网络已训练好，无须下载任何东西。",
+    ),
+    "lab.scenes": ("Scenes and digits", "场景与数字"),
+    "lab.picture": (
+        "Rows from the top: a scene of five classes; what is known of each, objects of the class red, distractors blue; "
+        "a scene of five more classes; two classes in one scene; colours tied to the class; handwritten digits",
+        "自上而下各行：五个类别的场景；每个场景的已知真值，该类物体为红色，干扰物为蓝色；另五个类别的场景；"
+        "一个场景中有两个类别；颜色与类别绑定；手写数字",
+    ),
+    "lab.picture made": (
+        "From the top: a scene of five classes; what is known of each, objects of the class red and boxed, distractors "
+        "blue; five more classes; two classes in one scene; colours tied to the class; handwritten digits. Drawn by "
+        "`python -m repro.lab.samples`.",
+        "自上而下：五个类别的场景；每个场景的已知真值，该类物体为红色并加框，干扰物为蓝色；另五个类别；"
+        "一个场景中有两个类别；颜色与类别绑定；手写数字。绘制命令 `python -m repro.lab.samples`。",
+    ),
+    "lab.networks": ("Networks", "网络"),
+    "lab.networks lead": (
+        "Each was trained once for each seed. Accuracy is that on images held out from training: the mean over seeds, "
+        "and how far from it the furthest lies.",
+        "每个网络对每个随机种子各训练一次。准确率在未用于训练的图像上测得：各种子的均值，以及离均值最远者的距离。",
+    ),
+    "lab.network": ("Network", "网络"),
+    "lab.what": ("What it is", "结构"),
+    "lab.accuracy": ("Accuracy", "准确率"),
+    "lab.parameters": ("Parameters", "参数数"),
+    "lab.training": ("Training", "训练"),
+    "lab.size": ("Weights on disk", "权重文件"),
+    "lab.seeds": ("{count} seeds", "{count} 个随机种子"),
+    "lab.recipe": ("{images} images, {epochs} times", "{images} 张图像，{epochs} 遍"),
+    "lab.seconds": ("{seconds} s", "{seconds} 秒"),
+    "lab.trained": (
+        "{count} sets of weights, trained between {first} and {last} with {versions}.",
+        "共 {count} 份权重，训练于 {first} 至 {last}，使用 {versions}。",
+    ),
     # The navigation: the English titles stand in mkdocs.yml
     "nav.Home": ("Home", "首页"),
     "nav.Browse": ("Browse", "浏览"),
@@ -392,6 +471,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Gallery": ("Gallery", "图库"),
     "nav.Genealogy": ("Genealogy", "谱系"),
     "nav.Tutorials": ("Tutorials", "教程"),
+    "nav.Laboratory": ("Laboratory", "实验室"),
+    "nav.Benchmark": ("Benchmark", "速度与内存"),
     "nav.Claims": ("Claims", "论断"),
     "nav.Reading lists": ("Reading lists", "阅读清单"),
     "nav.Basket": ("Basket", "文献篮"),

@@ -1,0 +1,104 @@
+"""The page of the laboratory: what claims are measured on, scenes and digits in one picture, and the small networks.
+
+Figures of the networks come from the provenance beside their weights alone; what each is, from the sources.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from sightglass.pages import pictures
+from sightglass.pages.markup import code, page, spoken, table, text
+from sightglass.pages.phrases import day
+from sightglass.pages.site import Site
+
+HERE = "laboratory.md"
+LAB = Path("repro/lab")
+PICTURE = "pictures/laboratory.png"  # results/laboratory.png, which python -m repro.lab.samples draws
+
+
+def provenance(root: Path) -> dict[str, list[dict[str, Any]]]:
+    """How the weights of each network came about, by its name, one record for each seed."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((root / LAB / "weights").glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["bytes"] = path.with_suffix(".safetensors").stat().st_size
+        found.setdefault(record["name"], []).append(record)
+    return found
+
+
+def architectures(root: Path) -> dict[str, tuple[str, str]]:
+    """What the function ``build`` of the networks returns for each name, and the first paragraph that says what it is."""
+    path = root / LAB / "networks.py"
+    if not path.is_file():
+        return {}
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    said = {node.name: ast.get_docstring(node) or "" for node in module.body if isinstance(node, ast.ClassDef)}
+    found = {}
+    for case in (node for node in ast.walk(module) if isinstance(node, ast.match_case)):
+        match case:
+            case ast.match_case(
+                pattern=ast.MatchValue(ast.Constant(str(name))),
+                body=[ast.Return(ast.Call(func=ast.Name(made)) as call)],
+            ):
+                found[name] = ast.unparse(call), " ".join(said.get(made, "").partition("\n\n")[0].split())
+    return found
+
+
+def laboratory_page(site: Site) -> str:
+    """The page; without weights or picture it says so."""
+    title = site.say("lab.title")
+    parts = [f"# {title}\n", site.say("lab.lead") + "\n", _samples(site), _networks(site)]
+    return page(title, "\n".join(parts), hide=["navigation"])
+
+
+def _samples(site: Site) -> str:
+    parts = [f"## {site.say('lab.scenes')}\n"]
+    if (site.root / PICTURE.replace("pictures/", "results/", 1)).is_file():
+        parts.append(pictures.picture(site, PICTURE, site.say("lab.picture"), HERE, lazy=False) + "\n")
+        parts.append(site.say("lab.picture made") + "\n{ .sg-meta }\n")
+    for name in ("scenes", "digits"):
+        path = site.root / LAB / f"{name}.py"
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else None
+        parts.append(code(said, "text") if said else "")
+    return "\n".join(parts)
+
+
+def _networks(site: Site) -> str:
+    known, built = provenance(site.root), architectures(site.root)
+    heading = f"## {site.say('lab.networks')}\n\n"
+    if not known:
+        return heading + site.say("nothing") + "\n"
+    header = [site.say(f"lab.{name}") for name in ("network", "what", "accuracy", "parameters", "training", "size")]
+    rows = [_row(site, name, records, built) for name, records in known.items()]
+    every = [record for records in known.values() for record in records]
+    dates = sorted(record["date"] for record in every)
+    made = site.say(
+        "lab.trained",
+        count=len(every),
+        first=text(day(site.language, dates[0])),
+        last=text(day(site.language, dates[-1])),
+        versions=spoken(text(", ".join(sorted({f"torch {record['torch']}" for record in every}))), "en", site.language),
+    )
+    return f"{heading}{site.say('lab.networks lead')}\n\n{table(header, rows, css='sg-networks', stacks=True)}\n{made}\n"
+
+
+def _row(site: Site, name: str, records: list[dict[str, Any]], built: dict[str, tuple[str, str]]) -> list[str]:
+    first, (call, what) = records[0], built.get(name, ("", ""))
+    accuracies = [100 * record["accuracy"] for record in records]
+    mean = statistics.fmean(accuracies)
+    spread = f" ± {max(abs(value - mean) for value in accuracies):.1f}" if len(records) > 1 else ""
+    recipe = site.say("lab.recipe", images=f"{first['recipe']['images']:,}", epochs=first["recipe"]["epochs"])
+    seconds = site.say("lab.seconds", seconds=f"{statistics.fmean(record['seconds'] for record in records):.0f}")
+    return [
+        f"`{name}`<br><small>`{first['command']}`</small>",
+        spoken(text(what), "en", site.language) + (f"<br><small>`{call}`</small>" if call else ""),
+        f"{mean:.1f}{spread} %<br><small>{site.say('lab.seeds', count=len(records))}</small>",
+        f"{first['parameters']:,}",
+        f"{seconds}<br><small>{recipe}</small>",
+        f"{first['bytes'] / 1000:.0f} kB",
+    ]
