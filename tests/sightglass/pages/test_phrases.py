@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import re
+import shutil
 import string
 from pathlib import Path
 from typing import get_args
@@ -12,7 +13,8 @@ import markdown
 import pytest
 import yaml
 
-from sightglass import pages
+from sightglass import benchmark, pages
+from sightglass.benchmark import Benchmark, Row, Run
 from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue
 from sightglass.ledger import Quantity, Result
 from sightglass.models import (
@@ -36,7 +38,7 @@ EXTENSIONS += ["pymdownx.superfences", "pymdownx.tabbed"]
 SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
 # Proper names and formats that Chinese readers write in Latin letters.
 LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
-LATIN |= {"Markdown"}
+LATIN |= {"Markdown", "MiB", "kB", "CPU"}
 LATIN |= {"cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
 
 
@@ -157,6 +159,22 @@ def chinese_site(tmp_path: Path) -> pages.Site:
     (tmp_path / "results/cpu").mkdir(parents=True)
     picture = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000280000001e0")
     (tmp_path / "results/cpu/m.png").write_bytes(picture)
+    run = Run(seconds=[1.0, 2.0], memory=3.0)
+    rows = [Row(method="m-rule", model="vgg16", batch=8, runs=dict.fromkeys(("floor", "sightglass", "captum"), run))]
+    measured = Benchmark(
+        device="cpu",
+        device_name="处理器",
+        command="python -m benchmarks.methods",
+        date="2026-01-02",
+        seconds=60,
+        image_size=224,
+        versions={"captum": "1"},
+        left_out={"zennit": "not installed"},
+        rows=rows,
+    )
+    benchmark.write(benchmark.path_of(tmp_path, "cpu"), measured)
+    shutil.copytree(ROOT / "repro/lab", tmp_path / "repro/lab")
+    (tmp_path / "results/laboratory.png").write_bytes(picture)
     shared = {
         "title": "题",
         "language": "zh",
@@ -310,5 +328,5 @@ def test_files_are_built_once_and_chinese_pages_lead_to_them(chinese_site: pages
 
 
 def test_pictures_state_their_size(chinese_site: pages.Site) -> None:
-    for path in ("methods/m.md", "zh/methods/m.md", "methods/index.md", "papers/k1.md"):
+    for path in ("methods/m.md", "zh/methods/m.md", "methods/index.md", "papers/k1.md", "zh/laboratory.md"):
         assert "width=640 height=480" in str(pages.build(chinese_site)[path]), path
