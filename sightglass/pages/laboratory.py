@@ -32,7 +32,7 @@ def provenance(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def architectures(root: Path) -> dict[str, tuple[str, str]]:
-    """What the function ``build`` of the networks returns for each name, and the first paragraph that says what it is."""
+    """What the networks' function ``build`` returns for each name, and the first paragraph that says what that is."""
     path = root / LAB / "networks.py"
     if not path.is_file():
         return {}
@@ -84,7 +84,9 @@ def _networks(site: Site) -> str:
         last=text(day(site.language, dates[-1])),
         versions=spoken(text(", ".join(sorted({f"torch {record['torch']}" for record in every}))), "en", site.language),
     )
-    return f"{heading}{site.say('lab.networks lead')}\n\n{table(header, rows, css='sg-networks', stacks=True)}\n{made}\n"
+    return (
+        f"{heading}{site.say('lab.networks lead')}\n\n{table(header, rows, css='sg-networks', stacks=True)}\n{made}\n"
+    )
 
 
 def _row(site: Site, name: str, records: list[dict[str, Any]], built: dict[str, tuple[str, str]]) -> list[str]:

@@ -385,7 +385,8 @@ PHRASES: dict[str, tuple[str, str]] = {
         "ratio of peak memory beyond the loaded network. On a processor all run in one thread, and the time is the "
         "processor's own. What the [claims](claims.md) say of a method is another matter.",
         "任何方法都不可能快过它必不可少的前向与反向传播，即手写的、不求参数梯度的*下限*。每个数字是相对于下限的比值，"
-        "最好为 1.00：取若干轮时间的中位数，每轮中下限、方法与其他软件库轮流运行；其下是除已载入网络之外的峰值内存之比。"
+        "最好为 1.00：取若干轮时间的中位数，每轮中下限、方法与其他软件库轮流运行；"
+        "其下是除已载入网络之外的峰值内存之比。"
         "在处理器上一律单线程运行，时间为处理器时间。方法是否如其[论断](claims.md)所说，是另一回事。",
     ),
     "bench.none": (
@@ -423,14 +424,14 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "lab.scenes": ("Scenes and digits", "场景与数字"),
     "lab.picture": (
-        "Rows from the top: a scene of five classes; what is known of each, objects of the class red, distractors blue; "
-        "a scene of five more classes; two classes in one scene; colours tied to the class; handwritten digits",
+        "Rows from the top: a scene of each of five classes; what is known of them, objects red, distractors blue; "
+        "five more classes; two classes in one scene; colours tied to the class; handwritten digits",
         "自上而下各行：五个类别的场景；每个场景的已知真值，该类物体为红色，干扰物为蓝色；另五个类别的场景；"
         "一个场景中有两个类别；颜色与类别绑定；手写数字",
     ),
     "lab.picture made": (
-        "From the top: a scene of five classes; what is known of each, objects of the class red and boxed, distractors "
-        "blue; five more classes; two classes in one scene; colours tied to the class; handwritten digits. Drawn by "
+        "From the top: a scene of each of five classes; what is known of them, objects of the class red and boxed, "
+        "distractors blue; five more classes; two classes in one scene; colours tied to the class; handwritten digits. Drawn by "
         "`python -m repro.lab.samples`.",
         "自上而下：五个类别的场景；每个场景的已知真值，该类物体为红色并加框，干扰物为蓝色；另五个类别；"
         "一个场景中有两个类别；颜色与类别绑定；手写数字。绘制命令 `python -m repro.lab.samples`。",
