@@ -153,9 +153,9 @@ for name, rule in RULES.items():
     print(f"{name:16}{metrics.rank_correlation(*pooled).mean():6.2f}")
 
 # %% [markdown]
-# Guided backpropagation draws nearly the same for both. Its picture is one of the image as the convolutions see it, more
-# than of the decision: this is what Selvaraju et al. (2017) and Adebayo et al. (2018) hold against it, and what the
-# ledger of claims measures. *Where* to look has to come from elsewhere, as in Guided Grad-CAM.
+# Guided backpropagation draws nearly the same for both. Its picture is one of the image as the convolutions see it,
+# more than of the decision: this is what Selvaraju et al. (2017) and Adebayo et al. (2018) hold against it, and what
+# the ledger of claims measures. *Where* to look has to come from elsewhere, as in Guided Grad-CAM.
 #
 # ## A ReLU that no hook sees
 #
@@ -180,7 +180,8 @@ for relu in (nn.ReLU(), functional.relu, lambda x: x.clamp(min=0)):
     print(guided_backprop(Written(relu), two, torch.tensor([0])).flatten().tolist())
 
 # %% [markdown]
-# **To try:** another scene (`WHICH`); a rule of your own in `RULES`, such as `lambda f, r: (f > 0) * r.abs()`; or an image:
+# **To try:** another scene (`WHICH`); a rule of your own in `RULES`, such as `lambda f, r: (f > 0) * r.abs()`; or an
+# image of your own:
 #
 # ```sh
 # sightglass run guided-backprop --image photo.jpg --out guided.png --model vgg16 --weights DEFAULT

@@ -154,10 +154,10 @@ for axis, (name, method) in zip(axes, ({"Guided Grad-CAM": guided_grad_cam} | OT
 plt.show()
 
 # %% [markdown]
-# What chooses the object is Grad-CAM: where its head forgets, the choice falls furthest. Sobel's outlines, cut out by its
-# map, choose as well as guided backpropagation does, and are as fine. So read a Guided Grad-CAM picture as what it is:
-# *where* comes from the class; *what is drawn there* comes from the image, and an outline looks convincing whether or not
-# it had a part in the decision.
+# What chooses the object is Grad-CAM: where its head forgets, the choice falls furthest. Sobel's outlines, cut out by
+# its map, choose as well as guided backpropagation does, and are as fine. So read a Guided Grad-CAM picture as what it
+# is: *where* comes from the class; *what is drawn there* comes from the image, and an outline looks convincing whether
+# or not it had a part in the decision.
 #
 # **To try:** another scene (`WHICH`); an earlier layer, whose map is as coarse but says less about the class:
 # `METHODS["early"] = lambda m, i, c: guided_grad_cam(m, i, c, m.get_submodule("features.3"))`, then `report(METHODS)`;
