@@ -25,7 +25,6 @@ import importlib
 import os
 import platform
 import random
-import resource
 import shlex
 import statistics
 import sys
@@ -62,7 +61,7 @@ PEERS = {  # what has to be installed, by the name that people know
     "zennit": "zennit",
     "torchattacks": "torchattacks",
 }
-WINDOW, STRIDE = 64, 80  # of occlusion: three by three places
+WINDOW, STRIDE, AT_ONCE = 64, 80, 8  # of occlusion: three by three places, eight of them in one pass
 
 
 @dataclass(frozen=True)
@@ -135,15 +134,12 @@ def forward_at_each_place(s: Subject) -> object:
 
 
 def reproduction(slug: str, name: str = "") -> Callable[..., Any]:
-    """The public function of a method's module, found by its name; LookupError if there is no such module yet."""
+    """A method's public function, or another, found by its name; ``rows_of`` leaves out a method that has no module."""
     module = ledger.module_of(ROOT, slug)
-    if module is None:
-        raise LookupError(f"no reproduction of {slug} yet")
-    return getattr(importlib.import_module(_dotted(module)), name or module.stem)
-
-
-def _dotted(module: Path) -> str:
-    return ".".join(module.relative_to(ROOT).with_suffix("").parts)
+    assert module is not None  # noqa: S101  # see above
+    return getattr(
+        importlib.import_module(".".join(module.relative_to(ROOT).with_suffix("").parts)), name or module.stem
+    )
 
 
 def ours(slug: str, name: str = "", **options: Any) -> Runner:
@@ -156,10 +152,19 @@ def our_deconvnet_rule(s: Subject) -> object:
 
 
 def our_occlusion(s: Subject) -> object:
-    return reproduction("occlusion")(s.model, s.images, s.classes, window=WINDOW, stride=STRIDE)
+    return reproduction("occlusion")(s.model, s.images, s.classes, patch=WINDOW, stride=STRIDE, batch=AT_ONCE)
 
 
-# Peers; LookupError where one does not apply
+def our_lrp_epsilon(s: Subject) -> object:
+    composite = reproduction("lrp", "everywhere")(reproduction("lrp", "Epsilon")())
+    return reproduction("lrp")(s.model, s.images, s.classes, composite)
+
+
+def our_lrp_epsilon_plus(s: Subject) -> object:
+    return reproduction("lrp")(s.model, s.images, s.classes, reproduction("lrp", "epsilon_plus"))
+
+
+# Peers, as their documentation says
 
 
 def captum(name: str, **options: Any) -> Runner:
@@ -176,7 +181,7 @@ def captum_occlusion() -> Runner:
     attr = importlib.import_module("captum.attr")
     shape, strides = (3, WINDOW, WINDOW), (3, STRIDE, STRIDE)
     return lambda s: attr.Occlusion(s.model).attribute(
-        s.images, shape, strides, target=s.classes, perturbations_per_eval=max(1, 8 // len(s.images))
+        s.images, shape, strides, target=s.classes, perturbations_per_eval=AT_ONCE
     )
 
 
@@ -302,14 +307,12 @@ METHODS = {
     ),
     "lrp-epsilon": Method(
         to_the_pixels,
-        ours("lrp", composite="epsilon"),
+        our_lrp_epsilon,
         "lrp",
         {"captum": lambda: captum("LRP"), "zennit": lambda: zennit("Epsilon")},
         without={("captum", "resnet50", 0): "its relevance does not sum to the output there"},
     ),
-    "lrp-epsilon-plus": Method(
-        to_the_pixels, ours("lrp", composite="epsilon-plus"), "lrp", {"zennit": lambda: zennit("EpsilonPlus")}
-    ),
+    "lrp-epsilon-plus": Method(to_the_pixels, our_lrp_epsilon_plus, "lrp", {"zennit": lambda: zennit("EpsilonPlus")}),
     "occlusion": Method(
         forward_at_each_place,
         our_occlusion,
@@ -317,7 +320,7 @@ METHODS = {
         {"captum": captum_occlusion, "zennit": zennit_occlusion},
         batches=(1,),  # its own passes are the batch
     ),
-    "fgsm": Method(
+    "adversarial-examples-fgsm": Method(
         to_the_pixels,
         ours("adversarial-examples", "fgsm", budget=8 / 255),
         "adversarial-examples",
@@ -448,6 +451,8 @@ def _peak_memory(place: Place, device: str, name: str) -> float:
         before = torch.cuda.memory_allocated()
         run(s)
         return (torch.cuda.max_memory_allocated() - before) / MIB
+    import resource  # Unix alone has it
+
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     run(s)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024  # Linux counts in KiB

@@ -182,3 +182,78 @@ def test_relu_rule_changes_no_forward_value_and_ends_with_its_block() -> None:
         back, torch.nn.grad.conv2d_input(images.shape, model[0].weight, torch.full((2, 3, 4, 4), 7.0))
     )
     assert not torch.allclose(torch.autograd.grad(model(pixels).sum(), pixels)[0], back)
+
+
+class Pools(nn.Module):
+    """Pools to a half, gates by the mean over all places, pools again, and lastly as it is told."""
+
+    def __init__(self, last: nn.Module, gate: nn.Module | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.gate, self.last = nn.Conv2d(1, 4, 3, padding=1), gate, last
+        self.second, self.head = nn.Conv2d(4, 4, 3, padding=1), nn.LazyLinear(3)
+        self(torch.randn(1, 1, 8, 8))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = functional.max_pool2d(self.first(images), 2)
+        maps = self.second(maps).relu()
+        if self.gate is not None:
+            maps = maps * self.gate(maps).sigmoid()
+        return self.head(self.last(maps).flatten(1))
+
+
+def kept_by_the_second_convolution(model: Pools) -> bool:
+    """Whether a graph was made between the first pooling and the last."""
+    kept = []
+    handle = model.second.register_forward_hook(lambda *given: kept.append(given[2].requires_grad))
+    maps, logits = capture.maps_and_logits(model, torch.randn(2, 1, 8, 8))
+    handle.remove()
+    assert maps.shape == (2, 4, 4, 4)
+    assert torch.autograd.grad(logits.sum(), maps)[0].abs().sum() > 0
+    return kept[-1]
+
+
+def test_nothing_is_kept_before_a_pooling_over_all_places() -> None:
+    assert not kept_by_the_second_convolution(Pools(nn.AdaptiveAvgPool2d(1)))
+    # it cannot be known beforehand that this pooling will be the last
+    assert kept_by_the_second_convolution(Pools(nn.MaxPool2d(2)))
+
+
+def test_a_pooling_over_all_places_need_not_be_the_last() -> None:
+    model, images = Pools(nn.MaxPool2d(2), gate=nn.AdaptiveAvgPool2d(1)), torch.randn(2, 1, 8, 8)
+    maps, _ = capture.maps_and_logits(model, images)
+    with torch.no_grad():
+        ungated = model.second(functional.max_pool2d(model.first(images), 2)).relu()
+        torch.testing.assert_close(maps.detach(), ungated * ungated.mean((2, 3), keepdim=True).sigmoid())
+
+
+def test_a_pooling_over_all_places_that_never_runs_is_not_waited_for() -> None:
+    model = Pools(nn.MaxPool2d(2))
+    model.unused = nn.AdaptiveAvgPool2d(1)
+    assert kept_by_the_second_convolution(model)
+
+
+@pytest.mark.parametrize("relu", [functional.relu_, functional.relu])
+def test_relu_rule_keeps_no_tensor_that_the_network_would_not(relu) -> None:
+    layers, pixels = network(True), torch.randn(2, 1, 6, 6, requires_grad=True)
+
+    def kept():
+        found = {}
+        hooks = torch.autograd.graph.saved_tensors_hooks(lambda tensor: found.setdefault(tensor.data_ptr(), tensor), id)
+        with hooks:
+            out = layers[2](relu(layers[0](pixels)))
+        return {tensor.shape for tensor in found.values()}, len(found), out
+
+    plain = kept()
+    with capture.ReluRule(lambda gradient, passed: gradient * passed):
+        ruled = kept()
+    assert ruled[:2] == plain[:2]
+
+
+def test_relu_rule_reaches_an_in_place_relu_on_a_part_of_a_tensor() -> None:
+    pixels = torch.tensor([[1.0, -1.0, 2.0, -2.0]], requires_grad=True)
+    with capture.ReluRule(lambda gradient, passed: 10 * gradient * passed):
+        whole = pixels * 1
+        whole[:, 2:].relu_()
+    assert whole.tolist() == [[1, -1, 2, 0]]
+    assert torch.autograd.grad(whole.sum(), pixels)[0].tolist() == [[1, 1, 10, 0]]
