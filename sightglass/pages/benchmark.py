@@ -21,7 +21,7 @@ def benchmark_page(site: Site) -> str:
     title = site.say("bench.title")
     sections = [_device(site, result) for result in results] or [site.say("bench.none") + "\n"]
     lead = f"# {title}\n\n{site.say('bench.lead')}\n\n"
-    return page(title, lead + "\n".join(sections), hide=["navigation"])
+    return page(title, lead + "\n".join(sections), hide=["navigation", "toc"])
 
 
 def _device(site: Site, result: Benchmark) -> str:
@@ -90,7 +90,7 @@ def _table(site: Site, rows: list[Row]) -> str:
             + [_cell(site, row, name) for name in (OURS, *peers)]
         )
     names = [spoken(text(name), "en", site.language) for name in ("Sightglass", *peers)]
-    return table([*header, *names], lines, css="sg-bench")
+    return table([*header, *names], lines, css="sg-bench", stacks=True)
 
 
 def _cell(site: Site, row: Row, name: str) -> str:
@@ -98,7 +98,7 @@ def _cell(site: Site, row: Row, name: str) -> str:
     quick, lean = row.slower(name), row.hungrier(name)
     if quick is None:
         return "–"
-    shown = f"{quick[0]:.2f}" + (f" ± {quick[1]:.2f}" if len(row.runs[name].seconds) > 1 else "")
+    shown = f"{quick[0]:.2f}" + (f"&nbsp;±&nbsp;{quick[1]:.2f}" if len(row.runs[name].seconds) > 1 else "")
     return shown + ("" if lean is None else f"<br><small>{site.say('bench.memory', ratio=f'{lean:.2f}')}</small>")
 
 

@@ -93,13 +93,14 @@ def _row(site: Site, name: str, records: list[dict[str, Any]], built: dict[str, 
     first, (call, what) = records[0], built.get(name, ("", ""))
     accuracies = [100 * record["accuracy"] for record in records]
     mean = statistics.fmean(accuracies)
-    spread = f" ± {max(abs(value - mean) for value in accuracies):.1f}" if len(records) > 1 else ""
+    spread = f"&nbsp;±&nbsp;{max(abs(value - mean) for value in accuracies):.1f}" if len(records) > 1 else ""
+    seeds = ", ".join(str(record["seed"]) for record in records)
     recipe = site.say("lab.recipe", images=f"{first['recipe']['images']:,}", epochs=first["recipe"]["epochs"])
     seconds = site.say("lab.seconds", seconds=f"{statistics.fmean(record['seconds'] for record in records):.0f}")
     return [
         f"`{name}`<br><small>`{first['command']}`</small>",
         spoken(text(what), "en", site.language) + (f"<br><small>`{call}`</small>" if call else ""),
-        f"{mean:.1f}{spread} %<br><small>{site.say('lab.seeds', count=len(records))}</small>",
+        f"{mean:.1f}{spread}&nbsp;%<br><small>{site.say('lab.seeds', seeds=seeds)}</small>",
         f"{first['parameters']:,}",
         f"{seconds}<br><small>{recipe}</small>",
         f"{first['bytes'] / 1000:.0f} kB",

@@ -448,7 +448,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "lab.parameters": ("Parameters", "参数数"),
     "lab.training": ("Training", "训练"),
     "lab.size": ("Weights on disk", "权重文件"),
-    "lab.seeds": ("{count} seeds", "{count} 个随机种子"),
+    "lab.seeds": ("seeds {seeds}", "随机种子 {seeds}"),
     "lab.recipe": ("{images} images, {epochs} times", "{images} 张图像，{epochs} 遍"),
     "lab.seconds": ("{seconds} s", "{seconds} 秒"),
     "lab.trained": (
