@@ -30,7 +30,7 @@ images = torch.from_numpy(one.images[WHICH : WHICH + 1]) / 255
 
 
 def show(pictures: dict[str, torch.Tensor]) -> None:
-    figure, axes = plt.subplots(1, len(pictures), figsize=(1.6 * len(pictures), 1.9), layout="constrained")
+    _, axes = plt.subplots(1, len(pictures), figsize=(1.6 * len(pictures), 1.9), layout="constrained")
     for axis, (title, picture) in zip(axes, pictures.items(), strict=True):
         picture = picture[0].clamp(0, 1).expand(3, -1, -1)
         axis.imshow(picture.permute(1, 2, 0))
@@ -93,8 +93,8 @@ print("the scene:", float(total_variation(images)), "noise:", float(total_variat
 # μ ← 0.9 μ − η ∇E(x),   x ← x + μ
 # ```
 #
-# It starts from noise. The rate η is 0.004, then a tenth of it. No step is longer than a fiftieth of the noise: far from
-# any image, the slope can be steep.
+# It starts from noise. The rate η is 0.004, then a tenth of it. No step is longer than a fiftieth of the noise: far
+# from any image, the slope can be steep.
 
 # %%
 x = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
@@ -136,7 +136,7 @@ show({name: network_inversion(network, images, layer, rates=rates, **each) for n
 # ## Up through the network
 #
 # Colour goes first: in these scenes it says nothing of the class. Then the texture loses its contrast; the object's
-# place is still there after the last convolution, and lost in the ten logits. To the network all of these are the image:
+# place is still there after the last convolution, and lost in the ten logits. To the network all of them are the image:
 
 # %%
 layers = {"conv1": "features.1", "pool2": "features.5", "conv5": "features.11", "fc6": "classifier.1"}
@@ -155,8 +155,9 @@ for name, picture in ({"image": images} | found).items():
 #
 # ## HOG is a network too
 #
-# Histograms of oriented gradients are convolutions, a choice of direction, pooling and a normalisation. Written so, they
-# have a gradient, and the same function inverts them. What comes back has the edges; brightness and contrast are gone.
+# Histograms of oriented gradients are convolutions, a choice of direction, pooling and a normalisation. Written so,
+# they have a gradient, and the same function inverts them. What comes back has the edges; brightness and contrast
+# are gone.
 
 # %%
 grey = images.mean(1, keepdim=True)

@@ -134,8 +134,8 @@ class LastMaps(TorchFunctionMode):
 
     A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
     7x7 does not.  Maximum and average count alike, however they are written.  The graph starts at these maps; what they
-    were used for before the pooling is outside it.  ``skipped`` poolings come before the one that matters, and get no
-    graph.
+    were used for before the pooling is outside it.  With ``waits`` it starts at the first pooling that leaves a single
+    place, or later, so that nothing is kept of what comes before.
     """
 
     _POOLING = (
@@ -143,11 +143,11 @@ class LastMaps(TorchFunctionMode):
         *(functional.adaptive_max_pool2d, functional.max_pool2d, torch.amax, Tensor.amax),
     )
 
-    def __init__(self, skipped: int = 0) -> None:
+    def __init__(self, waits: bool = False) -> None:
         super().__init__()
+        self.waits = waits
         self.feature_maps: Tensor | None = None  # (B, C, h, w)
-        self.count = 0  # of different maps that were pooled
-        self._skipped, self._pooled = skipped, torch.empty(0)
+        self._pooled: Tensor | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -155,9 +155,8 @@ class LastMaps(TorchFunctionMode):
             given, *others = args if args else (kwargs["input"],)
             others_by_name = {key: value for key, value in kwargs.items() if key != "input"}
             if given is not self._pooled and self._pools(given, func, others, others_by_name):
-                self._pooled, self.count = given, self.count + 1
-                if self.count > self._skipped:
-                    self.feature_maps = self._start_graph(given) if torch.is_grad_enabled() else given
+                self._pooled, self.waits = given, False
+                self.feature_maps = self._start_graph(given) if torch.is_grad_enabled() else given
         return func(*args, **kwargs)
 
     @staticmethod
@@ -171,14 +170,14 @@ class LastMaps(TorchFunctionMode):
         given.copy_(maps)
         return maps
 
-    @staticmethod
-    def _pools(given: Tensor, func: Any, others: Any, others_by_name: Any) -> bool:
+    def _pools(self, given: Tensor, func: Any, others: Any, others_by_name: Any) -> bool:
         if given.dim() != 4:
             return False
         pooled = func(torch.empty_like(given, device="meta"), *others, **others_by_name)  # shapes alone
         pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the places of the maxima
         places = pooled.shape[2:].numel()
-        return bool(pooled.shape[:2] == given.shape[:2]) and (places == 1 or places < given.shape[2:].numel())
+        fewer = places == 1 or (places < given.shape[2:].numel() and not self.waits)
+        return bool(pooled.shape[:2] == given.shape[:2]) and fewer
 
 
 @contextmanager
@@ -190,8 +189,7 @@ def maps_and_logits(
 
     One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
     off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
-    convolution's, after its ReLU; of a batch the first image then goes ahead alone, to see which pooling is the last.
-    Raises ValueError, with layers to choose from, if there are no such maps.
+    convolution's, after its ReLU.  Raises ValueError, with layers to choose from, if there are no such maps.
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model), frozen(model):
         images = images.detach().clone() if images.is_inference() else images.detach()
@@ -221,12 +219,18 @@ def _last_maps(model: nn.Module, images: Tensor) -> tuple[Tensor | None, Any]:
         raise ValueError(
             f"the last pooling may be in a scripted part: choose target_layer outside it, or {_UNSCRIPTED}"
         )
-    with torch.no_grad(), LastMaps() as ahead:
-        if len(images) > 1:  # of a single image the graph is small, and a pass is dear
-            model(images[:1])
-    with LastMaps(skipped=max(ahead.count - 1, 0)) as last:
+    with LastMaps(waits=_ends_in_one_place(model)) as last:
         logits = model(images)
+    if last.feature_maps is None:  # the module that was waited for did not run
+        with LastMaps() as last:
+            logits = model(images)
     return last.feature_maps, logits
+
+
+def _ends_in_one_place(model: nn.Module) -> bool:
+    """Whether the model owns a pooling over all places; what pools to more before it is then not the last."""
+    adaptive = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+    return any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
 
 
 def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
@@ -308,13 +312,15 @@ class ReluRule(TorchFunctionMode):
         if not self._is_relu(func, args, kwargs):
             return func(*args, **kwargs)
         given: Tensor = args[0] if args else kwargs["input"]
-        result: Tensor = _RuledRelu.apply(given, self.rule)  # type: ignore[no-untyped-call]
         in_place = (
             kwargs.get("inplace", len(args) > 1 and args[1])
             if func is functional.relu
             else (func.__name__ in self._IN_PLACE)
         )
-        return given.copy_(result) if in_place else result
+        if in_place and given._is_view():  # autograd lets no function of one's own change these
+            return given.copy_(_RuledRelu.apply(given, self.rule, False))  # type: ignore[no-untyped-call]
+        result: Tensor = _RuledRelu.apply(given, self.rule, bool(in_place))  # type: ignore[no-untyped-call]
+        return result
 
     def _is_relu(self, func: Any, args: Any, kwargs: Any) -> bool:
         if func in self._CLAMPS:
@@ -329,15 +335,18 @@ class ReluRule(TorchFunctionMode):
 
 class _RuledRelu(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, given: Tensor, rule: Rule) -> Tensor:
-        context.save_for_backward(given > 0)
+    def forward(context: Any, given: Tensor, rule: Rule, in_place: bool) -> Tensor:
+        result = given.relu_() if in_place else given.relu()
+        if in_place:
+            context.mark_dirty(given)
+        context.save_for_backward(result)  # the next layer keeps it anyway: no memory is added
         context.rule = rule
-        return given.relu()
+        return result
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (passed,) = context.saved_tensors
-        return context.rule(gradients[0], passed), None
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (result,) = context.saved_tensors
+        return context.rule(gradients[0], result > 0), None, None
 
 
 def check_ruled(output: Tensor) -> None:

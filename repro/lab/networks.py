@@ -171,7 +171,7 @@ class ZFNet(nn.Module):
 class VGGNet(nn.Module):
     """Simonyan and Zisserman 2015 made small: four pairs of 3x3 convolutions, each followed by max pooling.
 
-    Without biases the logits are what the pixels contribute and nothing else, which is what LRP's conservation asks for.
+    Without biases the logits are what the pixels contribute and nothing else: what LRP's conservation asks for.
     """
 
     def __init__(self, bias: bool = True) -> None:

@@ -114,8 +114,10 @@ def test_captum_uses_the_plain_gradient_at_densenets_last_relu(vision, require_m
         def __init__(self, dense: nn.Module) -> None:
             super().__init__()
             self.features, self.relu, self.classifier = dense.features, nn.ReLU(), dense.classifier
+            self.mean, self.std = dense.image_mean, dense.image_std
 
         def forward(self, images: Tensor) -> Tensor:
+            images = (images - self.mean) / self.std
             return self.classifier(self.relu(self.features(images)).mean((2, 3)))
 
     rewritten = WithModule(copy.deepcopy(vision("densenet121")))

@@ -149,20 +149,6 @@ def test_what_leaves_the_last_maps_before_the_pooling_counts_if_the_layer_is_giv
         assert gradient[[0, 1], 1 - classes].count_nonzero() == 0
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_only_the_last_pooling_starts_a_graph_in_a_batch(count: int) -> None:
-    """Of several images the first goes ahead alone, to see which pooling is the last."""
-    model = nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 2, 1), nn.MaxPool2d(2), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
-    model.append(nn.Flatten())
-    seen: list[tuple[int, bool]] = []
-    model[1].register_forward_hook(lambda _, __, output: seen.append((len(output), output.requires_grad)))
-    with capture.maps_and_logits(model, torch.rand(count, 1, 8, 8)) as (maps, logits):
-        assert maps.shape == (count, 2, 2, 2)
-        assert maps.is_leaf
-        assert capture.gradient(logits, torch.zeros(count, dtype=int), maps)[:, 0].eq(0.25).all()
-    assert seen == ([(1, True)] if count == 1 else [(1, False), (3, False)])
-
-
 def test_a_rule_that_reached_every_relu_is_told_from_one_that_did_not() -> None:
     model, images = network(False), torch.randn(2, 1, 6, 6)
     with capture.ReluRule(lambda gradient, passed: gradient):
@@ -206,10 +192,10 @@ def kept_by_the_second_convolution(model: Pools) -> bool:
     """Whether a graph was made between the first pooling and the last."""
     kept = []
     handle = model.second.register_forward_hook(lambda *given: kept.append(given[2].requires_grad))
-    maps, logits = capture.maps_and_logits(model, torch.randn(2, 1, 8, 8))
+    with capture.maps_and_logits(model, torch.randn(2, 1, 8, 8)) as (maps, logits):
+        assert maps.shape == (2, 4, 4, 4)
+        assert torch.autograd.grad(logits.sum(), maps)[0].abs().sum() > 0
     handle.remove()
-    assert maps.shape == (2, 4, 4, 4)
-    assert torch.autograd.grad(logits.sum(), maps)[0].abs().sum() > 0
     return kept[-1]
 
 
@@ -221,9 +207,9 @@ def test_nothing_is_kept_before_a_pooling_over_all_places() -> None:
 
 def test_a_pooling_over_all_places_need_not_be_the_last() -> None:
     model, images = Pools(nn.MaxPool2d(2), gate=nn.AdaptiveAvgPool2d(1)), torch.randn(2, 1, 8, 8)
-    maps, _ = capture.maps_and_logits(model, images)
     with torch.no_grad():
         ungated = model.second(functional.max_pool2d(model.first(images), 2)).relu()
+    with capture.maps_and_logits(model, images) as (maps, _):
         torch.testing.assert_close(maps.detach(), ungated * ungated.mean((2, 3), keepdim=True).sigmoid())
 
 
