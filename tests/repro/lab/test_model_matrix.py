@@ -114,7 +114,7 @@ class Reference(fx.Interpreter):
 
     def run_node(self, node: fx.Node) -> object:
         args, kwargs = self.fetch_args_kwargs_from_env(node)
-        if node.name == self.pool:
+        if node.name.removesuffix("_1") == self.pool:  # torch.fx adds it to names it takes for taken
             self.maps = args[0].detach().clone().requires_grad_()
             return getattr(self, node.op)(node.target, (self.maps, *args[1:]), kwargs)
         module = self.submodules.get(node.target) if node.op == "call_module" else None
@@ -246,7 +246,7 @@ def test_relu_written_in_any_way(relu: str, method: Method) -> None:
 @every_method
 def test_small_network(method: Method) -> None:
     images, classes = images_of(3), torch.tensor([4, 0, 2])
-    expected = references(Small().eval(), images, classes, "mean_1", "head")
+    expected = references(Small().eval(), images, classes, "mean", "head")
     if method.__name__ in expected:
         close(_small(method), expected[method.__name__])
     one_by_one = [method(Small().eval(), images[i : i + 1], classes[i : i + 1]) for i in range(3)]
