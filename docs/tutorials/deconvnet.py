@@ -87,8 +87,8 @@ plt.show()
 # ## It is a backward pass with one change
 #
 # The gradient of max pooling *is* unpooling by switches, and the gradient of a convolution *is* the transposed
-# convolution. The one difference is at the ReLU. The gradient passes where the ReLU was on; the deconvnet passes what is
-# positive, wherever it comes to. Here are both from the same unit:
+# convolution. The one difference is at the ReLU. The gradient passes where the ReLU was on; the deconvnet passes what
+# is positive, wherever that is. Here are both from the same unit:
 
 # %%
 pixels = image.clone().requires_grad_()
@@ -103,8 +103,8 @@ plt.show()
 # %% [markdown]
 # ## What excites a unit most
 #
-# The paper's Fig. 2 shows of a unit the nine strongest activations: reconstructions, and beside them the patches that the
-# unit sees. How far it sees follows from the kernels and strides below it; `strongest` computes it.
+# The paper's Fig. 2 shows of a unit the nine strongest activations: reconstructions, and beside them the patches that
+# the unit sees. How far it sees follows from the kernels and strides below it; `strongest` computes it.
 
 # %%
 LAYER, UNITS = "features.9", (3, 10, 24)

@@ -36,7 +36,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, controls, figures, metrics, networks, scenes
+from repro.lab import capture, controls, figures, networks, scenes
 
 Report = Callable[[float], None]
 

@@ -109,9 +109,9 @@ def _places(maps: Tensor, positions: Tensor) -> Tensor:
 def _forward(model: nn.Module, images: Tensor, target_layer: nn.Module) -> tuple[Tensor, Tensor]:
     """Pixels, and what the layer makes of them, with a graph between them that has the deconvnet's rectification."""
     pixels = images.detach().clone().requires_grad_()
-    with capture.evaluating(model), capture.frozen(model), capture.activations(model, target_layer) as outputs:
-        with capture.ReluRule(_rectified):
-            model(pixels)
+    caught = capture.activations(model, target_layer)
+    with capture.evaluating(model), capture.frozen(model), capture.ReluRule(_rectified), caught as outputs:
+        model(pixels)
     maps = outputs[0]
     if maps.dim() not in (2, 4):
         raise ValueError(f"a layer of units returns (B, C, h, w) or (B, K), and this one {tuple(maps.shape)}")
@@ -120,7 +120,8 @@ def _forward(model: nn.Module, images: Tensor, target_layer: nn.Module) -> tuple
 
 def _chain(maps: Tensor) -> list[Any]:
     """The operations that led from the pixels to the maps, the last one first; ValueError if they are not one chain."""
-    steps, node = [], maps.grad_fn
+    steps: list[Any] = []
+    node: Any = maps.grad_fn
     while node is not None and type(node).__name__ != "AccumulateGrad":
         below = [other for other, _ in node.next_functions if other is not None]
         name = type(node).__name__
@@ -128,10 +129,11 @@ def _chain(maps: Tensor) -> list[Any]:
             below = below[-1:]
         if len(below) != 1:
             raise ValueError(f"a deconvnet reverses one chain of layers, and here paths meet ({_spoken(name)})")
-        plain = name in _PLAIN and not getattr(node, "_saved_transposed", False)
-        if not plain and not _changes_nothing(node):
+        transposed = getattr(node, "_saved_transposed", False)
+        if (name not in _PLAIN and not _changes_nothing(node)) or transposed:
             known = "convolutions, ReLUs, max poolings and linear layers"
-            raise ValueError(f"a deconvnet reverses {known}, and on the way to this layer there is {_spoken(name)}")
+            other = "a transposed convolution" if transposed else _spoken(name)
+            raise ValueError(f"a deconvnet reverses {known}, and on the way to this layer there is {other}")
         steps.append(node)
         node = below[0]
     if node is None:
@@ -203,8 +205,9 @@ def strongest(
     """
     if count > len(images):
         raise ValueError(f"the {count} strongest of {len(images)} images: give more images, or a smaller count")
-    units, values, places = torch.as_tensor(channels, device=images.device), [], []
-    width = 1
+    units, width = torch.as_tensor(channels, device=images.device), 1
+    values: list[Tensor] = []
+    places: list[Tensor] = []
     for start in range(0, len(images), _BATCH):
         with torch.no_grad(), capture.evaluating(model), capture.activations(model, target_layer) as outputs:
             model(images[start : start + _BATCH])
@@ -222,9 +225,7 @@ def strongest(
     found = []
     for start in range(0, len(flat), _BATCH):
         part = slice(start, start + _BATCH)
-        found.append(
-            deconvnet(model, images[flat[part]], target_layer, which[part], positions[part] if maps else None)
-        )
+        found.append(deconvnet(model, images[flat[part]], target_layer, which[part], positions[part] if maps else None))
         report(0.5 + 0.5 * min(1, (start + _BATCH) / len(flat)))
     boxes = receptive_fields(model, images, target_layer, positions)
     return Strongest(
@@ -279,7 +280,8 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         top = strongest(model, images, layer, units)
         panels = []
         for unit, which, boxes, found in zip(units, top.rows, top.boxes, top.reconstructions, strict=True):
-            shown = 0.5 + 0.5 * found / found.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
+            limit = found.abs().flatten(1).quantile(0.998, dim=1)[:, None, None, None].clamp_min(1e-12)
+            shown = 0.5 + 0.5 * (found / limit).clamp(-1, 1)
             panels.append(figures.Panel(f"layer {number}, unit {unit}", _mosaic(shown, boxes)))
             panels.append(figures.Panel("its nine patches", _mosaic(images[which], boxes)))
         rows.append(panels)

@@ -31,10 +31,9 @@ from torch.nn import functional
 
 from repro.lab import capture, digits, networks, scenes
 
-LAYERS = {
-    **{"1": "features.2", "2": "features.5", "3": "features.7", "4": "features.9", "5": "features.12"},
-    **{"6": "classifier.1", "7": "classifier.3"},
-}  # the paper's seven layers in zf-scenes, each after its ReLU and its pooling
+_MODULES = ("features.2", "features.5", "features.7", "features.9", "features.12", "classifier.1", "classifier.3")
+# the paper's seven layers in zf-scenes, each after its ReLU and its pooling
+LAYERS = {str(number): name for number, name in enumerate(_MODULES, 1)}
 DIGITS = {"1": "features.2", "2": "features.5", "3": "classifier.1"}  # of lenet-digits, likewise
 
 

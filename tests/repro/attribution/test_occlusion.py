@@ -69,9 +69,7 @@ def test_equals_the_definition_in_loops(patch: int, stride: int, batch: int) -> 
     net, images, classes, shares = Net().eval(), images_of(3), [2, 0, 1], []
     with torch.no_grad():
         expected = slow_occlusion(net, images, classes, patch, stride, 0.5)
-    found = occlusion(
-        net, images, torch.tensor(classes), patch=patch, stride=stride, batch=batch, report=shares.append
-    )
+    found = occlusion(net, images, torch.tensor(classes), patch=patch, stride=stride, batch=batch, report=shares.append)
     torch.testing.assert_close(found, expected)
     assert found.abs().max() > 0
     assert shares == sorted(shares)
