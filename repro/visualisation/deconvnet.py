@@ -44,8 +44,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.attribution.occlusion import map_occlusion
-from repro.lab import capture, digits, figures, metrics, networks, scenes
-from repro.visualisation import layer_properties
+from repro.lab import capture, digits, figures, layer_properties, metrics, networks, scenes
 
 _BATCH = 64
 _EPOCHS = (0, 1, 2, 4, 8, 16, 24)

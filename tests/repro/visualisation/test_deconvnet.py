@@ -237,12 +237,12 @@ def test_a_unit_sees_its_receptive_field_and_nothing_else(layer: str) -> None:
 
 def test_receptive_fields_of_alexnet_are_those_of_its_kernels() -> None:
     model, images = models.load("alexnet", "random").model, torch.rand(1, 3, 224, 224)
-    sizes = {}
+    boxes = {}
     for layer, at in (("features.0", 20), ("features.2", 10), ("features.5", 5), ("features.12", 3)):
         (box,) = receptive_fields(model, images, model.get_submodule(layer), torch.tensor([[at, at]])).tolist()
-        sizes[layer] = box[2] - box[0]
-    # 11; 11 + 2 * 4; 19 + 4 * 8 + 2 * 8; the last 195, of which the border leaves all: 3 * 32 - 65 .. 3 * 32 + 130
-    assert sizes == {"features.0": 11, "features.2": 19, "features.5": 67, "features.12": 195}
+        boxes[layer] = box[0], box[2]
+    # 11 pixels from 20 * 4 - 2; 11 + 2 * 4; 19 + 4 * 8 + 2 * 8; and 195, of which the last lies beyond the border
+    assert boxes == {"features.0": (78, 89), "features.2": (78, 97), "features.5": (62, 129), "features.12": (30, 224)}
     whole = receptive_fields(model, images, model.get_submodule("classifier.1"), torch.tensor([[0, 0]]))
     assert whole.tolist() == [[0, 0, 224, 224]]
 

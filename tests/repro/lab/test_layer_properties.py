@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from repro.visualisation.layer_properties import changes, features, inconsistency, moved
+from repro.lab.layer_properties import changes, features, inconsistency, moved
 
 
 def test_a_shift_moves_the_image_down_and_continues_its_border() -> None:
