@@ -144,7 +144,7 @@ def _changes_nothing(node: Any) -> bool:
     """Whether it is a pooling from 6x6 to 6x6, as AlexNet and VGG have it before their linear layers."""
     if type(node).__name__ != "AdaptiveAvgPool2DBackward0":
         return False
-    return bool(node._saved_self.shape == node._input_metadata[0].shape)
+    return tuple(node._saved_self.shape) == tuple(node._input_metadata[0].shape)
 
 
 def _spoken(name: str) -> str:
