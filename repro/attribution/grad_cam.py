@@ -40,6 +40,7 @@ from torch import Tensor, nn
 
 from repro.attribution.cam import cam
 from repro.attribution.guided_backprop import guided_backprop
+from repro.attribution.occlusion import occlusion
 from repro.lab import capture, controls, figures, metrics, networks, scenes
 
 
@@ -197,7 +198,7 @@ def _occluded(model: nn.Module, seed: int, device: str) -> dict[str, float]:
     """Rank correlation with how far the logit falls when a grey square covers a place, on 200 scenes of all kinds."""
     held_out = scenes.load(2000, seed)
     images, classes = networks.inputs(held_out.images[:200], held_out.labels[:200], device)
-    drops = controls.occlusion(model, images, classes)
+    drops = occlusion(model, images, classes, of="logit")
     found = {}
     for name, heatmaps in (
         ("grad-cam", metrics.upsample(grad_cam(model, images, classes), (scenes.SIZE, scenes.SIZE))),

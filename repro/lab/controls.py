@@ -88,20 +88,6 @@ def randomisation_check(
     return found
 
 
-def occlusion(model: nn.Module, images: Tensor, target_classes: Tensor, patch: int = 16, step: int = 8) -> Tensor:
-    """How far the logit falls where a grey square covers it, ``(B, 1, h, w)`` (Zeiler and Fergus 2014, Sec. 4.2)."""
-    height, width = ((size - patch) // step + 1 for size in images.shape[2:])
-    drops = torch.zeros(len(images), 1, height, width, device=images.device)
-    with torch.no_grad(), capture.evaluating(model):
-        whole = model(images).gather(1, target_classes[:, None])[:, 0]
-        for row in range(height):
-            for column in range(width):
-                covered = images.clone()
-                covered[:, :, row * step : row * step + patch, column * step : column * step + patch] = 0.5
-                drops[:, 0, row, column] = whole - model(covered).gather(1, target_classes[:, None])[:, 0]
-    return drops
-
-
 def best_boxes(heatmaps: Tensor, truth: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Which images get a right box (IoU of at least a half), under the smoothing and the threshold that serve this map
     best on these very images: a control that is given more than the method it is compared with.
