@@ -63,7 +63,7 @@ def occlusion(
         raise ValueError(f"the fall can be that of the 'probability' or the 'logit', not of {of!r}")
 
     def score(covered: Tensor, rows: Tensor) -> Tensor:
-        logits = model(covered)
+        logits: Tensor = model(covered)
         values = logits.softmax(1) if of == "probability" else logits
         return values.gather(1, classes[rows, None])[:, 0]
 
@@ -126,7 +126,8 @@ def _falls(
         square = (lines[:, :, None] & columns[:, None, :])[:, None]
         scores.append(score(torch.where(square, at, images[rows]), rows))
         report(min(1.0, (start + batch) / (count * places)))
-    whole = torch.cat([score(images[part], part) for part in torch.arange(count, device=images.device).split(batch)])
+    every = torch.arange(count, device=images.device)
+    whole = torch.cat([score(images[part], part) for part in torch.split(every, batch)])
     return whole[:, None, None, None] - torch.cat(scores).view(count, 1, len(rows_of), len(columns_of))
 
 

@@ -57,7 +57,8 @@ def changes(first: Tensor, second: Tensor) -> Tensor:
     """Distance of feature vectors ``(B, D)`` pair by pair, ``(B,)``: 1 is that of two different images (Fig. 5)."""
     count = len(first)
     typical = torch.cdist(first, first).sum() / (count * (count - 1))
-    return (first - second).norm(dim=1) / typical.clamp_min(1e-12)
+    distances: Tensor = (first - second).norm(dim=1)
+    return distances / typical.clamp_min(1e-12)
 
 
 def inconsistency(whole: Tensor, covered: Tensor) -> Tensor:
@@ -86,7 +87,7 @@ def invariance(seed: int, device: str) -> dict[str, float]:
         found[f"{name}-layer-1-minus-7"] = found[f"{name}-layer-1"] - found[f"{name}-layer-7"]
         found[f"{name}-probability-kept"] = kept[f"large-{name}"] / kept[""]
     found["shift-minus-angle-probability-kept"] = found["shift-probability-kept"] - found["angle-probability-kept"]
-    for name, amounts in (("shift", np.arange(9) * 2.0), ("scale", 1 + np.arange(9) * 0.1)):
+    for name, amounts in (("shift", np.arange(0, 18, 2.0)), ("scale", np.linspace(1, 1.8, 9))):
         first, last = _straightness(model, images, [layers[0], layers[-1]], name, amounts)
         found |= {f"{name}-straightness": last, f"{name}-straighter-than-layer-1": last - first}
     return found | _upright(seed, device)

@@ -366,7 +366,8 @@ def _likeness(first: Tensor, second: Tensor) -> Tensor:
     spectra = [torch.fft.rfft2(each, size) for each in (first, second)]
     products = torch.fft.irfft2((spectra[0] * spectra[1].conj()).sum(1), size)
     norms = first.flatten(1).norm(dim=1) * second.flatten(1).norm(dim=1)
-    return products.amax((1, 2)) / norms.clamp_min(1e-12)
+    likeness: Tensor = products.amax((1, 2)) / norms.clamp_min(1e-12)
+    return likeness
 
 
 def _validated(model: nn.Module, images: Tensor) -> dict[str, float]:
@@ -397,7 +398,7 @@ def _evolution(seed: int, device: str) -> dict[str, float]:
         optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
         for epoch in range(_EPOCHS[-1] + 1):
             if epoch:
-                for rows in torch.randperm(len(images)).to(device).split(32):
+                for rows in torch.split(torch.randperm(len(images)).to(device), 32):
                     optimiser.zero_grad()
                     loss = functional.cross_entropy(model(images[rows]), classes[rows])
                     loss.backward()  # type: ignore[no-untyped-call]
