@@ -29,8 +29,8 @@ Relevance ``(B, C, H, W)`` is in logits, with its sign.  A composite is a functi
 Differences from the papers:
 1. alpha - beta = 1 with beta >= 0, as is usual since; Bach et al. write alpha + beta = 1 with a negative beta.
 2. Every rule but ``Zero`` has a small stabiliser with the sign of the denominator, sign(0) being 1.
-3. Inputs below zero (a normalised image, the sum before a ReLU) are given to z-plus, alpha-beta and gamma by the sign of
-   z_ij, not of w_ij.  Gamma has then gamma w_ij+ where the unit is positive, and gamma w_ij- where it is negative.
+3. Inputs below zero (a normalised image, say) are given to z-plus, alpha-beta and gamma by the sign of z_ij, not of
+   w_ij.  Gamma has then gamma w_ij+ where the unit is positive, and gamma w_ij- where it is negative.
 4. Max pooling hands all to the largest input.  Sums and average pooling share by ``Zero``, and so does a BatchNorm
    that does not follow a convolution or linear layer; one that does is folded into it.
 5. Shifts and scalings of the image by constants hand its relevance on as it is; ``ZBox`` wants the bounds of what the
@@ -46,14 +46,18 @@ attention; softmax, GELU, SiLU, sigmoid; LayerNorm) and for those that cannot be
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torch.nn import functional
 
-from repro.lab import capture
+from repro.lab import capture, controls, figures, metrics, networks, scenes
 from repro.lab.relevance import Composite, Layer, Relevance, Rule
 
 
@@ -119,13 +123,14 @@ class AlphaBeta:
             raise ValueError(f"alpha - beta must be 1 and beta not negative: {self.alpha} and {self.beta} are not")
 
     def __call__(self, layer: Layer, c: Tensor) -> Tensor:
-        up, down, R = layer.weight.clamp(min=0), layer.weight.clamp(max=0), c * layer.outputs
+        relevance = c * layer.outputs
+        up, down = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
         plus = layer.bias.clamp(min=0) if layer.bias is not None else None
-        found = _by_sign(layer, R, up, down, plus, self.stabiliser)
+        found = _by_sign(layer, relevance, up, down, plus, self.stabiliser)
         if self.beta == 0:
             return found
         minus = layer.bias.clamp(max=0) if layer.bias is not None else None
-        return self.alpha * found - self.beta * _by_sign(layer, R, down, up, minus, self.stabiliser)  # Eq. (60)
+        return self.alpha * found - self.beta * _by_sign(layer, relevance, down, up, minus, self.stabiliser)  # Eq. (60)
 
 
 @dataclass(frozen=True)
@@ -142,16 +147,16 @@ class Gamma:
     stabiliser: float = 1e-6
 
     def __call__(self, layer: Layer, c: Tensor) -> Tensor:
-        R, weight, bias = c * layer.outputs, layer.weight, layer.bias
+        relevance, weight, bias = c * layer.outputs, layer.weight, layer.bias
         more, less = weight + self.gamma * weight.clamp(min=0), weight + self.gamma * weight.clamp(max=0)
         plus, minus = None, None
         if bias is not None:
             plus, minus = bias + self.gamma * bias.clamp(min=0), bias + self.gamma * bias.clamp(max=0)
         if layer.rectified:
-            return _by_sign(layer, R, more, less, plus, self.stabiliser)
+            return _by_sign(layer, relevance, more, less, plus, self.stabiliser)
         positive = layer.outputs > 0
-        found = _by_sign(layer, R * positive, more, less, plus, self.stabiliser)
-        return found + _by_sign(layer, R * ~positive, less, more, minus, self.stabiliser)
+        found = _by_sign(layer, relevance * positive, more, less, plus, self.stabiliser)
+        return found + _by_sign(layer, relevance * ~positive, less, more, minus, self.stabiliser)
 
 
 @dataclass(frozen=True)
@@ -230,8 +235,66 @@ def epsilon_gamma_box(low: float | Sequence[float], high: float | Sequence[float
     return composite
 
 
+def measure(seed: int, device: str = "cpu") -> dict[str, float]:
+    """The claims' numbers on held-out scenes with one object: 50 for conservation, 150 for the rest.
+
+    "error" is the largest difference between the sum of relevance, at any layer, and the logit, as a share of the mean
+    logit; "bias" is how much of the logit does not arrive at the pixels, as a share of it, on average over the images.
+    Maps are LRP's with alpha 2 and beta 1, on vgg-scenes.  In pixel flipping 32 regions of 4 by 4 pixels, an eighth of
+    the image, are covered with a blurred image or with noise; "aopc" is the mean fall of the class's probability.
+    """
+    one = scenes.one_object(150, seed)
+    images, classes = networks.inputs(one.images, one.labels, device)
+    model, masks = networks.load("vgg-scenes", seed).to(device), one.class_masks()
+    noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(seed)).to(images)
+    maps = {
+        "lrp": _summed(lrp(model, images, classes, epsilon_alpha2_beta1)),
+        "epsilon": _summed(lrp(model, images, classes, everywhere(Epsilon()))),
+        "gradient": controls.saliency(model, images, classes),
+        "random": noise[:, :1],
+    }
+    scores = {
+        name: {
+            "mass": float(metrics.mass_in_mask(found, masks).mean()),
+            "blurred-aopc": _aopc(metrics.pixel_flipping(model, images, classes, found, _blurred)),
+            "noise-aopc": _aopc(metrics.pixel_flipping(model, images, classes, found, noise)),
+        }
+        for name, found in maps.items()
+    }
+    quantities = {f"{name}-{what}": value for name, of in scores.items() for what, value in of.items()}
+    quantities |= {
+        f"{first}-minus-{second}-{what}": scores[first][what] - scores[second][what]
+        for first, second in (("lrp", "gradient"), ("lrp", "random"), ("gradient", "random"), ("epsilon", "gradient"))
+        for what in scores["lrp"]
+    }
+    quantities |= {"chance-mass": float(masks.mean()), "lrp-minus-chance-mass": scores["lrp"]["mass"] - masks.mean()}
+    return quantities | _conservation(seed, images[:50], classes[:50])
+
+
+def figure(seed: int = 0, device: str = "cpu") -> Figure:
+    """Three scenes: what four choices of rules say of one logit, and the gradient; each map on its own scale."""
+    model = networks.load("vgg-scenes", seed).to(device)
+    one = scenes.one_object(40, seed).take(np.array([1, 4, 9]))
+    images, classes = networks.inputs(one.images, one.labels, device)
+    composites = {
+        "LRP-epsilon": everywhere(Epsilon()),
+        "epsilon-plus": epsilon_plus,
+        "alpha 2, beta 1": epsilon_alpha2_beta1,
+        "epsilon, gamma, z-B": epsilon_gamma_box(-2, 2),
+    }
+    maps = {name: _summed(lrp(model, images, classes, composite)) for name, composite in composites.items()}
+    maps["gradient"] = controls.saliency(model, images, classes)
+    maps = {name: found / found.abs().amax((1, 2, 3), keepdim=True) for name, found in maps.items()}
+    rows = [
+        [figures.Panel(scenes.CLASSES[one.labels[i]], images[i])]
+        + [figures.Panel(name, heatmap=found[i]) for name, found in maps.items()]
+        for i in range(3)
+    ]
+    return figures.panels(rows, "Layer-wise relevance propagation", "share of the map's largest size")
+
+
 def _by_sign(
-    layer: Layer, R: Tensor, for_positive: Tensor, for_negative: Tensor, bias: Tensor | None, stabiliser: float
+    layer: Layer, relevance: Tensor, for_positive: Tensor, for_negative: Tensor, bias: Tensor | None, stabiliser: float
 ) -> Tensor:
     """Each input's share of R_j by its x_i, where positive inputs meet other weights than negative ones."""
     x = layer.inputs
@@ -239,7 +302,7 @@ def _by_sign(
         z = layer.forward(x, for_positive)
     else:
         z = layer.forward(x.clamp(min=0), for_positive) + layer.forward(x.clamp(max=0), for_negative)
-    s = R / _stabilised(z if bias is None else z + bias, stabiliser)
+    s = relevance / _stabilised(z if bias is None else z + bias, stabiliser)
     c = layer.backward(s, for_positive)
     return c if layer.nonnegative else torch.where(x > 0, c, layer.backward(s, for_negative))
 
@@ -278,3 +341,68 @@ def _propagate(
             raise ValueError("no relevance reaches this layer: the logits do not depend on it, or it is folded away")
         result.append((gradient if mode.is_image(tensor) else gradient * tensor).detach())
     return result
+
+
+def _conservation(seed: int, images: Tensor, classes: Tensor) -> dict[str, float]:
+    """What arrives, layer by layer: without biases, with biases, through shortcuts."""
+    free, zf, residual = (
+        networks.load(name, seed).to(images) for name in ("bias-free-scenes", "zf-scenes", "residual-scenes")
+    )
+    quantities = {}
+    layers = [module for module in free.modules() if isinstance(module, nn.Conv2d | nn.Linear | nn.MaxPool2d)]
+    rules: dict[str, Rule] = {"zero": Zero(), "z-plus": ZPlus(), "gamma": Gamma(), "alpha-beta": AlphaBeta()}
+    for name, rule in (rules | {"epsilon": Epsilon(0.25)}).items():
+        quantities[f"{name}-error"] = _error(free, images, classes, layers, everywhere(rule))
+    pixels = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(free(pixels).gather(1, classes[:, None]).sum(), pixels)
+    zero = lrp(free, images, classes, everywhere(Zero()))
+    difference = zero - gradient * (images - 0.5)  # the network sees (images - 0.5) / 0.25
+    quantities["zero-minus-gradient-input"] = float(difference.abs().max() / zero.abs().max())
+
+    shiftless = _without_shifts(residual)
+    blocks = [shiftless.get_submodule(name) for name in ("stem", "blocks.0", "blocks.1", "blocks.2", "pool")]
+    quantities["residual-error"] = _error(shiftless, images, classes, blocks, everywhere(Epsilon()))
+    for name, model in (("zf", zf), ("residual", residual)):
+        for what, composite in (("epsilon", everywhere(Epsilon())), ("epsilon-plus", epsilon_plus)):
+            logits = _logits(model, images, classes)
+            missing = logits - lrp(model, images, classes, composite).sum((1, 2, 3))
+            quantities[f"{name}-{what}-bias"] = float((missing / logits).abs().mean())
+    return quantities
+
+
+def _error(
+    model: nn.Module, images: Tensor, classes: Tensor, layers: Sequence[nn.Module], composite: Composite
+) -> float:
+    at = [*lrp_at(model, images, classes, layers, composite), lrp(model, images, classes, composite)]
+    sums, logits = torch.stack([relevance.flatten(1).sum(1) for relevance in at]), _logits(model, images, classes)
+    return float((sums - logits).abs().max() / logits.abs().mean())
+
+
+def _without_shifts(model: nn.Module) -> nn.Module:
+    """A copy in which nothing is added: no biases, and BatchNorms that only scale."""
+    copied = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, value in (*copied.named_parameters(), *copied.named_buffers()):
+            if name.endswith(("bias", "running_mean")):
+                value.zero_()
+    return copied
+
+
+@torch.no_grad()
+def _logits(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+    logits: Tensor = model(images).gather(1, classes[:, None])[:, 0]
+    return logits
+
+
+def _summed(relevance: Tensor) -> Tensor:
+    return relevance.sum(1, keepdim=True)
+
+
+def _aopc(curve: Tensor) -> float:
+    return float((curve[:, :1] - curve).mean())
+
+
+def _blurred(images: Tensor) -> Tensor:
+    for _ in range(2):
+        images = functional.avg_pool2d(images, 17, stride=1, padding=8, count_include_pad=False)
+    return images
