@@ -275,3 +275,187 @@ def test_torchvisions_networks_conserve(name: str) -> None:
         if name == "mobilenet_v2" or (title not in ("zero", "epsilon") and name in ("resnet18", "resnet50", "densenet121", "shufflenet_v2_x0_5")):
             continue  # below: units that stand at 6, or whose sum is the other way round, have nothing of the sign
         torch.testing.assert_close(found.sum((1, 2, 3)), logits, rtol=1e-6, atol=0)
+
+
+REFUSED = {"mobilenet_v3_small": "hardswish", "efficientnet_b0": "silu", "convnext_tiny": "permute|layer_norm|gelu"}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_networks_without_a_rule_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=REFUSED[name]):
+        lrp(models._torchvision().models.get_model(name, weights=None).eval(), images_of(1, 64).float(), torch.tensor([3]))
+
+
+def zennit_of(composite, model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+    from zennit.attribution import Gradient
+
+    def start(logits: Tensor) -> Tensor:
+        return functional.one_hot(classes, logits.shape[1]).to(logits) * logits.detach()
+
+    with Gradient(copy.deepcopy(model), composite, attr_output=start) as attributor:
+        return attributor(images.clone().requires_grad_())[1].detach()
+
+
+def sequential() -> nn.Module:
+    """VGG in small, with biases, an average pooling and ReLU modules, as zennit needs them."""
+    torch.manual_seed(3)
+    layers: list[nn.Module] = []
+    for inputs, outputs in ((3, 5), (5, 6)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 7), nn.ReLU(), nn.Linear(7, 5)).double()
+
+
+def test_equals_zennit_on_a_network_of_modules(require_module) -> None:
+    models._torchvision()
+    zennit = require_module("zennit.composites", "pip install zennit")
+    model, images, classes = sequential().eval(), images_of(3, 16), torch.tensor([0, 4, 2])
+    tiny = {"stabilizer": 1e-6}
+    pairs = {
+        "EpsilonPlus": (zennit.EpsilonPlus(**tiny), epsilon_plus),
+        "EpsilonAlpha2Beta1": (zennit.EpsilonAlpha2Beta1(**tiny), epsilon_alpha2_beta1),
+        "EpsilonPlusFlat": (zennit.EpsilonPlusFlat(**tiny), epsilon_plus_flat),
+        "EpsilonGammaBox": (zennit.EpsilonGammaBox(low=-4.0, high=4.0, **tiny), epsilon_gamma_box(-4, 4)),
+    }
+    for theirs, _ in pairs.values():  # average pooling shares without a stabiliser here
+        theirs.layer_map = [(kinds, zennit.Norm(stabilizer=1e-300) if rule.__class__.__name__ == "Norm" else rule) for kinds, rule in theirs.layer_map]
+    for title, (theirs, ours) in pairs.items():
+        expected = zennit_of(theirs, model, images, classes)
+        found = lrp(model, images, classes, ours)
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10 * float(expected.abs().max()), msg=title)
+
+
+def test_equals_zennit_rule_by_rule(require_module) -> None:
+    models._torchvision()
+    theirs = require_module("zennit.rules", "pip install zennit")
+    composites = require_module("zennit.composites", "pip install zennit")
+    torch.manual_seed(4)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 36, 5))
+    model, images, classes = model.double().eval(), images_of(3, 10), torch.tensor([0, 4, 2])
+    pairs = {
+        "epsilon": (theirs.Epsilon(0.25), Epsilon(0.25)),
+        "plus": (theirs.ZPlus(), ZPlus()),
+        "alpha-beta": (theirs.AlphaBeta(3, 2), AlphaBeta(3, 2)),
+        "gamma": (theirs.Gamma(0.3), Gamma(0.3)),
+        "flat": (theirs.Flat(), Flat()),
+        "box": (theirs.ZBox(-3.0, 3.0), ZBox(-3, 3)),
+        "w-square": (theirs.WSquare(zero_params="bias"), WSquare()),
+    }
+    for title, (one, other) in pairs.items():
+        first_only = getattr(other, "pixels", False)
+        rest = theirs.Epsilon(0.25) if first_only else one
+        layers = (nn.Conv2d, nn.Linear)
+        composite = composites.SpecialFirstLayerMapComposite([(layers, rest), (nn.ReLU, theirs.Pass())], [(layers, one)])
+        expected = zennit_of(composite, model, images, classes)
+        ours = lambda layer, other=other, first_only=first_only: Epsilon(0.25) if first_only and not layer.first else other  # noqa: E731
+        found = lrp(model, images, classes, ours)
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10 * float(expected.abs().max()), msg=title)
+    composite = composites.SpecialFirstLayerMapComposite([((nn.Conv2d, nn.Linear), theirs.Epsilon(0.25)), (nn.ReLU, theirs.Pass())], [(nn.Conv2d, theirs.WSquare())])
+    with_bias = zennit_of(composite, model, images, classes)  # which takes the squared bias for an input
+    ours = lrp(model, images, classes, lambda layer: WSquare() if layer.first else Epsilon(0.25))
+    assert (with_bias - ours).abs().max() > 1e-3 * ours.abs().max()
+
+
+def test_residual_networks_conserve_where_the_libraries_do_not(vision, require_module) -> None:
+    """zennit is right with its canoniser for ResNets, and only there; captum has none."""
+    attr = require_module("captum.attr", "pip install captum")
+    composites = require_module("zennit.composites", "pip install zennit")
+    canonisers = require_module("zennit.torchvision", "pip install zennit")
+    model, images, classes = without_shifts(vision("resnet18")), images_of(2, 64), torch.tensor([3, 7])
+    logits = model(images).gather(1, classes[:, None])[:, 0]
+    ours = lrp(model, images, classes, everywhere(Epsilon()))
+    torch.testing.assert_close(ours.sum((1, 2, 3)), logits, rtol=1e-3, atol=0)
+    captum = attr.LRP(copy.deepcopy(model)).attribute(images, target=classes).detach()
+    alone = zennit_of(composites.EpsilonPlus(), model, images, classes)
+    for theirs in (captum, alone):
+        assert ((theirs.sum((1, 2, 3)) - logits) / logits).abs().min() > 1
+    tiny = {"epsilon": 1e-9, "stabilizer": 1e-15}
+    right = zennit_of(composites.EpsilonPlus(canonizers=[canonisers.ResNetCanonizer()], **tiny), vision("resnet18"), images, classes)
+    found = lrp(vision("resnet18"), images, classes, lambda layer: ZPlus(1e-15) if layer.kind == "convolution" else Epsilon(1e-9))
+    torch.testing.assert_close(found, right, rtol=1e-6, atol=1e-7 * float(right.abs().max()))
+
+
+def test_captum_gives_max_pooling_the_epsilon_rule(require_module) -> None:
+    """Without pooling both agree; with max pooling its largest input loses to the stabiliser."""
+    attr = require_module("captum.attr", "pip install captum")
+    captum_rules = require_module("captum.attr._utils.lrp_rules", "pip install captum")
+    images, classes = images_of(2, 12), torch.tensor([0, 2])
+    for pool in (False, True):
+        torch.manual_seed(5)
+        layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
+        model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * (25 if pool else 100), 3)).double().eval()
+        theirs = copy.deepcopy(model)
+        for layer in theirs:
+            layer.rule = captum_rules.EpsilonRule(0.1) if not isinstance(layer, nn.ReLU | nn.Flatten) else None
+        del theirs[-2].rule  # flattening: captum's own choice
+        expected = attr.LRP(theirs).attribute(images, target=classes).detach()
+        found = lrp(model, images, classes, everywhere(Epsilon(0.1)))
+        agrees = float((found - expected).abs().max() / found.abs().max())
+        assert (agrees < 1e-7) if not pool else (agrees > 1e-3)
+
+
+def test_batch_of_different_classes_equals_one_by_one() -> None:
+    model, images, classes = Small(True).eval(), images_of(4), torch.tensor([0, 3, 1, 2])
+    one_by_one = [lrp(model, images[i : i + 1], classes[i : i + 1]) for i in range(4)]
+    torch.testing.assert_close(lrp(model, images, classes), torch.cat(one_by_one))
+
+
+def test_given_relevance_is_linear() -> None:
+    model, images, classes = Small().eval(), images_of(2), torch.tensor([0, 3])
+    logits = model(images).detach()
+    whole = lrp(model, images, classes, relevance=logits)
+    parts = [lrp(model, images, torch.tensor([k, k])) for k in range(4)]
+    torch.testing.assert_close(whole, sum(parts[1:], parts[0]))
+    with pytest.raises(ValueError, match="relevance has the logits' shape"):
+        lrp(model, images, classes, relevance=logits[:, :2])
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("around", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_the_model_is_left_as_it_was_found(fails: bool, around) -> None:
+    model = Small(True).train()
+    model.dropout.eval()
+    model.first.weight.requires_grad_(False)
+    model.third.bias.grad = torch.ones_like(model.third.bias)
+    before = copy.deepcopy(model.state_dict())
+    with around():
+        images = images_of(2)
+        kept = images.clone()
+        if fails:
+            with pytest.raises(ValueError, match="target_classes"):
+                lrp_at(model, images, torch.tensor([0, 4]), [model.relu])
+        else:
+            found = lrp(model, images, torch.tensor([0, 3]))
+            assert not found.requires_grad
+        assert torch.equal(images, kept)
+        assert not images.requires_grad
+    assert [model.training, model.dropout.training] == [True, False]
+    assert [p.requires_grad for p in model.parameters()] == [False] + [True] * 7
+    assert [p.grad is None for p in model.parameters()] == [True] * 5 + [False] + [True] * 2
+    assert all(not m._forward_hooks and not m._backward_hooks for m in model.modules())
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_float32_is_close_to_float64() -> None:
+    model, images, classes = Small(True).eval(), images_of(3), torch.tensor([0, 3, 1])
+    for composite in (epsilon_plus, rules.epsilon_alpha2_beta1_flat, epsilon_gamma_box([-4, -4, -4], 4)):
+        exact = lrp(model, images, classes, composite)
+        found = lrp(copy.deepcopy(model).float(), images.float(), classes, composite)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), exact, rtol=1e-3, atol=1e-5 * float(exact.abs().max()))
+
+
+def test_wrong_input_is_answered_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match="alpha - beta must be 1"):
+        AlphaBeta(2, 2)
+    with pytest.raises(ValueError, match="logits of shape"):
+        lrp(nn.Conv2d(3, 2, 3).double(), images_of(1), torch.tensor([0]))
+
+
+def test_logits_that_do_not_depend_on_the_image_are_refused() -> None:
+    class Ignores(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.detach().mean((2, 3))
+
+    with pytest.raises(ValueError, match="do not depend"):
+        lrp(Ignores(), images_of(1), torch.tensor([0]))
