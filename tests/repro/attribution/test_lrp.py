@@ -224,7 +224,10 @@ def test_every_layer_holds_what_the_logit_is(rule) -> None:
     model, images, classes = without_shifts(Small(shortcut=False).eval()), images_of(3), torch.tensor([0, 3, 1])
     logits = model(images).gather(1, classes[:, None])[:, 0]
     layers = [model.first, model.second, model.third, model.fourth]
-    for relevance in (*lrp_at(model, images, classes, layers, everywhere(rule)), lrp(model, images, classes, everywhere(rule))):
+    for relevance in (
+        *lrp_at(model, images, classes, layers, everywhere(rule)),
+        lrp(model, images, classes, everywhere(rule)),
+    ):
         torch.testing.assert_close(relevance.flatten(1).sum(1), logits, rtol=1e-8, atol=1e-10)
 
 
@@ -272,8 +275,8 @@ def test_torchvisions_networks_conserve(name: str) -> None:
         assert found.isfinite().all()
         if title == "zero":
             torch.testing.assert_close(found, gradient * images, rtol=1e-6, atol=1e-9 * float(found.abs().max()))
-        if name == "mobilenet_v2" or (title not in ("zero", "epsilon") and name in ("resnet18", "resnet50", "densenet121", "shufflenet_v2_x0_5")):
-            continue  # below: units that stand at 6, or whose sum is the other way round, have nothing of the sign
+        if title == "alpha-beta flat" and name in ("mobilenet_v2", "shufflenet_v2_x0_5", "squeezenet1_1"):
+            continue  # a unit of few inputs may have none that speak against it, and nothing for beta to share
         torch.testing.assert_close(found.sum((1, 2, 3)), logits, rtol=1e-6, atol=0)
 
 
@@ -283,7 +286,19 @@ REFUSED = {"mobilenet_v3_small": "hardswish", "efficientnet_b0": "silu", "convne
 @pytest.mark.parametrize("name", REFUSED)
 def test_networks_without_a_rule_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=REFUSED[name]):
-        lrp(models._torchvision().models.get_model(name, weights=None).eval(), images_of(1, 64).float(), torch.tensor([3]))
+        lrp(
+            models._torchvision().models.get_model(name, weights=None).eval(),
+            images_of(1, 64).float(),
+            torch.tensor([3]),
+        )
+
+
+def without_in_place(model: nn.Module) -> nn.Module:
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    return model
 
 
 def zennit_of(composite, model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
@@ -292,7 +307,7 @@ def zennit_of(composite, model: nn.Module, images: Tensor, classes: Tensor) -> T
     def start(logits: Tensor) -> Tensor:
         return functional.one_hot(classes, logits.shape[1]).to(logits) * logits.detach()
 
-    with Gradient(copy.deepcopy(model), composite, attr_output=start) as attributor:
+    with Gradient(without_in_place(model), composite, attr_output=start) as attributor:
         return attributor(images.clone().requires_grad_())[1].detach()
 
 
@@ -303,7 +318,9 @@ def sequential() -> nn.Module:
     for inputs, outputs in ((3, 5), (5, 6)):
         layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3), nn.ReLU()]
         layers += [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 7), nn.ReLU(), nn.Linear(7, 5)).double()
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 7), nn.ReLU(), nn.Linear(7, 5)
+    ).double()
 
 
 def test_equals_zennit_on_a_network_of_modules(require_module) -> None:
@@ -318,7 +335,10 @@ def test_equals_zennit_on_a_network_of_modules(require_module) -> None:
         "EpsilonGammaBox": (zennit.EpsilonGammaBox(low=-4.0, high=4.0, **tiny), epsilon_gamma_box(-4, 4)),
     }
     for theirs, _ in pairs.values():  # average pooling shares without a stabiliser here
-        theirs.layer_map = [(kinds, zennit.Norm(stabilizer=1e-300) if rule.__class__.__name__ == "Norm" else rule) for kinds, rule in theirs.layer_map]
+        theirs.layer_map = [
+            (kinds, zennit.Norm(stabilizer=1e-300) if rule.__class__.__name__ == "Norm" else rule)
+            for kinds, rule in theirs.layer_map
+        ]
     for title, (theirs, ours) in pairs.items():
         expected = zennit_of(theirs, model, images, classes)
         found = lrp(model, images, classes, ours)
@@ -330,7 +350,9 @@ def test_equals_zennit_rule_by_rule(require_module) -> None:
     theirs = require_module("zennit.rules", "pip install zennit")
     composites = require_module("zennit.composites", "pip install zennit")
     torch.manual_seed(4)
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 36, 5))
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 36, 5)
+    )
     model, images, classes = model.double().eval(), images_of(3, 10), torch.tensor([0, 4, 2])
     pairs = {
         "epsilon": (theirs.Epsilon(0.25), Epsilon(0.25)),
@@ -345,12 +367,19 @@ def test_equals_zennit_rule_by_rule(require_module) -> None:
         first_only = getattr(other, "pixels", False)
         rest = theirs.Epsilon(0.25) if first_only else one
         layers = (nn.Conv2d, nn.Linear)
-        composite = composites.SpecialFirstLayerMapComposite([(layers, rest), (nn.ReLU, theirs.Pass())], [(layers, one)])
+        composite = composites.SpecialFirstLayerMapComposite(
+            [(layers, rest), (nn.ReLU, theirs.Pass())], [(layers, one)]
+        )
         expected = zennit_of(composite, model, images, classes)
-        ours = lambda layer, other=other, first_only=first_only: Epsilon(0.25) if first_only and not layer.first else other  # noqa: E731
+        def ours(layer, other=other, first_only=first_only):
+            return (
+                    Epsilon(0.25) if first_only and not layer.first else other
+                )
         found = lrp(model, images, classes, ours)
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10 * float(expected.abs().max()), msg=title)
-    composite = composites.SpecialFirstLayerMapComposite([((nn.Conv2d, nn.Linear), theirs.Epsilon(0.25)), (nn.ReLU, theirs.Pass())], [(nn.Conv2d, theirs.WSquare())])
+    composite = composites.SpecialFirstLayerMapComposite(
+        [((nn.Conv2d, nn.Linear), theirs.Epsilon(0.25)), (nn.ReLU, theirs.Pass())], [(nn.Conv2d, theirs.WSquare())]
+    )
     with_bias = zennit_of(composite, model, images, classes)  # which takes the squared bias for an input
     ours = lrp(model, images, classes, lambda layer: WSquare() if layer.first else Epsilon(0.25))
     assert (with_bias - ours).abs().max() > 1e-3 * ours.abs().max()
@@ -365,14 +394,21 @@ def test_residual_networks_conserve_where_the_libraries_do_not(vision, require_m
     logits = model(images).gather(1, classes[:, None])[:, 0]
     ours = lrp(model, images, classes, everywhere(Epsilon()))
     torch.testing.assert_close(ours.sum((1, 2, 3)), logits, rtol=1e-3, atol=0)
-    captum = attr.LRP(copy.deepcopy(model)).attribute(images, target=classes).detach()
+    captum = attr.LRP(without_in_place(model)).attribute(images, target=classes).detach()
     alone = zennit_of(composites.EpsilonPlus(), model, images, classes)
     for theirs in (captum, alone):
         assert ((theirs.sum((1, 2, 3)) - logits) / logits).abs().min() > 1
     tiny = {"epsilon": 1e-9, "stabilizer": 1e-15}
-    right = zennit_of(composites.EpsilonPlus(canonizers=[canonisers.ResNetCanonizer()], **tiny), vision("resnet18"), images, classes)
-    found = lrp(vision("resnet18"), images, classes, lambda layer: ZPlus(1e-15) if layer.kind == "convolution" else Epsilon(1e-9))
-    torch.testing.assert_close(found, right, rtol=1e-6, atol=1e-7 * float(right.abs().max()))
+    right = zennit_of(
+        composites.EpsilonPlus(canonizers=[canonisers.ResNetCanonizer()], **tiny), vision("resnet18"), images, classes
+    )
+    found = lrp(
+        vision("resnet18"),
+        images,
+        classes,
+        lambda layer: ZPlus(1e-15) if layer.kind == "convolution" else Epsilon(1e-9),
+    )
+    torch.testing.assert_close(found, right, rtol=1e-8, atol=1e-10 * float(right.abs().max()))
 
 
 def test_captum_gives_max_pooling_the_epsilon_rule(require_module) -> None:

@@ -39,7 +39,7 @@ def added_in_place(net: Net, maps: Tensor) -> Tensor:
 
 
 def used_before(net: Net, maps: Tensor) -> Tensor:
-    return maps.abs() + maps.relu_()
+    return maps * 2 + maps.relu_()
 
 
 def twice(net: Net, maps: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def test_batchnorm_is_folded_into_the_convolution_before_it(rule, function: bool
         given = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
         return functional.relu(functional.batch_norm(maps, *given) if function else norm(maps), True)
 
-    norm = nn.BatchNorm2d(4).double().eval()
+    norm = nn.BatchNorm2d(4).double().eval().requires_grad_(False)
     with torch.no_grad():
         for value in (norm.running_mean, norm.running_var, norm.weight, norm.bias):
             value.uniform_(0.5, 1.5)
@@ -218,9 +218,9 @@ def test_a_composite_sees_where_a_layer_is() -> None:
 
 
 def test_relevance_at_a_layer_does_not_change_what_arrives() -> None:
-    norm = nn.BatchNorm2d(4).double()
+    norm = nn.BatchNorm2d(4).double().eval()
     net, images = Net(lambda net, maps: norm(maps).relu_()).eval(), images_of()
-    net.norm = norm.eval()
+    net.norm = norm
     at_norm, at_last = lrp_at(net, images, CLASSES, [net.norm, net.last])
     assert at_norm.shape == (2, 4, 6, 6)
     torch.testing.assert_close(at_last.sum(1), net(images).gather(1, CLASSES[:, None])[:, 0])
