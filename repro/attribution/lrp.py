@@ -38,7 +38,9 @@ Differences from the papers:
 6. ``WSquare``, ``ZBox`` and ``Flat`` are rules for the first layer only.
 
 Where zennit 0.5.1 agrees and where it does not: without its canonisers it takes the plain gradient of sums and
-functions; its w-square counts the squared bias among the inputs.  captum 0.9.0 gives max pooling the epsilon rule.
+functions, and a BatchNorm that it has folded still divides by sqrt(1 + eps); its w-square counts the squared bias
+among the inputs.  captum 0.9.0 gives max pooling the epsilon rule, and does not conserve on a ResNet.  Nowhere does
+alpha-beta conserve what reaches a unit whose contributions all have one sign: the other has nothing to share.
 
 Raises ValueError for operations without a rule (products of two parts of the network, as in squeeze-and-excitation and
 attention; softmax, GELU, SiLU, sigmoid; LayerNorm) and for those that cannot be seen; and if classes do not fit.

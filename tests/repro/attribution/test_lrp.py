@@ -140,10 +140,10 @@ class Small(nn.Module):
         torch.manual_seed(2)
         self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
         self.relu, self.dropout = nn.ReLU(inplace=in_place), nn.Dropout(0.5)
-        self.third, self.fourth = nn.Linear(16, 6), nn.Linear(6, 4)
+        self.third, self.fourth = nn.Linear(16, 12), nn.Linear(12, 4)
         self.in_place, self.shortcut = in_place, shortcut
         with torch.no_grad():
-            for parameter in self.double().parameters():
+            for parameter in (each.weight for each in (self.double().first, self.second, self.third, self.fourth)):
                 parameter.mul_(2.5)  # so that the logits are no small numbers
 
     def forward(self, images: Tensor) -> Tensor:
@@ -221,7 +221,7 @@ def test_without_biases_zero_is_gradient_times_input() -> None:
         torch.testing.assert_close(found, gradient * images, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("rule", [Epsilon(1e-13), ZPlus(1e-13), AlphaBeta(2, 1, 1e-13), Gamma(0.25, 1e-13)], ids=str)
+@pytest.mark.parametrize("rule", [Epsilon(1e-13), ZPlus(1e-13), Gamma(0.25, 1e-13)], ids=str)
 def test_every_layer_holds_what_the_logit_is(rule) -> None:
     model, images = without_shifts(Small(shortcut=False).eval()), images_of(3)
     logits, classes = model(images).max(1)
@@ -422,8 +422,8 @@ def test_captum_gives_max_pooling_the_epsilon_rule(require_module) -> None:
         model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * (25 if pool else 100), 3)).double().eval()
         theirs = copy.deepcopy(model)
         for layer in theirs:
-            layer.rule = captum_rules.EpsilonRule(0.1) if not isinstance(layer, nn.ReLU | nn.Flatten) else None
-        del theirs[-2].rule  # flattening: captum's own choice
+            if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
+                layer.rule = captum_rules.EpsilonRule(0.1)
         expected = attr.LRP(theirs).attribute(images, target=classes).detach()
         found = lrp(model, images, classes, everywhere(Epsilon(0.1)))
         agrees = float((found - expected).abs().max() / found.abs().max())
