@@ -218,3 +218,41 @@ def _exchanged(
         found.append(confidence(model, mixed, target_classes[which]))
         report(min(1.0, (first + batch) / (count * (steps + 1))))
     return torch.cat(found).view(count, steps + 1)
+
+
+@torch.no_grad()
+def pixel_flipping(
+    model: nn.Module,
+    images: Tensor,
+    classes: Tensor,
+    heatmaps: Tensor,
+    fill: Tensor | Callable[[Tensor], Tensor],
+    *,
+    region: int = 4,
+    steps: int = 32,
+    report: Callable[[float], None] = lambda share: None,
+) -> Tensor:
+    """The class's probability as the image is covered, region by region, where the map is highest first,
+    ``(B, steps + 1)``: region perturbation (Samek et al., Evaluating the visualization of what a deep neural network
+    has learned, IEEE TNNLS 2017).
+
+    A region is a square of ``region`` pixels, ranked by the sum of the map over it; what covers it comes from ``fill``,
+    images or a function of the images.  ``curve[:, :1] - curve``, averaged, is the area over the curve (AOPC): the
+    larger, the earlier the map finds what the class depends on.
+
+    Raises ValueError if the image is not a whole number of regions, or if there are fewer of them than steps.
+    """
+    height, width = images.shape[2:]
+    if height % region or width % region or (height // region) * (width // region) < steps:
+        raise ValueError(f"{steps} regions of {region} pixels do not fit an image of {height} x {width} pixels")
+    covers = fill if isinstance(fill, Tensor) else fill(images)
+    sums = functional.avg_pool2d(upsample(heatmaps, (height, width)), region)
+    ranks = sums.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view_as(sums)
+    ranks = ranks.repeat_interleave(region, 2).repeat_interleave(region, 3)
+    curve = []
+    with capture.evaluating(model):
+        for step in range(steps + 1):
+            logits = model(torch.where(ranks < step, covers, images))
+            curve.append(logits.softmax(1).gather(1, classes[:, None])[:, 0])
+            report((step + 1) / (steps + 1))
+    return torch.stack(curve, 1)

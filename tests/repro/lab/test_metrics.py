@@ -218,3 +218,25 @@ def test_stretched_and_channel_size() -> None:
     assert metrics.stretched(one([[-1, 1], [0, 3]])).flatten().tolist() == [0, 0.5, 0.25, 1]
     assert metrics.stretched(one([[2, 2]])).flatten().tolist() == [0, 0]
     assert metrics.channel_size(torch.tensor([[[[1.0]], [[-2.0]], [[0.0]]]])).tolist() == [[[[3.0]]]]
+
+
+def test_pixel_flipping_covers_the_highest_regions_first() -> None:
+    image = one([[4, 0, 3, 0], [0, 0, 0, 0], [1, 0, 0, 2], [0, 0, 0, 0]])  # four regions of 2 by 2 pixels
+    first = one([[9, 0], [-3, 0]]) + one([[0, 7], [0, 5]])  # 4, 3, 2, 1
+    images, heatmaps = image.repeat(2, 1, 1, 1), torch.cat([first, -first])
+
+    class Sums(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.stack([images.sum((1, 2, 3)), torch.zeros(len(images))], 1)
+
+    expected = torch.tensor([[10.0, 6, 3, 1, 0], [10, 9, 7, 4, 0]]).sigmoid()
+    shares: list[float] = []
+    heatmaps = heatmaps.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    for fill in (torch.zeros_like(images), torch.zeros_like):
+        found = metrics.pixel_flipping(
+            Sums(), images, torch.tensor([0, 0]), heatmaps, fill, region=2, steps=4, report=shares.append
+        )
+        torch.testing.assert_close(found, expected)
+    assert shares == [0.2, 0.4, 0.6, 0.8, 1.0] * 2
+    with pytest.raises(ValueError, match="do not fit"):
+        metrics.pixel_flipping(Sums(), images, torch.tensor([0, 0]), heatmaps, torch.zeros_like, region=3, steps=1)
