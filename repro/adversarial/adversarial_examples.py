@@ -65,7 +65,7 @@ def adversarial_examples(
     with torch.inference_mode(False), capture.evaluating(model), capture.frozen(model), torch.no_grad():
         start = images.detach().clone().flatten(1)
         logits = model(start.view_as(images))
-        classes = capture.class_indices(target_classes, logits)
+        classes = capture.class_indices(target_classes, logits).clone()  # also where they come from inference mode
 
         def loss(points: Tensor) -> tuple[Tensor, Tensor]:
             values, gradient = _differentiated(model, points.view_as(images), classes, _cross_entropy)
@@ -128,7 +128,7 @@ def _differentiated(
     with torch.enable_grad():
         pixels = images.requires_grad_() if images.is_leaf else images.detach().requires_grad_()
         logits = model(pixels)
-        losses = loss(logits, capture.class_indices(classes, logits))
+        losses = loss(logits, capture.class_indices(classes, logits).clone())
         gradient = torch.autograd.grad(losses.sum(), pixels, allow_unused=True)[0] if losses.requires_grad else None
     if gradient is None:
         raise ValueError("the logits do not depend on the image, or not by operations with a gradient")
@@ -140,3 +140,29 @@ def _check(images: Tensor, budget: float) -> None:
         raise ValueError(f"budget must not be negative, and it is {budget}: 8/255 is eight grey levels")
     if not bool(((images >= 0) & (images <= 1)).all()):
         raise ValueError("images must lie in [0, 1]: build the normalisation into the model, before its first layer")
+
+
+def _operator_norms(model: nn.Module, image: Tensor) -> list[float]:
+    """Largest singular value of each convolution and linear layer for an image ``(1, C, H, W)`` (Szegedy, Sec. 4.3).
+
+    By power iteration on the layer itself; the paper takes convolutions to the Fourier domain, which assumes that they
+    wrap around at the border.
+    """
+    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    inputs: list[Tensor] = []
+    handles = [layer.register_forward_hook(lambda _, given, __: inputs.append(given[0])) for layer in layers]
+    with torch.no_grad():
+        model(image)
+    for handle in handles:
+        handle.remove()
+    norms = []
+    for layer, given in zip(layers, inputs, strict=True):
+        v = torch.rand_like(given)
+        for _ in range(100):
+            with torch.enable_grad():
+                change = layer(v.requires_grad_()) - layer(torch.zeros_like(v))  # W v, without the bias
+                (v,) = torch.autograd.grad(change.square().sum() / 2, v)  # W^T W v
+            growth = v.norm()
+            v = v / growth
+        norms.append(float(growth.sqrt()))
+    return norms
