@@ -33,16 +33,16 @@ on the image.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, figures, lbfgs, networks, scenes
+from repro.lab import capture, digits, figures, lbfgs, networks, scenes
 
 
 def adversarial_examples(
@@ -166,3 +166,234 @@ def _operator_norms(model: nn.Module, image: Tensor) -> list[float]:
             v = v / growth
         norms.append(float(growth.sqrt()))
     return norms
+
+
+def measure(seed: int, device: str = "cpu") -> dict[str, float]:
+    """The claims' numbers on held-out images that the network gets right: scenes for fc-scenes, digits for LeNet.
+
+    Random signs and Gaussian noise are as large as the adversarial change beside them.  Adversarial training goes on
+    from the trained LeNet for five epochs, and so does its control, with random signs in place of eta.
+    """
+    return (
+        _one_step(seed, device)
+        | _minimal("scenes", networks.load("fc-scenes", seed).to(device), *_right("fc-scenes", 12, seed, device))
+        | _minimal("digits", networks.load("lenet-digits", seed).to(device), *_right("lenet-digits", 50, seed, device))
+        | _between_networks(seed, device)
+        | _between_halves(seed, device)
+        | _adversarial_training(seed, device)
+    )
+
+
+def figure(seed: int = 0, device: str = "cpu") -> Figure:
+    """Three scenes: as they are, what L-BFGS adds for another class, the sum, what one step adds, and that sum."""
+    model = networks.load("fc-scenes", seed).to(device)
+    images, classes = _right("fc-scenes", 3, seed, device)
+    targets = (classes + 1 + torch.arange(3, device=device)) % 10
+    rows = []
+    made = {
+        "L-BFGS": adversarial_examples(model, images, targets),
+        "one step, 8/255": fgsm(model, images, classes, 8 / 255),
+    }
+    with torch.no_grad():
+        seen = {name: model(found).softmax(1).max(1) for name, found in (made | {"": images}).items()}
+    named = {
+        name: [f"{scenes.CLASSES[c]}, {p:.0%}" for p, c in zip(*(each.tolist() for each in found), strict=True)]
+        for name, found in seen.items()
+    }
+    for i in range(3):
+        row = [figures.Panel(named[""][i], images[i])]
+        for name, found in made.items():
+            added = 0.5 + 10 * (found[i] - images[i])
+            row += [figures.Panel(f"{name}: what is added, 10 times", added.clamp(0, 1))]
+            row += [figures.Panel(named[name][i], found[i])]
+        rows.append(row)
+    return figures.panels(rows, "Adversarial examples: what the network sees in three scenes, and how sure it is")
+
+
+def _one_step(seed: int, device: str) -> dict[str, float]:
+    """How often one step fools the network, and how straight the logits are along it."""
+    model = networks.load("fc-scenes", seed).to(device)
+    images, classes = _right("fc-scenes", 150, seed, device)
+    found = {}
+    for grey in (2, 4, 8, 16):
+        made = {"fgsm": fgsm(model, images, classes, grey / 255), "random": _random_step(images, grey / 255)}
+        for name, each in made.items():
+            found[f"{name}-{grey}-error"] = _error(model, each, classes)
+        found[f"fgsm-minus-random-{grey}-error"] = found[f"fgsm-{grey}-error"] - found[f"random-{grey}-error"]
+    with torch.no_grad():
+        probabilities = model(fgsm(model, images, classes, 8 / 255)).softmax(1)
+    surest, chosen = probabilities.max(1)
+    found["fgsm-8-confidence"] = float(surest[chosen != classes].mean())
+
+    images, classes = images[:50], classes[:50]
+    for name, most, direction in (
+        ("", 8, _sign(model, images, classes)),
+        ("far-", 64, _sign(model, images, classes)),
+        ("random-", 8, _random_signs(images)),
+    ):
+        epsilons = torch.linspace(0, most / 255, 9, device=device)
+        with torch.no_grad():
+            logits = torch.stack([model(images + epsilon * direction) for epsilon in epsilons])
+        found[f"{name}straightness"] = _straightness(epsilons, logits)
+        wrong = logits.argmax(2) != classes
+        fooled = wrong.any(0)
+        found[f"{name}stays-wrong"] = float(
+            (wrong[:, fooled].cummax(0).values == wrong[:, fooled]).all(0).float().mean()
+        )
+    return found
+
+
+def _straightness(epsilons: Tensor, logits: Tensor) -> float:
+    """Share of the logits' variance ``(E, B, K)`` along epsilon that straight lines explain, mean over the images."""
+    x, y = epsilons - epsilons.mean(), logits - logits.mean(0)
+    slopes = torch.einsum("e,ebk->bk", x, y) / x.square().sum()
+    unexplained = (y - x[:, None, None] * slopes).square().sum((0, 2))
+    return float((1 - unexplained / y.square().sum((0, 2))).mean())
+
+
+def _minimal(data: str, model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, float]:
+    """Box-constrained L-BFGS towards another class, and what noise and one step of the same kind of size do."""
+    targets = (classes + 1 + torch.arange(len(classes), device=classes.device) % 9) % 10
+    found = adversarial_examples(model, images, targets)
+    length = distortion(images, found)
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
+    noise = noise * (length / distortion(noise, 2 * noise))[:, None, None, None]
+    needed = torch.full_like(length, math.inf)
+    for grey in range(64, 0, -1 if data == "scenes" else -2):
+        step = fgsm(model, images, classes, grey / 255)
+        with torch.no_grad():
+            needed = torch.where(model(step).argmax(1) != classes, distortion(images, step), needed)
+    quantities = {
+        "reached": 1 - _error(model, found, targets),
+        "rounded-error": _error(model, (found * 255).round() / 255, classes),
+        "distortion": float(length.mean()),
+        "noise-error": _error(model, (images + noise).clamp(0, 1), classes),
+        "five-times-noise-error": _error(model, (images + 5 * noise).clamp(0, 1), classes),
+        "fgsm-over-lbfgs": float((needed / length).median()),
+    }
+    if data == "digits":
+        norms = _operator_norms(model, images[:1])
+        with torch.no_grad():
+            moved = (model(found) - model(images)).norm(dim=1) / (found - images).flatten(1).norm(dim=1)
+        quantities |= {"smallest-norm": min(norms), "first-norm": norms[0], "bound": math.prod(norms)}
+        quantities["stretch"] = float(moved.max())
+    return {f"{data}-{name}": value for name, value in quantities.items()}
+
+
+def _between_networks(seed: int, device: str) -> dict[str, float]:
+    """What is made for one network, shown to one trained on other scenes and to others of another shape."""
+    model = networks.load("fc-scenes", seed).to(device)
+    images, classes = _right("fc-scenes", 150, seed, device)
+    made, random = fgsm(model, images, classes, 16 / 255), _random_step(images, 16 / 255)
+    with torch.no_grad():
+        own = model(made).argmax(1)
+    found, agree, chance = {}, [], []
+    names = {name: (f"{name}-scenes", seed) for name in ("gap", "zf", "vgg", "residual")}
+    for name, (network, number) in ({"same": ("fc-scenes", (seed + 1) % 3)} | names).items():
+        other = networks.load(network, number).to(device)
+        with torch.no_grad():
+            its = other(made).argmax(1)
+        found[f"{name}-transfer"] = float((its != classes).float().mean())
+        found[f"{name}-random"] = _error(other, random, classes)
+        found[f"{name}-transfer-minus-random"] = found[f"{name}-transfer"] - found[f"{name}-random"]
+        both = (own != classes) & (its != classes)
+        agree.append((own[both] == its[both]).float())
+        chance.append((own[both][:, None] == its[both]).float().mean())
+    found["other-shapes-transfer-minus-random"] = min(found[f"{name}-transfer-minus-random"] for name in names)
+    found["agreement"] = float(torch.cat(agree).mean())
+    found["agreement-minus-chance"] = found["agreement"] - float(torch.stack(chance).nanmean())
+    return found
+
+
+def _between_halves(seed: int, device: str) -> dict[str, float]:
+    """Two LeNets that share no training image (Szegedy, Tables 3 and 4): made for one, shown to the other."""
+    training, classes = _digits(seed, device, held_out=False)
+    one, two = (_trained(_lenet(which, device), training[which::2], classes[which::2], epochs=12) for which in (0, 1))
+    images, classes = _digits(seed, device, held_out=True)
+    with torch.no_grad():
+        right = (one(images).argmax(1) == classes) & (two(images).argmax(1) == classes)
+    images, classes = images[right][:60], classes[right][:60]
+    targets = (classes + 1 + torch.arange(len(classes), device=device) % 9) % 10
+    r = adversarial_examples(one, images, targets) - images
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
+    found = {}
+    for name, size in (("", None), ("amplified-", 0.1)):
+        wanted = distortion(images, images + r) if size is None else torch.full_like(r[:, 0, 0, 0], size)
+        for what, change in (("transfer", r), ("noise", noise)):
+            scaled = change * (wanted / distortion(change, 2 * change))[:, None, None, None]
+            found[f"halves-{name}{what}"] = _error(two, images + scaled, classes)
+        found[f"halves-{name}difference"] = found[f"halves-{name}transfer"] - found[f"halves-{name}noise"]
+    return found
+
+
+def _adversarial_training(seed: int, device: str, epsilon: float = 0.15) -> dict[str, float]:
+    naive = networks.load("lenet-digits", seed).to(device)
+    training, labels = _digits(seed, device, held_out=False)
+    adversarial = _trained(copy.deepcopy(naive), training, labels, 5, lambda *given: fgsm(*given, epsilon))
+    noisy = _trained(copy.deepcopy(naive), training, labels, 5, lambda _, x, __: _random_step(x, epsilon))
+    images, classes = _digits(seed, device, held_out=True)
+    found = {}
+    for name, model in (("naive", naive), ("adversarial", adversarial), ("noise", noisy)):
+        found[f"{name}-trained-fgsm-error"] = _error(model, fgsm(model, images, classes, epsilon), classes)
+        found[f"{name}-trained-error"] = _error(model, images, classes)
+    for control in ("naive", "noise"):
+        gain = found[f"{control}-trained-fgsm-error"] - found["adversarial-trained-fgsm-error"]
+        found[f"{control}-minus-adversarial-trained-fgsm-error"] = gain
+    found["naive-minus-adversarial-trained-error"] = found["naive-trained-error"] - found["adversarial-trained-error"]
+    return found
+
+
+def _trained(
+    model: nn.Module,
+    images: Tensor,
+    classes: Tensor,
+    epochs: int,
+    disturbed: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
+) -> nn.Module:
+    """AdamW in steps of 64 images, its rate falling to zero; with J~ in place of J if there are disturbed images."""
+    optimiser, order = torch.optim.AdamW(model.parameters()), torch.Generator().manual_seed(0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, epochs=epochs, steps_per_epoch=len(images) // 64)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(images), generator=order).split(64)[: len(images) // 64]:
+            x, y = images[rows], classes[rows]
+            loss = _cross_entropy(model(x), y).mean()
+            if disturbed:
+                loss = loss / 2 + _cross_entropy(model(disturbed(model, x, y)), y).mean() / 2  # J~, alpha = 1/2
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return model.eval().requires_grad_(False)
+
+
+def _lenet(seed: int, device: str) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return networks.build("lenet-digits").to(device)
+
+
+def _digits(seed: int, device: str, *, held_out: bool) -> tuple[Tensor, Tensor]:
+    held = digits.load(500 if held_out else digits.TRAINING, seed, held_out=held_out)
+    return networks.inputs(held.images, held.labels, device)
+
+
+def _right(name: str, count: int, seed: int, device: str) -> tuple[Tensor, Tensor]:
+    """The first so many held-out images that the network gets right, and their classes."""
+    held = networks.data(name, 500 if name.endswith("digits") else 2000, seed)
+    images, classes = networks.inputs(held.images[: 2 * count], held.labels[: 2 * count], device)
+    with torch.no_grad():
+        right = networks.load(name, seed).to(device)(images).argmax(1) == classes
+    return images[right][:count], classes[right][:count]
+
+
+@torch.no_grad()
+def _error(model: nn.Module, images: Tensor, classes: Tensor) -> float:
+    return float((model(images).argmax(1) != classes).float().mean())
+
+
+def _random_signs(images: Tensor) -> Tensor:
+    return (torch.randint(0, 2, images.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(images)
+
+
+def _random_step(images: Tensor, size: float) -> Tensor:
+    return (images + size * _random_signs(images)).clamp(0, 1)

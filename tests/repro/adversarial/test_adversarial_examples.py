@@ -273,7 +273,10 @@ def test_a_class_out_of_reach_leaves_the_image() -> None:
 
 
 def attacks(model: nn.Module, images: Tensor, classes: Tensor) -> list[Tensor]:
-    return [fgsm(model, images, classes, 0.07), adversarial_examples(model, images, classes, searches=3, evaluations=10)]
+    return [
+        fgsm(model, images, classes, 0.07),
+        adversarial_examples(model, images, classes, searches=3, evaluations=10),
+    ]
 
 
 def test_batch_of_different_classes_equals_one_by_one() -> None:
