@@ -18,7 +18,7 @@ image's values: 8/255 is eight grey levels.  A model that wants normalised input
 ``nn.Sequential(normalisation, model)``: what is cut off at black and white is then cut off in the image.
 
 Differences from the papers:
-1. |r| is the squared Euclidean norm: the minimisers for all c are the same images, and the objective is smooth at r = 0.
+1. |r| is the squared Euclidean norm: the minimisers for all c are the same images, and the objective is smooth at 0.
 2. The paper asks for the smallest c whose minimiser has the class l, but a larger c makes a smaller r: here it is the
    largest, and of all minimisers with the class l the one with the smallest r is kept.
 3. L-BFGS takes projected steps and works on the whole batch (``repro.lab.lbfgs``).  On a network it finds a good local
@@ -235,11 +235,9 @@ def _one_step(seed: int, device: str) -> dict[str, float]:
         with torch.no_grad():
             logits = torch.stack([model(images + epsilon * direction) for epsilon in epsilons])
         found[f"{name}straightness"] = _straightness(epsilons, logits)
-        wrong = logits.argmax(2) != classes
-        fooled = wrong.any(0)
-        found[f"{name}stays-wrong"] = float(
-            (wrong[:, fooled].cummax(0).values == wrong[:, fooled]).all(0).float().mean()
-        )
+        wrong = (logits.argmax(2) != classes).int()
+        if name == "far-":
+            found["stays-wrong"] = float((wrong.cummax(0).values == wrong).all(0)[wrong.any(0)].float().mean())
     return found
 
 
