@@ -126,7 +126,7 @@ def _differentiated(
 ) -> tuple[Tensor, Tensor]:
     """Each image's loss ``(B,)`` and its gradient with respect to the image."""
     with torch.enable_grad():
-        pixels = images.requires_grad_() if images.is_leaf else images.detach().requires_grad_()
+        pixels = images.detach().requires_grad_()
         logits = model(pixels)
         losses = loss(logits, capture.class_indices(classes, logits).clone())
         gradient = torch.autograd.grad(losses.sum(), pixels, allow_unused=True)[0] if losses.requires_grad else None
@@ -254,8 +254,7 @@ def _minimal(data: str, model: nn.Module, images: Tensor, classes: Tensor) -> di
     targets = (classes + 1 + torch.arange(len(classes), device=classes.device) % 9) % 10
     found = adversarial_examples(model, images, targets)
     length = distortion(images, found)
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
-    noise = noise * (length / distortion(noise, 2 * noise))[:, None, None, None]
+    noise = _of_size(_gaussian(images), length)
     needed = torch.full_like(length, math.inf)
     for grey in range(64, 0, -1 if data == "scenes" else -2):
         step = fgsm(model, images, classes, grey / 255)
@@ -313,13 +312,11 @@ def _between_halves(seed: int, device: str) -> dict[str, float]:
     images, classes = images[right][:60], classes[right][:60]
     targets = (classes + 1 + torch.arange(len(classes), device=device) % 9) % 10
     r = adversarial_examples(one, images, targets) - images
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
+    length = distortion(images, images + r)
     found = {}
-    for name, size in (("", None), ("amplified-", 0.1)):
-        wanted = distortion(images, images + r) if size is None else torch.full_like(r[:, 0, 0, 0], size)
-        for what, change in (("transfer", r), ("noise", noise)):
-            scaled = change * (wanted / distortion(change, 2 * change))[:, None, None, None]
-            found[f"halves-{name}{what}"] = _error(two, images + scaled, classes)
+    for name, size in (("", length), ("amplified-", torch.full_like(length, 0.1))):
+        for what, change in (("transfer", r), ("noise", _gaussian(images))):
+            found[f"halves-{name}{what}"] = _error(two, images + _of_size(change, size), classes)
         found[f"halves-{name}difference"] = found[f"halves-{name}transfer"] - found[f"halves-{name}noise"]
     return found
 
@@ -391,6 +388,15 @@ def _error(model: nn.Module, images: Tensor, classes: Tensor) -> float:
 
 def _random_signs(images: Tensor) -> Tensor:
     return (torch.randint(0, 2, images.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(images)
+
+
+def _gaussian(images: Tensor) -> Tensor:
+    return torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
+
+
+def _of_size(change: Tensor, size: Tensor) -> Tensor:
+    """Each change ``(B, C, H, W)`` made longer or shorter, to this distortion ``(B,)``."""
+    return change * (size / distortion(torch.zeros_like(change), change))[:, None, None, None]
 
 
 def _random_step(images: Tensor, size: float) -> Tensor:
