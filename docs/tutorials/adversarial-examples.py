@@ -12,8 +12,8 @@
 #
 # A change too small to see gives an image another class (Szegedy et al., *Intriguing properties of neural networks*, ICLR
 # 2014). One gradient is enough to find such a change (Goodfellow, Shlens and Szegedy, *Explaining and Harnessing
-# Adversarial Examples*, ICLR 2015). This page makes both by hand, and asks how special they are: is any noise of the same
-# size as bad, and is it the network's fault or the gradient's?
+# Adversarial Examples*, ICLR 2015). This page makes both by hand, and asks how special they are: is any noise of the
+# same size as bad, and is it the network's fault or the gradient's?
 
 # %%
 import matplotlib.pyplot as plt
@@ -38,9 +38,9 @@ images, labels = images[right], labels[right]
 # η = ε sign(∇_x J(θ, x, y))                        (Goodfellow et al., Sec. 4)
 # ```
 #
-# `J` is the cross-entropy of the true class *y*. Of all changes that move no pixel by more than ε, this one raises `J` the
-# most, if the network is linear: each pixel goes as far as it may, to the side that hurts. `EPSILON` is in units of the
-# image's values: 8/255 is eight grey levels.
+# `J` is the cross-entropy of the true class *y*. Of all changes that move no pixel by more than ε, this one raises
+# `J` the most, if the network is linear: each pixel goes as far as it may, to the side that hurts. `EPSILON` is in
+# units of the image's values: 8/255 is eight grey levels.
 
 # %%
 EPSILON = 8 / 255
@@ -54,10 +54,10 @@ found = fgsm(network, images, labels, EPSILON)
 print(f"pixels in which the function differs: {(found - by_hand).abs().gt(1e-6).float().mean():.2%}")
 
 # %% [markdown]
-# That is not always zero. Where the network is sure of the class, the probability of the true class rounds to one, and its
-# part of the gradient is lost: in float32 for most of these images (we took float64 above), in float64 for a few. `fgsm`
-# takes the gradient of `log Σ_{k≠y} exp z_k - z_y` instead. `J` grows with it, so that the sign is the same, and
-# nothing rounds away.
+# That is not always zero. Where the network is sure of the class, the probability of the true class rounds to one,
+# and its part of the gradient is lost: in float32 for most of these images (we took float64 above), in float64 for a
+# few. `fgsm` takes the gradient of `log Σ_{k≠y} exp z_k - z_y` instead. `J` grows with it, so that the sign is the
+# same, and nothing rounds away.
 #
 # Random signs of the same size are the control:
 
@@ -79,8 +79,8 @@ for grey in (1, 2, 4, 8, 16):
 # %% [markdown]
 # ## How straight is the network?
 #
-# Goodfellow et al. explain this by linearity: along the direction η the logits are nearly straight lines, and in many
-# dimensions many small changes add up. Here are the ten logits of one scene along η, and along random signs.
+# Goodfellow et al. explain this by linearity: along the direction η the logits are nearly straight lines, and in
+# many dimensions many small changes add up. Here are the ten logits of one scene along η, and along random signs.
 
 # %%
 WHICH = 0
@@ -105,8 +105,8 @@ plt.show()
 # minimise c |r| + loss_f(x + r, l)  subject to  x + r in [0, 1]^m         (Szegedy et al., Sec. 4.1)
 # ```
 #
-# The class *l* is ours to choose. The larger *c*, the smaller *r*: the largest *c* whose minimum still has the class *l* is
-# what we look for. `adversarial_examples` searches for it, for the whole batch at once.
+# The class *l* is ours to choose. The larger *c*, the smaller *r*: the largest *c* whose minimum still has the class
+# *l* is what we look for. `adversarial_examples` searches for it, for the whole batch at once.
 
 # %%
 few, targets = images[:3], (labels[:3] + 1) % 10
@@ -129,7 +129,8 @@ plt.show()
 # %% [markdown]
 # ## Does another network fall for it?
 #
-# The same images, shown to a network of the same shape that was trained on other scenes, and to one of another shape:
+# The same images, shown to a network of the same shape that was trained on other scenes, and to one of another
+# shape:
 
 # %%
 step, noise = fgsm(network, images, labels, 16 / 255), (images + 16 / 255 * signs).clamp(0, 1)
@@ -141,5 +142,5 @@ for name, seed in (("fc-scenes", 0), ("fc-scenes", 1), ("gap-scenes", 0)):
 
 # %% [markdown]
 # **To try:** another size (`EPSILON`), another scene (`WHICH`), or an image of your own with a network that normalises
-# its input: build the normalisation into the model, `torch.nn.Sequential(normalisation, model)`, so that black and white
-# are cut off where they are black and white.
+# its input: build the normalisation into the model, `torch.nn.Sequential(normalisation, model)`, so that black and
+# white are cut off where they are black and white.
