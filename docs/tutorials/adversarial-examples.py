@@ -10,8 +10,8 @@
 # %% [markdown]
 # # Adversarial examples, step by step
 #
-# A change too small to see gives an image another class (Szegedy et al., *Intriguing properties of neural networks*, ICLR
-# 2014). One gradient is enough to find such a change (Goodfellow, Shlens and Szegedy, *Explaining and Harnessing
+# A change too small to see gives an image another class (Szegedy et al., *Intriguing properties of neural networks*,
+# ICLR 2014). One gradient is enough to find such a change (Goodfellow, Shlens and Szegedy, *Explaining and Harnessing
 # Adversarial Examples*, ICLR 2015). This page makes both by hand, and asks how special they are: is any noise of the
 # same size as bad, and is it the network's fault or the gradient's?
 
@@ -54,10 +54,9 @@ found = fgsm(network, images, labels, EPSILON)
 print(f"pixels in which the function differs: {(found - by_hand).abs().gt(1e-6).float().mean():.2%}")
 
 # %% [markdown]
-# That is not always zero. Where the network is sure of the class, the probability of the true class rounds to one,
-# and its part of the gradient is lost: in float32 for most of these images (we took float64 above), in float64 for a
-# few. `fgsm` takes the gradient of `log Σ_{k≠y} exp z_k - z_y` instead. `J` grows with it, so that the sign is the
-# same, and nothing rounds away.
+# It is not zero. Where the network is sure of the class, the probability of the true class rounds to one, and its part
+# of the gradient is lost: even in float64, which we took above, and sooner in float32. `fgsm` takes the gradient of
+# `log Σ_{k≠y} exp z_k - z_y` instead. `J` grows with it, so that the sign is the same, and nothing rounds away.
 #
 # Random signs of the same size are the control:
 
