@@ -1,7 +1,7 @@
 """Fooling images: pictures that nobody recognises, and that a network takes for one of its classes with near certainty.
 
-Paper: ``nguyen2015deep`` (CVPR 2015); what its text leaves open follows its code, github.com/Evolving-AI-Lab/fooling.
-Three encodings of a picture are searched:
+Paper: ``nguyen2015deep``; what its text leaves open follows its code, github.com/Evolving-AI-Lab/fooling.  Three
+encodings of a picture are searched:
 
 - ``gradient``: the pixels X themselves, along the gradient of the class's probability p, from the mean image M plus a
   little noise (Fig. 13; ``caffe/ascent/find_fooling_image.py``).  With the L2 decay theta, a step is
@@ -13,21 +13,19 @@ Three encodings of a picture are searched:
   0.1, halved every 1000 generations, by the polynomial mutation with eta = 15 (``cppn.polynomial_steps``).
 - ``cppn``: a compositional pattern producing network that draws the picture (Fig. 5), evolved: see ``repro.lab.cppn``.
 
-Evolution is MAP-Elites, one run for all classes: for each class the archive keeps the picture with the highest
-probability so far, its champion.  A generation's children come from champions of any class, and each may become the
-champion of any, or of several.  A whole generation is drawn, mutated and judged at once, without a look at a single child.
-
-Images are in [0, 1], ``(B, C, H, W)``, with C = 1 or 3; with three channels what evolves are hue, saturation and value.
-Confidences are probabilities after the softmax.
+Evolution is MAP-Elites, one run for all classes: see ``repro.lab.evolution``.  Images are in [0, 1], ``(B, C, H, W)``,
+with C = 1 or 3; with three channels what evolves are hue, saturation and value.  Confidences are probabilities after
+the softmax.
 
 Differences from the paper:
-1. In a gradient step p at most doubles.  These networks give some classes 1e-9 to begin with, where a step of 0.03
-   would leave the region in which the gradient says anything.
-2. Children are not crossed.  The paper's code crosses pixels (SBX, half of the pairs), its text only mutates.
+1. In a gradient step p at most doubles.  Where a class begins at 1e-9, a step of 0.03 would leave the region in which
+   the gradient says anything.
+2. Children are not crossed.  The paper's code crosses half of the pairs of pixel genomes (SBX); its text only mutates.
 3. A generation's best child is compared with the champion, not each in turn: the same archive, in one operation.
 4. CPPNs have at most a dozen hidden nodes, and coordinates from -1 to 1 (``repro.lab.cppn``).
 
-Raises ValueError for an unknown encoding, a shape that is not (1 or 3, H, W), negative counts, and classes that do not fit.
+Raises ValueError for an unknown encoding, a shape that is not (1 or 3, H, W), counts and decays that cannot be, and
+classes that do not fit.
 """
 
 from __future__ import annotations
@@ -36,13 +34,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from repro.lab import capture, cppn
+from repro.lab import capture, cppn, digits, figures, networks, scenes
+from repro.lab.evolution import Encoding, Genomes, map_elites
 
 ENCODINGS = ("gradient", "direct", "cppn")
 Shape = tuple[int, int, int]
-Genomes = tuple[Tensor, ...]
 Report = Callable[[float], None]
 
 
@@ -91,14 +90,16 @@ def ascend(
 
     ``decay`` is theta: with it the picture keeps near the mean, and the confidence lower.
     """
-    classes = _classes(model, target_classes, shape)
+    if steps < 0 or not 0 <= decay < 1:
+        raise ValueError(f"steps are a count, and decay is 0 to less than 1: {steps} and {decay} cannot be")
     like, generator = _place(model, seed)
-    centre = torch.as_tensor(mean, dtype=like.dtype, device=like.device).expand(shape)
-    noise = torch.randn(shape, dtype=like.dtype, device=like.device, generator=generator)
-    images = (centre + noise / 255).expand(len(classes), *shape)
-    confidences = []
+    noise = torch.randn(_checked(shape), dtype=like.dtype, device=like.device, generator=generator)
     with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
-        for step in range(_count(steps) + 1):
+        classes = _classes(model, target_classes, shape).clone()
+        centre = torch.as_tensor(mean, dtype=like.dtype, device=like.device).expand(shape)
+        images = (centre + noise / 255).expand(len(classes), *shape)
+        confidences = []
+        for step in range(steps + 1):
             images = images.clamp(0, 1).requires_grad_()
             log_p = model(images).log_softmax(1).gather(1, classes[:, None])[:, 0]
             confidences.append(log_p.detach().exp())
@@ -117,14 +118,6 @@ def _stride(log_p: Tensor, slope: Tensor) -> Tensor:
     return (rise / square).view(-1, 1, 1, 1) * slope
 
 
-class Encoding(NamedTuple):
-    """What evolution has to know of a kind of genome."""
-
-    start: Callable[[int], Genomes]  # that many at random
-    mutate: Callable[[Genomes, int], Genomes]  # parents and the generation, to a child of each
-    images: Callable[[Genomes], Tensor]
-
-
 def evolve(
     model: nn.Module,
     *,
@@ -140,29 +133,7 @@ def evolve(
         raise ValueError(f"what evolves is {' or '.join(ENCODINGS[1:])}, not {encoding!r}")
     like, generator = _place(model, seed)
     code = (_direct if encoding == "direct" else _cppn)(_checked(shape), generator, like.dtype)
-    with torch.no_grad(), capture.evaluating(model):
-        genomes = code.start(_count(children))
-        best, which = model(code.images(genomes)).softmax(1).max(0)
-        champions, confidences = _chosen(genomes, which), [best]
-        for generation in range(_count(generations)):
-            parents = torch.randint(len(best), (children,), device=like.device, generator=generator)
-            genomes = code.mutate(_chosen(champions, parents), generation)
-            found, which = model(code.images(genomes)).softmax(1).max(0)
-            champions = _better(found > best, _chosen(genomes, which), champions)
-            best = torch.maximum(found, best)
-            confidences.append(best)
-            report((generation + 1) / generations)
-        return Found(code.images(champions), torch.stack(confidences))
-
-
-def _chosen(genomes: Genomes, which: Tensor) -> Genomes:
-    return tuple(part[which] for part in genomes)
-
-
-def _better(rises: Tensor, new: Genomes, old: Genomes) -> Genomes:
-    """The new champion of the classes whose confidence rises, the old one of the others."""
-    pairs = zip(new, old, strict=True)
-    return tuple(torch.where(rises.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs)
+    return Found(*map_elites(model, code, generations, children, generator, report))
 
 
 def _direct(shape: Shape, generator: torch.Generator, dtype: torch.dtype) -> Encoding:
@@ -213,7 +184,166 @@ def _checked(shape: Shape) -> Shape:
     return shape
 
 
-def _count(number: int) -> int:
-    if number < 0:
-        raise ValueError(f"generations, steps and children are counts: {number} is none")
-    return number
+def measure(seed: int, device: str = "cpu") -> dict[str, float]:
+    """The claims' numbers, over all ten classes: LeNet on digits; gradient ascent and evolution on fc-scenes.
+
+    A generation has 100 children, on scenes and after retraining 50.  "random" are as many images as evolution judged,
+    drawn as it draws its first; "distance" is that to the nearest digit learned, in units of what new digits have;
+    "agree" is the share of champions that another network takes for the same class.
+    """
+    model = networks.load("lenet-digits", seed).to(device)
+    data = networks.data("lenet-digits", 1297, seed, held_out=False)
+    images, labels = networks.inputs(data.images, data.labels, device)
+    held_out = networks.data("lenet-digits", 500, seed)
+    held_images, _ = networks.inputs(held_out.images, held_out.labels, device)
+
+    quantities: dict[str, float] = {}
+    digit = nearest = _nearest(held_images, images).median()
+    runs = {encoding: _digits(model, encoding, count, seed) for encoding, count in (("direct", 100), ("cppn", 30))}
+    for name, found in runs.items():
+        quantities |= _summary(name, found.confidences)
+        chance = _at_random(model, name, 100 * len(found.confidences), seed)
+        quantities[f"{name}-random-mean"] = float(chance.amax(1).mean())
+        quantities[f"{name}-random-lowest"] = float(chance.amax(0).min())
+        quantities[f"{name}-minus-random-lowest"] = quantities[f"{name}-lowest"] - quantities[f"{name}-random-lowest"]
+        nearest = _nearest(found.images, images).median()
+        quantities[f"{name}-distance"] = float(nearest / digit)
+    others = {
+        "same-kind": _trained(lambda: networks.build("lenet-digits"), images, labels, seed + 10),
+        "other-kind": _trained(_flat_network, images, labels, seed + 10),
+    }
+    for name, found in runs.items():
+        for other, network in others.items():
+            with torch.no_grad():
+                agree = network(found.images).argmax(1) == torch.arange(10, device=device)
+            quantities[f"{name}-{other}-agree"] = float(agree.double().mean())
+        agree = [quantities[f"{name}-{kind}-kind-agree"] for kind in ("same", "other")]
+        quantities[f"{name}-same-minus-other-agree"] = agree[0] - agree[1]
+    return quantities | _immunised(model, images, labels, held_out, seed) | _on_scenes(seed, device)
+
+
+def figure(seed: int = 0, device: str = "cpu") -> Figure:
+    """Five classes of each: pixels and pattern producing networks on digits; on scenes both, and gradient ascent."""
+    small, large = (networks.load(name, seed).to(device) for name in ("lenet-digits", "fc-scenes"))
+    shape, classes = (3, scenes.SIZE, scenes.SIZE), torch.arange(5, device=device)
+    options = {"shape": shape, "generations": 40, "children": 50, "seed": seed}
+    rows = {
+        "pixels evolved": _digits(small, "direct", 100, seed),
+        "CPPN evolved": _digits(small, "cppn", 30, seed),
+        "gradient": ascend(large, classes, shape=shape, steps=200, seed=seed),
+        "CPPN, scenes": evolve(large, encoding="cppn", **options),  # type: ignore[arg-type]
+    }
+    panels = [
+        [
+            figures.Panel(
+                f"{name}: {names[i]}, {found.confidences[-1, i]:.4f}",
+                found.images[i].expand(3, -1, -1),
+            )
+            for i in range(5)
+        ]
+        for name, found in rows.items()
+    ]
+    return figures.panels(
+        panels, "Fooling images: how they were made, what the network takes them for, and its confidence"
+    )
+
+
+def _digits(model: nn.Module, encoding: str, generations: int, seed: int, children: int = 100) -> Found:
+    shape = (1, digits.SIZE, digits.SIZE)
+    return evolve(model, shape=shape, encoding=encoding, generations=generations, children=children, seed=seed)
+
+
+def _summary(name: str, confidences: Tensor) -> dict[str, float]:
+    """Over the classes, at the end; and in how many of the generations not all were above 99%."""
+    last, all_above = confidences[-1], (confidences >= 0.99).all(1)
+    return {
+        f"{name}-median": float(last.median()),
+        f"{name}-lowest": float(last.min()),
+        f"{name}-share-99": float((last >= 0.99).double().mean()),
+        f"{name}-generations": float((~all_above).sum()),
+    }
+
+
+@torch.no_grad()
+def _at_random(model: nn.Module, encoding: str, count: int, seed: int) -> Tensor:
+    """Probabilities ``(count, K)`` of images as evolution begins with them."""
+    like, generator = _place(model, seed + 1000)
+    code = (_direct if encoding == "direct" else _cppn)((1, digits.SIZE, digits.SIZE), generator, like.dtype)
+    return torch.cat([model(code.images(code.start(100))).softmax(1) for _ in range(count // 100)])
+
+
+def _nearest(images: Tensor, among: Tensor) -> Tensor:
+    """Euclidean distance of each to the nearest of the others."""
+    return torch.cdist(images.flatten(1), among.flatten(1)).amin(1)
+
+
+def _immunised(
+    model: nn.Module, images: Tensor, labels: Tensor, held_out: digits.Digits, seed: int
+) -> dict[str, float]:
+    """Three times the first and last champions of two evolutions join an eleventh class, and a new network learns all."""
+    quantities: dict[str, float] = {}
+    for round_ in range(4):
+        runs = [_digits(model, "cppn", count, 10 * round_ + run + 1, 50) for run in range(2) for count in (0, 30)]
+        quantities |= _summary(f"round-{round_}", torch.cat([runs[1].confidences, runs[3].confidences], 1)[:, _CLASSES])
+        if round_ == 3:
+            break
+        fooling = torch.cat([found.images[:10] for found in runs])
+        images, labels = torch.cat([images, fooling]), torch.cat([labels, labels.new_full((len(fooling),), 10)])
+        model = _trained(_with_fooling_class, images, labels, seed)
+    with torch.no_grad():
+        known = model(images[labels == 10]).argmax(1) == 10
+    return quantities | {
+        "fooling-known": float(known.double().mean()),
+        "immunised-accuracy": networks.accuracy(model, held_out),
+    }
+
+
+_CLASSES = [*range(10), *range(11, 21)]
+
+
+def _on_scenes(seed: int, device: str) -> dict[str, float]:
+    model = networks.load("fc-scenes", seed).to(device)
+    mean = torch.from_numpy(scenes.load(400, seed).images).to(device).float().mean(0) / 255
+    shape, classes = (3, scenes.SIZE, scenes.SIZE), torch.arange(10, device=device)
+    quantities: dict[str, float] = {}
+    for name, decay in (("gradient", 0.0), ("decayed", 0.01)):
+        found = ascend(model, classes, shape=shape, steps=300, mean=mean, decay=decay, seed=seed)
+        quantities |= _summary(name, found.confidences)
+        quantities[f"{name}-size"] = float((found.images - mean).square().mean().sqrt())
+    quantities["gradient-start"] = float(found.confidences[0].median())
+    for encoding in ENCODINGS[1:]:
+        evolved = evolve(model, shape=shape, encoding=encoding, generations=30, children=50, seed=seed)
+        quantities |= _summary(f"scenes-{encoding}", evolved.confidences)
+    difference = quantities["scenes-cppn-median"] - quantities["scenes-direct-median"]
+    return quantities | {"scenes-cppn-minus-direct-median": difference}
+
+
+def _flat_network() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(digits.SIZE**2, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def _with_fooling_class() -> nn.Module:
+    model = networks.build("lenet-digits")
+    model.classifier[-1] = nn.Linear(250, 11)  # type: ignore[index, operator]
+    return model
+
+
+def _trained(build: Callable[[], nn.Module], images: Tensor, labels: Tensor, seed: int) -> nn.Module:
+    """A network that learned these images, in six passes."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build().to(images.device)
+    batches = [
+        rows
+        for epoch in range(6)
+        for rows in torch.randperm(len(images), generator=torch.Generator().manual_seed(100 * seed + epoch)).split(64)
+    ]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(batches))
+    for rows in batches:
+        loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+    return model.eval()

@@ -1,17 +1,16 @@
 """Pictures drawn by compositional pattern producing networks (Stanley 2007), many networks at once.
 
-A network is asked for each pixel on its own: its inputs are the pixel's place x and y, the distance d from the middle and
-a one, its outputs that pixel's values.  Each node sums what reaches it and applies one of four functions, so that a few
-nodes draw symmetry, repetition and gradients, at any size.
+A network is asked for each pixel on its own: its inputs are the pixel's place x and y, the distance d from the middle
+and a one, its outputs that pixel's values.  Each node sums what reaches it and applies one of four functions, so that
+a few nodes draw symmetry, repetition and gradients, at any size.
 
-Networks grow as in the code of ``nguyen2015deep`` (Dnn, DnnFF and AfCppn in its ``sferes/modules/nn2``), which this
-module follows, but that
+Networks grow as in the code of ``nguyen2015deep`` (Dnn, DnnFF and AfCppn in its ``sferes/modules/nn2``), but that
 1. x and y go from -1 to 1, as d's do there; there they are counted in pixels, and a picture is bound to its size;
 2. a network has at most ``HIDDEN`` hidden nodes, so that all networks together are two tensors.
 
-Every node has a place: the inputs come first, then ``HIDDEN`` places for hidden nodes, then the outputs.  Connections go from
-a lower place to a higher one, so that no circle can arise.  A weight of zero is no connection, and a hidden node without
-connections is none.
+Every node has a place: the inputs come first, then ``HIDDEN`` places for hidden nodes, then the outputs.  Connections
+go from a lower place to a higher one, so that no circle can arise.  A weight of zero is no connection, and a hidden
+node without connections is none.
 """
 
 from __future__ import annotations

@@ -43,16 +43,16 @@ def used(networks: cppn.Networks) -> Tensor:
     return nodes[:, cppn.INPUTS : cppn.INPUTS + cppn.HIDDEN].sum(1)
 
 
-def slow_pixel(networks: cppn.Networks, which: int, inputs: list[float], output: int) -> float:
-    """What node ``output`` says, asked recursively."""
+def slow_pixel(weights: list[list[float]], functions: list[int], inputs: list[float], output: int) -> float:
+    """What one network's node ``output`` says, asked recursively."""
     if output < cppn.INPUTS:
         return inputs[output]
-    total = 0.0
-    for source in range(networks.weights.shape[1]):
-        weight = float(networks.weights[which, output, source])
-        if weight != 0:
-            total += weight * slow_pixel(networks, which, inputs, source)
-    return FUNCTIONS[cppn.FUNCTIONS[int(networks.functions[which, output])]](total)
+    total = sum(
+        weight * slow_pixel(weights, functions, inputs, source)
+        for source, weight in enumerate(weights[output])
+        if weight != 0
+    )
+    return FUNCTIONS[cppn.FUNCTIONS[functions[output]]](total)
 
 
 def test_numbers_worked_out_by_hand() -> None:
@@ -73,13 +73,14 @@ def test_equals_one_pixel_at_a_time() -> None:
     assert len(networks.functions.unique()) == 4
     found = cppn.draw(networks, 3, height, width)
     for which in range(12):
+        genome = networks.weights[which].tolist(), networks.functions[which].tolist()
         for row in range(height):
             for column in range(width):
                 x, y = -1 + 2 * column / (width - 1), -1 + 2 * row / (height - 1)
                 inputs = [x, y, math.hypot(x, y), 1.0]
                 for channel in range(3):
                     output = cppn.INPUTS + cppn.HIDDEN + channel
-                    expected = abs(slow_pixel(networks, which, inputs, output))
+                    expected = abs(slow_pixel(*genome, inputs, output))
                     assert float(found[which, channel, row, column]) == pytest.approx(expected, abs=1e-12)
     assert found.std((0, 2, 3)).min() > 0.1
 
