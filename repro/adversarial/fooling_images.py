@@ -43,6 +43,7 @@ from repro.lab.evolution import Encoding, Genomes, map_elites
 ENCODINGS = ("gradient", "direct", "cppn")
 Shape = tuple[int, int, int]
 Report = Callable[[float], None]
+_CLASSES = {1: digits.CLASSES, 3: scenes.CLASSES}  # of the laboratory's networks, by the channels of their images
 
 
 class Found(NamedTuple):
@@ -208,6 +209,11 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         quantities[f"{name}-minus-random-lowest"] = quantities[f"{name}-lowest"] - quantities[f"{name}-random-lowest"]
         nearest = _nearest(found.images, images).median()
         quantities[f"{name}-distance"] = float(nearest / digit)
+    mean, classes = images.mean(0), torch.arange(10, device=device)
+    for name, decay in (("gradient", 0.0), ("decayed", 0.01)):
+        climbed = ascend(model, classes, shape=(1, 28, 28), steps=300, mean=mean, decay=decay, seed=seed)
+        quantities |= _summary(name, climbed.confidences)
+        quantities[f"{name}-size"] = float((climbed.images - mean).square().mean().sqrt())
     others = {
         "same-kind": _trained(lambda: networks.build("lenet-digits"), images, labels, seed + 10),
         "other-kind": _trained(_flat_network, images, labels, seed + 10),
@@ -215,7 +221,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     for name, found in runs.items():
         for other, network in others.items():
             with torch.no_grad():
-                agree = network(found.images).argmax(1) == torch.arange(10, device=device)
+                agree = network(found.images).argmax(1) == classes
             quantities[f"{name}-{other}-agree"] = float(agree.double().mean())
         agree = [quantities[f"{name}-{kind}-kind-agree"] for kind in ("same", "other")]
         quantities[f"{name}-same-minus-other-agree"] = agree[0] - agree[1]
@@ -236,7 +242,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     panels = [
         [
             figures.Panel(
-                f"{name}: {names[i]}, {found.confidences[-1, i]:.4f}",
+                f"{name}: {_CLASSES[len(found.images[0])][i]}, {found.confidences[-1, i]:.4f}",
                 found.images[i].expand(3, -1, -1),
             )
             for i in range(5)
@@ -280,11 +286,12 @@ def _nearest(images: Tensor, among: Tensor) -> Tensor:
 def _immunised(
     model: nn.Module, images: Tensor, labels: Tensor, held_out: digits.Digits, seed: int
 ) -> dict[str, float]:
-    """Three times the first and last champions of two evolutions join an eleventh class, and a new network learns all."""
+    """Three times, the first and last champions of two evolutions join an eleventh class, and a new network learns."""
     quantities: dict[str, float] = {}
     for round_ in range(4):
         runs = [_digits(model, "cppn", count, 10 * round_ + run + 1, 50) for run in range(2) for count in (0, 30)]
-        quantities |= _summary(f"round-{round_}", torch.cat([runs[1].confidences, runs[3].confidences], 1)[:, _CLASSES])
+        digits_only = [found.confidences[:, :10] for found in runs[1::2]]
+        quantities |= _summary(f"round-{round_}", torch.cat(digits_only, 1))
         if round_ == 3:
             break
         fooling = torch.cat([found.images[:10] for found in runs])
@@ -298,21 +305,16 @@ def _immunised(
     }
 
 
-_CLASSES = [*range(10), *range(11, 21)]
-
-
 def _on_scenes(seed: int, device: str) -> dict[str, float]:
     model = networks.load("fc-scenes", seed).to(device)
     mean = torch.from_numpy(scenes.load(400, seed).images).to(device).float().mean(0) / 255
     shape, classes = (3, scenes.SIZE, scenes.SIZE), torch.arange(10, device=device)
     quantities: dict[str, float] = {}
-    for name, decay in (("gradient", 0.0), ("decayed", 0.01)):
-        found = ascend(model, classes, shape=shape, steps=300, mean=mean, decay=decay, seed=seed)
-        quantities |= _summary(name, found.confidences)
-        quantities[f"{name}-size"] = float((found.images - mean).square().mean().sqrt())
-    quantities["gradient-start"] = float(found.confidences[0].median())
+    climbed = ascend(model, classes, shape=shape, steps=200, mean=mean, seed=seed)
+    quantities |= _summary("scenes-gradient", climbed.confidences)
+    quantities["scenes-gradient-start"] = float(climbed.confidences[0].max())
     for encoding in ENCODINGS[1:]:
-        evolved = evolve(model, shape=shape, encoding=encoding, generations=30, children=50, seed=seed)
+        evolved = evolve(model, shape=shape, encoding=encoding, generations=20, children=50, seed=seed)
         quantities |= _summary(f"scenes-{encoding}", evolved.confidences)
     difference = quantities["scenes-cppn-median"] - quantities["scenes-direct-median"]
     return quantities | {"scenes-cppn-minus-direct-median": difference}
