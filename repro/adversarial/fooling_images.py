@@ -162,7 +162,8 @@ def _coloured(values: Tensor) -> Tensor:
     if values.shape[1] == 1:
         return values
     hue, saturation, value = values.split(1, 1)
-    turn = (6 * hue + hue.new_tensor([5, 3, 1]).view(1, 3, 1, 1)) % 6
+    shift = 5 - 2 * torch.arange(3, dtype=hue.dtype, device=hue.device)  # 5, 3, 1 for red, green, blue
+    turn = (6 * hue + shift.view(1, 3, 1, 1)) % 6
     return value * (1 - saturation * torch.minimum(turn, 4 - turn).clamp(0, 1))
 
 
