@@ -294,6 +294,7 @@ def _immunised(
         digits_only = [found.confidences[:, :10] for found in runs[1::2]]
         quantities |= _summary(f"round-{round_}", torch.cat(digits_only, 1))
         if round_ == 3:
+            quantities |= _summary("patient", _digits(model, "cppn", 100, seed).confidences[:, :10])
             break
         fooling = torch.cat([found.images[:10] for found in runs])
         images, labels = torch.cat([images, fooling]), torch.cat([labels, labels.new_full((len(fooling),), 10)])
