@@ -324,7 +324,7 @@ def _between_halves(seed: int, device: str) -> dict[str, float]:
 def _adversarial_training(seed: int, device: str, epsilon: float = 0.15) -> dict[str, float]:
     naive = networks.load("lenet-digits", seed).to(device)
     training, labels = _digits(seed, device, held_out=False)
-    adversarial = _trained(copy.deepcopy(naive), training, labels, 8, lambda *given: fgsm(*given, epsilon))
+    adversarial = _trained(copy.deepcopy(naive), training, labels, 8, lambda net, x, y: fgsm(net, x, y, epsilon))
     noisy = _trained(copy.deepcopy(naive), training, labels, 8, lambda _, x, __: _random_step(x, epsilon))
     images, classes = _digits(seed, device, held_out=True)
     found = {}
@@ -349,13 +349,13 @@ def _trained(
     optimiser, order = torch.optim.AdamW(model.parameters()), torch.Generator().manual_seed(0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, epochs=epochs, steps_per_epoch=len(images) // 64)
     for _ in range(epochs):
-        for rows in torch.randperm(len(images), generator=order).split(64)[: len(images) // 64]:
+        for rows in torch.split(torch.randperm(len(images), generator=order), 64)[: len(images) // 64]:
             x, y = images[rows], classes[rows]
             loss = _cross_entropy(model(x), y).mean()
             if disturbed:
                 loss = loss / 2 + _cross_entropy(model(disturbed(model, x, y)), y).mean() / 2  # J~, alpha = 1/2
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
     return model.eval().requires_grad_(False)

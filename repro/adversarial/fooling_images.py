@@ -31,7 +31,7 @@ classes that do not fit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from matplotlib.figure import Figure
@@ -161,10 +161,11 @@ def _coloured(values: Tensor) -> Tensor:
     """One channel is grey; three are hue, saturation and value, each in [0, 1], and become red, green and blue."""
     if values.shape[1] == 1:
         return values
-    hue, saturation, value = values.split(1, 1)
+    hue, saturation, value = torch.split(values, 1, 1)
     shift = 5 - 2 * torch.arange(3, dtype=hue.dtype, device=hue.device)  # 5, 3, 1 for red, green, blue
     turn = (6 * hue + shift.view(1, 3, 1, 1)) % 6
-    return value * (1 - saturation * torch.minimum(turn, 4 - turn).clamp(0, 1))
+    coloured: Tensor = value * (1 - saturation * torch.minimum(turn, 4 - turn).clamp(0, 1))
+    return coloured
 
 
 def _place(model: nn.Module, seed: int) -> tuple[Tensor, torch.Generator]:
@@ -194,9 +195,9 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     "agree" is the share of champions that another network takes for the same class.
     """
     model = networks.load("lenet-digits", seed).to(device)
-    data = networks.data("lenet-digits", 1297, seed, held_out=False)
+    data = digits.load(digits.TRAINING, seed, held_out=False)
     images, labels = networks.inputs(data.images, data.labels, device)
-    held_out = networks.data("lenet-digits", 500, seed)
+    held_out = digits.load(500, seed)
     held_images, _ = networks.inputs(held_out.images, held_out.labels, device)
 
     quantities: dict[str, float] = {}
@@ -328,7 +329,7 @@ def _flat_network() -> nn.Module:
 
 def _with_fooling_class() -> nn.Module:
     model = networks.build("lenet-digits")
-    model.classifier[-1] = nn.Linear(250, 11)  # type: ignore[index, operator]
+    cast(nn.Sequential, model.classifier)[-1] = nn.Linear(250, 11)
     return model
 
 
@@ -340,7 +341,9 @@ def _trained(build: Callable[[], nn.Module], images: Tensor, labels: Tensor, see
     batches = [
         rows
         for epoch in range(6)
-        for rows in torch.randperm(len(images), generator=torch.Generator().manual_seed(100 * seed + epoch)).split(64)
+        for rows in torch.split(
+            torch.randperm(len(images), generator=torch.Generator().manual_seed(100 * seed + epoch)), 64
+        )
     ]
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(batches))
