@@ -416,7 +416,11 @@ def _evolution(seed: int, device: str) -> dict[str, float]:
     for epoch in _EPOCHS[:4]:
         lower, upper = (found[f"evolution-layer-{number}-epoch-{epoch}"] for number in ("1", "3"))
         found[f"evolution-layer-1-minus-3-epoch-{epoch}"] = lower - upper
-    return found
+    for number in ("1", "3"):  # of the way from where it began
+        before, early = (1 - found[f"evolution-layer-{number}-epoch-{epoch}"] for epoch in (0, 2))
+        found[f"evolution-way-left-layer-{number}"] = early / before
+    left = found["evolution-way-left-layer-3"] - found["evolution-way-left-layer-1"]
+    return found | {"evolution-way-left-layer-3-minus-1": left}
 
 
 def _size(pictures: Tensor) -> Tensor:
