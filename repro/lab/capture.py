@@ -134,8 +134,8 @@ class LastMaps(TorchFunctionMode):
 
     A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
     7x7 does not.  Maximum and average count alike, however they are written.  The graph starts at these maps; what they
-    were used for before the pooling is outside it.  With ``waits`` it starts at the first pooling that leaves a single
-    place, or later, so that nothing is kept of what comes before.
+    were used for before the pooling is outside it.  With ``waits`` no graph starts before a pooling that leaves a
+    single place, so that nothing is kept of what comes before.
     """
 
     _POOLING = (
@@ -145,9 +145,8 @@ class LastMaps(TorchFunctionMode):
 
     def __init__(self, waits: bool = False) -> None:
         super().__init__()
-        self.waits = waits
         self.feature_maps: Tensor | None = None  # (B, C, h, w)
-        self._pooled: Tensor | None = None
+        self._waits, self._pooled = waits, torch.empty(0)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -155,7 +154,7 @@ class LastMaps(TorchFunctionMode):
             given, *others = args if args else (kwargs["input"],)
             others_by_name = {key: value for key, value in kwargs.items() if key != "input"}
             if given is not self._pooled and self._pools(given, func, others, others_by_name):
-                self._pooled, self.waits = given, False
+                self._pooled, self._waits = given, False
                 self.feature_maps = self._start_graph(given) if torch.is_grad_enabled() else given
         return func(*args, **kwargs)
 
@@ -176,7 +175,7 @@ class LastMaps(TorchFunctionMode):
         pooled = func(torch.empty_like(given, device="meta"), *others, **others_by_name)  # shapes alone
         pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the places of the maxima
         places = pooled.shape[2:].numel()
-        fewer = places == 1 or (places < given.shape[2:].numel() and not self.waits)
+        fewer = places == 1 or (places < given.shape[2:].numel() and not self._waits)
         return bool(pooled.shape[:2] == given.shape[:2]) and fewer
 
 
@@ -189,7 +188,9 @@ def maps_and_logits(
 
     One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
     off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
-    convolution's, after its ReLU.  Raises ValueError, with layers to choose from, if there are no such maps.
+    convolution's, after its ReLU.  Which is the last is known beforehand where the model owns a pooling to a single
+    place; elsewhere the graph starts at each anew.  Raises ValueError, with layers to choose from, if there are no such
+    maps.
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model), frozen(model):
         images = images.detach().clone() if images.is_inference() else images.detach()
@@ -219,18 +220,14 @@ def _last_maps(model: nn.Module, images: Tensor) -> tuple[Tensor | None, Any]:
         raise ValueError(
             f"the last pooling may be in a scripted part: choose target_layer outside it, or {_UNSCRIPTED}"
         )
-    with LastMaps(waits=_ends_in_one_place(model)) as last:
+    adaptive = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+    waits = any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
+    with LastMaps(waits) as last:
         logits = model(images)
-    if last.feature_maps is None:  # the module that was waited for did not run
+    if waits and last.feature_maps is None:  # the module that was waited for did not run
         with LastMaps() as last:
             logits = model(images)
     return last.feature_maps, logits
-
-
-def _ends_in_one_place(model: nn.Module) -> bool:
-    """Whether the model owns a pooling over all places; what pools to more before it is then not the last."""
-    adaptive = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-    return any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
 
 
 def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
@@ -319,8 +316,7 @@ class ReluRule(TorchFunctionMode):
         )
         if in_place and given._is_view():  # autograd lets no function of one's own change these
             return given.copy_(_RuledRelu.apply(given, self.rule, False))  # type: ignore[no-untyped-call]
-        result: Tensor = _RuledRelu.apply(given, self.rule, bool(in_place))  # type: ignore[no-untyped-call]
-        return result
+        return _RuledRelu.apply(given, self.rule, bool(in_place))  # type: ignore[no-untyped-call]
 
     def _is_relu(self, func: Any, args: Any, kwargs: Any) -> bool:
         if func in self._CLAMPS:
