@@ -209,7 +209,7 @@ def test_lbfgs_is_as_short_as_scipys_with_the_same_search(require_module) -> Non
             r = point - start
             return loss.item() + c * (r @ r), gradient.flatten().numpy() + 2 * c * r
 
-        for c in torch.logspace(-2, 1, 41).tolist():
+        for c in torch.logspace(-2, 3, 101).tolist():
             point = optimize.minimize(objective, start, (c,), jac=True, method="L-BFGS-B", bounds=[(0, 1)] * 16).x
             if model(torch.from_numpy(point).view(1, 1, 4, 4)).argmax() == targets[b]:
                 shortest = min(shortest, float(((point - start) ** 2).mean() ** 0.5))
