@@ -92,7 +92,7 @@ def test_equals_the_slow_descent(alpha: float, beta: float) -> None:
                 lambda each: model[:2](each[None]), image, start, rates, alpha, beta, weights, sigma
             )
         torch.testing.assert_close(pre_image, expected, rtol=0, atol=1e-7)
-        assert (pre_image - (sigma * 48**0.5 * start + 0.5)).abs().max() > 0.05
+        assert (pre_image - (sigma * 48**0.5 * start + 0.5)).abs().max() > 0.03  # it has moved
 
 
 def test_the_schedule_of_the_paper() -> None:

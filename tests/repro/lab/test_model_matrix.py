@@ -191,7 +191,9 @@ def refused(method: Method, *arguments: object) -> bool:
 def _few_passes(method: Method) -> bool:
     """Whether a method needs no more than a few passes through the network: others are tried on small ones only."""
     model, passes = Small().eval(), []
-    model.register_forward_hook(lambda _, given, __: passes.append(len(given[0])))  # occlusion sends many images at once
+    model.register_forward_hook(
+        lambda _, given, __: passes.append(len(given[0]))
+    )  # occlusion sends many images at once
     with contextlib.suppress(ValueError):
         method(model, images_of(1, 64), torch.tensor([0]))
     return sum(passes) < 5
