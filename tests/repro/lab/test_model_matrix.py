@@ -98,7 +98,7 @@ class Small(nn.Module):
         return self.head(self.dropout(maps.mean((2, 3))))
 
 
-def images_of(count: int, size: int = 12) -> Tensor:
+def images_of(count: int, size: int = 24) -> Tensor:  # occlusion hides 16 pixels at a time
     return torch.randn(count, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
