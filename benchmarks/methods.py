@@ -349,7 +349,8 @@ def subject(name: str, device: str, size: int = SIZE) -> Subject:
     images = torch.rand(8, 3, size, size, generator=generator).to(device)
     if size != SIZE:  # the same network, small images
         return replace(subject(name, device), images=images)
-    model = models.load(name, "random").model
+    torch.manual_seed(0)
+    model = models._torchvision().models.get_model(name, weights=None)  # as people have it, normalisation outside
     with torch.no_grad():
         model.train()(torch.rand(4, 3, 64, 64, generator=generator))  # BatchNorm as it is after some training
     model.eval().to(device)
