@@ -336,7 +336,8 @@ def _propagate(
             if relevance.shape != logits.shape:
                 raise ValueError(f"relevance has the logits' shape {tuple(logits.shape)}, not {tuple(relevance.shape)}")
             given = torch.where(logits == 0, 0, relevance.to(logits) / logits).detach()
-        found = torch.autograd.grad(logits, [pixels, *outputs], given, allow_unused=True)
+        with capture.following():
+            found = torch.autograd.grad(logits, [pixels, *outputs], given, allow_unused=True)
     result = []
     for tensor, gradient in zip([pixels, *outputs], found, strict=True):
         if gradient is None:

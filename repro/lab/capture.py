@@ -7,6 +7,7 @@ lasts: a model that saves memory by checkpoints runs parts of itself again on th
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -25,17 +26,22 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     """Every module in evaluation mode, afterwards each in the mode that it had (a frozen BatchNorm stays frozen).
 
     What is compiled runs as it was written, and a ``DataParallel`` on one device: inside compiled code and in other
-    threads nothing could be watched.
+    threads nothing could be watched.  Hooks for the way back rest: they are for training, and stand between operations.
     """
     modes = [(module, module.training) for module in model.modules()]
+    hooks = [(module, module._backward_hooks, module._backward_pre_hooks) for module in model.modules()]
     parallel = [(each, each.device_ids) for each in model.modules() if isinstance(each, nn.DataParallel)]
     try:
         model.eval()
         for each, _ in parallel:
             each.device_ids = []
+        for module, _, _ in hooks:
+            module._backward_hooks, module._backward_pre_hooks = OrderedDict(), OrderedDict()
         with _as_written():
             yield
     finally:
+        for module, back, before in hooks:
+            module._backward_hooks, module._backward_pre_hooks = back, before
         for module, mode in modes:
             module.training = mode
         for each, devices in parallel:
@@ -230,6 +236,19 @@ def _last_maps(model: nn.Module, images: Tensor) -> tuple[Tensor | None, Any]:
     return last.feature_maps, logits
 
 
+@contextmanager
+def following() -> Iterator[None]:
+    """ValueError, in place of torch's error, for a way back through checkpoints that can't be followed."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "checkpoint" not in str(error):
+            raise
+        raise ValueError(
+            "the model runs parts of itself again on the way back, unwatched: switch its checkpointing off"
+        ) from error
+
+
 def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
     """Of each image's logit of its class with respect to its maps or pixels.
 
@@ -238,15 +257,9 @@ def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
     """
     chosen = functional.one_hot(classes, logits.shape[1]).to(logits)
     found = None
-    try:
+    with following():
         if logits.requires_grad:
             (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=True)
-    except RuntimeError as error:
-        if "checkpoint" not in str(error):
-            raise
-        raise ValueError(
-            "the model runs parts of itself again on the way back, unwatched: switch its checkpointing off"
-        ) from error
     if found is None:
         raise ValueError("the logits do not depend on the layer or the image, or not by operations with a gradient")
     return found

@@ -139,7 +139,8 @@ _PIECEWISE = (
         *("pad", "interpolate", "upsample", "where", "masked_fill"),
     }
 )
-_BENT = {"tanh", "hardtanh", "relu6", "elu", "celu", "selu", "clamp", "clip"}  # g(0) = 0 and rising, but no lines
+_CLAMPS = {"clamp", "clip", "clamp_min"}
+_BENT = {"tanh", "hardtanh", "relu6", "elu", "celu", "selu", *_CLAMPS}  # g(0) = 0 and rising, but no lines
 _SHIFTS = {"add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide", "true_divide"}
 _PRODUCTS = {"mul", "multiply", "div", "divide", "true_divide"}
 
@@ -191,7 +192,7 @@ class Relevance(TorchFunctionMode):
                 return self._from_the_image(func, args, kwargs)
         elif any(each.image for each in given):
             return self._from_the_image(func, args, kwargs)
-        if name in _BENT and not (name in ("clamp", "clip") and _bounds(args, kwargs) == (0, None)):
+        if name in _BENT and not (name in _CLAMPS and _bounds(args, kwargs) == (0, None)):
             return self._bent(func, name, in_place, args, kwargs)
         if name in _PRODUCTS and (
             len(carrying) > 1 or (name not in ("mul", "multiply") and args[0] is not carrying[0])
@@ -200,7 +201,7 @@ class Relevance(TorchFunctionMode):
                 f"LRP has no rule for a product of two parts of the network ({name}), as in squeeze-and-excitation or"
                 " attention: explain a network without"
             )
-        if name in _PIECEWISE | _PRODUCTS | {"clamp", "clip"}:
+        if name in _PIECEWISE | _PRODUCTS | _CLAMPS:
             return self._piecewise(func, name, in_place, carrying, args, kwargs)
         result = func(*args, **kwargs)
         if in_place or name == "__setitem__" or any(_carries(each) for each in tree_leaves(result)):
@@ -209,7 +210,7 @@ class Relevance(TorchFunctionMode):
 
     def _piecewise(self, func: Any, name: str, in_place: bool, carrying: list[Tensor], args: Any, kwargs: Any) -> Any:
         given = [self._seen[tensor] for tensor in carrying]
-        rectifies = name in ("relu", "clamp", "clip", "abs")
+        rectifies = name in ("relu", *_CLAMPS, "abs")
         if in_place:
             self._overwrite(args[0] if args else kwargs["input"], rectifies and name != "abs")
         result = func(*args, **kwargs)
@@ -330,7 +331,7 @@ class Relevance(TorchFunctionMode):
 
     def _bent(self, func: Any, name: str, in_place: bool, args: Any, kwargs: Any) -> Tensor:
         """What bends but keeps 0 in its place hands R on unchanged: c is multiplied by g(z) / z."""
-        if name in ("clamp", "clip") and not _holds_zero(*_bounds(args, kwargs)):
+        if name in _CLAMPS and not _holds_zero(*_bounds(args, kwargs)):
             raise ValueError(f"LRP has no rule for {name} with bounds that leave out 0")
         tensor = args[0] if args else kwargs["input"]
         self._seen[tensor].used = True

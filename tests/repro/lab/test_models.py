@@ -80,9 +80,10 @@ def test_the_layer_of_the_last_maps(name: str, layer: str) -> None:
     loaded = models.load(name, "random" if ":" not in name else None)
     images = loaded.preprocessing.view(models.example(name))[None]
     assert models.last_maps_layer(loaded.model, images) == layer
-    maps = [
-        capture.maps_and_logits(loaded.model, images, each)[0] for each in (None, models.layer(loaded.model, layer))
-    ]
+    maps = []
+    for each in (None, models.layer(loaded.model, layer)):
+        with capture.maps_and_logits(loaded.model, images, each) as (found, _):
+            maps.append(found)
     assert torch.equal(*maps)
     assert not loaded.model._forward_hooks
 
