@@ -1,5 +1,8 @@
 """The ledger: verdicts, files, which sources a result stands for, and measuring with a small made-up method."""
 
+import hashlib
+import importlib
+import io
 import math
 import subprocess
 import sys
@@ -244,4 +247,20 @@ def test_the_committed_ledger_is_in_canonical_form(tmp_path: Path) -> None:
         stored = ledger.load(path)
         assert (stored.method, stored.device) == (path.stem, path.parent.name)
         assert path.read_text() == ledger.write(tmp_path, stored).read_text()
-        assert path.with_suffix(".png").stat().st_size < 200_000
+        assert path.with_suffix(".png").stat().st_size <= ledger.PICTURE_BYTES
+
+
+def test_a_heavy_picture_loses_colours_and_keeps_its_metadata() -> None:
+    image = pytest.importorskip("PIL.Image")
+    info = importlib.import_module("PIL.PngImagePlugin").PngInfo()
+    info.add_itxt("Method", "made-up")
+    noise = b"".join(hashlib.sha256(str(i).encode()).digest() for i in range(300 * 300 * 3 // 32 + 1))[: 300 * 300 * 3]
+    written = io.BytesIO()
+    image.frombytes("RGB", (300, 300), noise).save(written, "PNG", pnginfo=info)
+    heavy = written.getvalue()
+    assert len(heavy) > ledger.PICTURE_BYTES
+    found = ledger.light(heavy)
+    assert len(found) <= ledger.PICTURE_BYTES
+    assert ledger.light(found) == found
+    opened = image.open(io.BytesIO(found))
+    assert (opened.size, opened.text["Method"]) == ((300, 300), "made-up")
