@@ -44,7 +44,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = ""
     """
     if stacks:
         css += " sg-stacks"
-        labels = [f'{{ data-label="{label}" }}' for label in header]
+        labels = [f'{{ data-label="{re.sub("<[^>]*>", "", label)}" }}' for label in header]  # an attribute has no tags
         rows = [[f"{cell} {label}" for cell, label in zip(row, labels, strict=True)] for row in rows]
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(cell or " " for cell in row) + " |" for row in rows]
