@@ -147,8 +147,8 @@ def ours(slug: str, name: str = "", **options: Any) -> Runner:
 
 
 def our_deconvnet_rule(s: Subject) -> object:
-    rule = reproduction("guided-backprop", "_deconvnet")
-    return reproduction("guided-backprop", "_ruled_gradient")(s.model, s.images, s.classes, rule)
+    rule = reproduction("guided-backprop", "deconvnet_rule")
+    return reproduction("guided-backprop", "ruled_gradient")(s.model, s.images, s.classes, rule)
 
 
 def our_occlusion(s: Subject) -> object:

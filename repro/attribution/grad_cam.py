@@ -58,15 +58,12 @@ def grad_cam(
     """
     with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
         gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), feature_maps)
-    channel_weights = _channel_weights(-gradient if counterfactual else gradient)
-    return _heatmap(feature_maps.detach(), channel_weights)
+    return heatmap(feature_maps.detach(), -gradient if counterfactual else gradient)
 
 
-def _channel_weights(gradient: Tensor) -> Tensor:
-    return gradient.mean((2, 3))  # Eq. (1)
-
-
-def _heatmap(feature_maps: Tensor, channel_weights: Tensor) -> Tensor:
+def heatmap(feature_maps: Tensor, gradient: Tensor) -> Tensor:
+    """L^c ``(B, 1, h, w)`` of feature maps and the logit's gradient with respect to them, each ``(B, C, h, w)``."""
+    channel_weights = gradient.mean((2, 3))  # Eq. (1)
     return torch.einsum("bkij,bk->bij", feature_maps, channel_weights)[:, None].relu()  # Eq. (2)
 
 

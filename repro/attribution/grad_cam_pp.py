@@ -90,11 +90,11 @@ def _exponential_alpha(gradient: Tensor, feature_maps: Tensor) -> Tensor:
 
 def _softmax_derivatives(logits: Tensor, classes: Tensor, feature_maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Y', Y'' and Y''' over Y^c, from one gradient for each class."""
-    own = capture.gradient(logits, classes, feature_maps)
+    own = capture.gradient(logits, classes, feature_maps, again=True)
     probabilities = logits.detach().softmax(1)
     m1, m2, m3 = (torch.zeros_like(own) for _ in range(3))
     for k in range(logits.shape[1]):
-        difference = own - capture.gradient(logits, torch.full_like(classes, k), feature_maps)
+        difference = own - capture.gradient(logits, torch.full_like(classes, k), feature_maps, again=True)
         share = probabilities[:, k, None, None, None] * difference
         m1, m2, m3 = m1 + share, m2 + share * difference, m3 + share * difference**2
     return m1, 2 * m1**2 - m2, 6 * m1**3 - 6 * m1 * m2 + m3  # Eqs. (22), (23), (24)

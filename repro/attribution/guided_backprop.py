@@ -37,22 +37,22 @@ from repro.lab import capture, controls, figures, metrics, networks, scenes
 
 def guided_backprop(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
     """Attribution R^0 ``(B, 3, H, W)`` of ``images (B, 3, H, W)`` for one class an image, ``(B,)``."""
-    return _ruled_gradient(model, images, target_classes, _guided)
+    return ruled_gradient(model, images, target_classes, guided_rule)
 
 
-def _guided(relevance: Tensor, passed: Tensor) -> Tensor:
+def guided_rule(relevance: Tensor, passed: Tensor) -> Tensor:
     return relevance.relu() * passed  # R^l = (f^l > 0) (R^(l+1) > 0) R^(l+1)
 
 
-def _deconvnet(relevance: Tensor, passed: Tensor) -> Tensor:
+def deconvnet_rule(relevance: Tensor, passed: Tensor) -> Tensor:
     return relevance.relu()  # R^l = (R^(l+1) > 0) R^(l+1)
 
 
-def _backprop(relevance: Tensor, passed: Tensor) -> Tensor:
+def backprop_rule(relevance: Tensor, passed: Tensor) -> Tensor:
     return relevance * passed  # R^l = (f^l > 0) R^(l+1)
 
 
-def _ruled_gradient(model: nn.Module, images: Tensor, target_classes: Tensor, rule: capture.Rule) -> Tensor:
+def ruled_gradient(model: nn.Module, images: Tensor, target_classes: Tensor, rule: capture.Rule) -> Tensor:
     """The logit's gradient, with this rule at every ReLU."""
     with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
         pixels = images.detach().clone().requires_grad_()
@@ -74,24 +74,23 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     quantities = {"area": float(masks.mean())}
     for name, network in (("gap", "gap-scenes"), ("fc", "fc-scenes")):
         model = networks.load(network, seed).to(device)
-        for rule in (_guided, _backprop, _deconvnet):
-            found = metrics.channel_size(_ruled_gradient(model, images, classes, rule))
-            quantities[f"{name}{rule.__name__}-mass".replace("_", "-")] = float(
-                metrics.mass_in_mask(found, masks).mean()
-            )
+        shares = {}
+        for what, rule in (("guided", guided_rule), ("backprop", backprop_rule), ("deconvnet", deconvnet_rule)):
+            found = metrics.channel_size(ruled_gradient(model, images, classes, rule))
+            shares[what] = float(metrics.mass_in_mask(found, masks).mean())
+        quantities |= {f"{name}-{what}-mass": share for what, share in shares.items()}
         for control in ("backprop", "deconvnet"):
-            difference = quantities[f"{name}-guided-mass"] - quantities[f"{name}-{control}-mass"]
-            quantities[f"{name}-guided-minus-{control}-mass"] = difference
+            quantities[f"{name}-guided-minus-{control}-mass"] = shares["guided"] - shares[control]
 
     model = networks.load("fc-scenes", seed).to(device)
     forgetful = controls.randomised(model, "classifier.0", "classifier.2")
     pair, first = networks.inputs(two.images[:300], two.instance_classes[:300, 0], device)
     second = torch.from_numpy(two.instance_classes[:300, 1]).to(device)
-    for rule in (_guided, _backprop):
-        maps = [_ruled_gradient(model, pair, each, rule) for each in (first, second)]
-        quantities[f"{rule.__name__[1:]}-of-two-classes"] = _similarity(*maps)
-        maps = [_ruled_gradient(each, images, classes, rule) for each in (model, forgetful)]
-        quantities[f"{rule.__name__[1:]}-randomised"] = _similarity(*maps)
+    for name, rule in (("guided", guided_rule), ("backprop", backprop_rule)):
+        maps = [ruled_gradient(model, pair, each, rule) for each in (first, second)]
+        quantities[f"{name}-of-two-classes"] = _similarity(*maps)
+        maps = [ruled_gradient(each, images, classes, rule) for each in (model, forgetful)]
+        quantities[f"{name}-randomised"] = _similarity(*maps)
     return quantities
 
 
@@ -102,10 +101,10 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     one = scenes.one_object(3, seed)
     images, classes = networks.inputs(one.images, one.labels, device)
     columns = {
-        "gradient": _ruled_gradient(model, images, classes, _backprop),
-        "deconvnet": _ruled_gradient(model, images, classes, _deconvnet),
-        "guided": _ruled_gradient(model, images, classes, _guided),
-        "guided, head forgotten": _ruled_gradient(forgetful, images, classes, _guided),
+        "gradient": ruled_gradient(model, images, classes, backprop_rule),
+        "deconvnet": ruled_gradient(model, images, classes, deconvnet_rule),
+        "guided": ruled_gradient(model, images, classes, guided_rule),
+        "guided, head forgotten": ruled_gradient(forgetful, images, classes, guided_rule),
     }
     rows = [
         [figures.Panel(scenes.CLASSES[one.labels[i]], images[i])]

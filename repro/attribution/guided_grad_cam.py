@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repro.attribution.grad_cam import grad_cam
-from repro.attribution.guided_backprop import guided_backprop
-from repro.lab import figures, metrics, networks, scenes
+from repro.attribution.grad_cam import grad_cam, heatmap
+from repro.attribution.guided_backprop import backprop_rule, guided_backprop, guided_rule
+from repro.lab import capture, figures, metrics, networks, scenes
 
 
 def guided_grad_cam(
@@ -34,10 +34,18 @@ def guided_grad_cam(
 ) -> Tensor:
     """Attribution ``(B, 3, H, W)`` of ``images (B, 3, H, W)`` for one class an image, ``(B,)``.
 
-    ``target_layer`` is Grad-CAM's; unless it is given its maps are what the last pooling is given.
+    ``target_layer`` is Grad-CAM's; unless it is given its maps are what the last pooling is given.  One forward
+    pass, and two back.
     """
-    coarse = grad_cam(model, images, target_classes, target_layer)
-    fine = guided_backprop(model, images, target_classes)
+    with torch.inference_mode(False):
+        pixels = images.detach().clone().requires_grad_()
+    relus = capture.ReluRule(backprop_rule)
+    with relus, capture.maps_and_logits(model, pixels, target_layer, joined=True) as (feature_maps, logits):
+        capture.check_ruled(logits)
+        classes = capture.class_indices(target_classes, logits)
+        coarse = heatmap(feature_maps.detach(), capture.gradient(logits, classes, feature_maps, again=True))
+        relus.rule = guided_rule
+        fine = capture.gradient(logits, classes, pixels)
     return metrics.upsample(coarse, (images.shape[2], images.shape[3])) * fine  # Sec. 3.2
 
 

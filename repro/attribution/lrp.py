@@ -110,8 +110,9 @@ class Epsilon:
     stabiliser: float = 1e-6
 
     def __call__(self, layer: Layer, c: Tensor) -> Tensor:
-        z = layer.outputs
-        return layer.backward((z / _stabilised(z, self.stabiliser)).mul_(c))  # Eq. (58)
+        # Eq. (58): c z / (z + eps sign(z)), written so that the fewest values are read and written
+        size = layer.outputs.abs().add_(self.stabiliser)
+        return layer.backward(torch.addcdiv(c, c, size, value=-self.stabiliser))
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,19 @@ class AlphaBeta:
             raise ValueError(f"alpha - beta must be 1 and beta not negative: {self.alpha} and {self.beta} are not")
 
     def __call__(self, layer: Layer, c: Tensor) -> Tensor:
-        relevance = c * layer.outputs
-        up, down = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
-        plus = layer.bias.clamp(min=0) if layer.bias is not None else None
-        found = _by_sign(layer, relevance, up, down, plus, self.stabiliser)
+        found = self._one_sign(layer, c, 1)
         if self.beta == 0:
             return found
-        minus = layer.bias.clamp(max=0) if layer.bias is not None else None
-        return self.alpha * found - self.beta * _by_sign(layer, relevance, down, up, minus, self.stabiliser)  # Eq. (60)
+        return self.alpha * found - self.beta * self._one_sign(layer, c, -1)  # Eq. (60)
+
+    def _one_sign(self, layer: Layer, c: Tensor, sign: int) -> Tensor:
+        """By the contributions of one sign alone, z_ij+ or z_ij-: positive inputs meet the weights of that sign,
+        negative ones those of the other.
+        """
+        same, other = _only(layer.weight, sign), None if layer.nonnegative else _only(layer.weight, -sign)
+        z = _sum(layer, same, other)
+        z += sign * self.stabiliser + (0 if layer.bias is None else _only(layer.bias, sign))
+        return _shares(layer, (c * layer.outputs).div_(z), same, other)
 
 
 @dataclass(frozen=True)
@@ -149,16 +155,22 @@ class Gamma:
     stabiliser: float = 1e-6
 
     def __call__(self, layer: Layer, c: Tensor) -> Tensor:
-        relevance, weight, bias = c * layer.outputs, layer.weight, layer.bias
-        more, less = weight + self.gamma * weight.clamp(min=0), weight + self.gamma * weight.clamp(max=0)
-        plus, minus = None, None
-        if bias is not None:
-            plus, minus = bias + self.gamma * bias.clamp(min=0), bias + self.gamma * bias.clamp(max=0)
+        relevance = c * layer.outputs
         if layer.rectified:
-            return _by_sign(layer, relevance, more, less, plus, self.stabiliser)
+            return self._one_sign(layer, relevance, 1)
         positive = layer.outputs > 0
-        found = _by_sign(layer, relevance * positive, more, less, plus, self.stabiliser)
-        return found + _by_sign(layer, relevance * ~positive, less, more, minus, self.stabiliser)
+        found = self._one_sign(layer, relevance * positive, 1)
+        return found + self._one_sign(layer, relevance * ~positive, -1)
+
+    def _one_sign(self, layer: Layer, relevance: Tensor, sign: int) -> Tensor:
+        """Of units that are positive, or that are negative: contributions of that sign count 1 + gamma times."""
+        weight, bias = layer.weight, layer.bias
+        more = weight + self.gamma * _only(weight, sign)
+        less = None if layer.nonnegative else weight + self.gamma * _only(weight, -sign)
+        z = _sum(layer, more, less)
+        if bias is not None:
+            z += bias + self.gamma * _only(bias, sign)
+        return _shares(layer, relevance.div_(_stabilised(z, self.stabiliser)), more, less)
 
 
 @dataclass(frozen=True)
@@ -295,18 +307,22 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     return figures.panels(rows, "Layer-wise relevance propagation", "share of the map's largest size")
 
 
-def _by_sign(
-    layer: Layer, relevance: Tensor, for_positive: Tensor, for_negative: Tensor, bias: Tensor | None, stabiliser: float
-) -> Tensor:
-    """Each input's share of R_j by its x_i, where positive inputs meet other weights than negative ones."""
-    x = layer.inputs
-    if layer.nonnegative:
-        z = layer.forward(x, for_positive)
-    else:
-        z = layer.forward(x.clamp(min=0), for_positive) + layer.forward(x.clamp(max=0), for_negative)
-    s = relevance / _stabilised(z if bias is None else z + bias, stabiliser)
-    c = layer.backward(s, for_positive)
-    return c if layer.nonnegative else torch.where(x > 0, c, layer.backward(s, for_negative))
+def _only(values: Tensor, sign: int) -> Tensor:
+    return values.clamp(min=0) if sign > 0 else values.clamp(max=0)
+
+
+def _sum(layer: Layer, weight: Tensor, for_negative: Tensor | None) -> Tensor:
+    """sum_i x_i w_ij, where negative inputs may meet other weights than positive ones."""
+    if for_negative is None:
+        return layer.forward(layer.inputs, weight)
+    up, down = layer.inputs.clamp(min=0), layer.inputs.clamp(max=0)
+    return layer.forward(up, weight).add_(layer.forward(down, for_negative))
+
+
+def _shares(layer: Layer, s: Tensor, weight: Tensor, for_negative: Tensor | None) -> Tensor:
+    """sum_j w_ij s_j, each input's share by its x_i of what reaches its units."""
+    c = layer.backward(s, weight)
+    return c if for_negative is None else torch.where(layer.inputs > 0, c, layer.backward(s, for_negative))
 
 
 def _stabilised(z: Tensor, stabiliser: float) -> Tensor:

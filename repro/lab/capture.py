@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
 
 _UNSCRIPTED = "give the model as it was before torch.jit made it"
 Rule = Callable[[Tensor, Tensor], Tensor]  # gradient and where the input was positive, to what is sent back
@@ -139,9 +140,9 @@ class LastMaps(TorchFunctionMode):
     """Within ``with LastMaps() as last:`` what the last pooling over places was given: the last convolution's maps.
 
     A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
-    7x7 does not.  Maximum and average count alike, however they are written.  The graph starts at these maps; what they
-    were used for before the pooling is outside it.  With ``waits`` no graph starts before a pooling that leaves a
-    single place, so that nothing is kept of what comes before.
+    7x7 does not.  Maximum and average count alike, however they are written.  What the maps were used for before the
+    pooling is outside their graph, which starts at them; with ``joined`` it goes on to what they were made of.  With
+    ``waits`` no graph starts before a pooling that leaves a single place, so that nothing is kept of what comes before.
     """
 
     _POOLING = (
@@ -149,31 +150,35 @@ class LastMaps(TorchFunctionMode):
         *(functional.adaptive_max_pool2d, functional.max_pool2d, torch.amax, Tensor.amax),
     )
 
-    def __init__(self, waits: bool = False) -> None:
+    def __init__(self, waits: bool = False, joined: bool = False) -> None:
         super().__init__()
         self.feature_maps: Tensor | None = None  # (B, C, h, w)
-        self._waits, self._pooled = waits, torch.empty(0)
+        self._waits, self._joined = waits, joined
+        self._pooled: Tensor | None = None
+        self._instead: Tensor | None = None  # of what was pooled, from the pooling on: it has the maps' graph
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in self._POOLING:
             given, *others = args if args else (kwargs["input"],)
             others_by_name = {key: value for key, value in kwargs.items() if key != "input"}
-            if given is not self._pooled and self._pools(given, func, others, others_by_name):
-                self._pooled, self._waits = given, False
-                self.feature_maps = self._start_graph(given) if torch.is_grad_enabled() else given
+            known = given is self._pooled or given is self._instead
+            if not known and self._pools(given, func, others, others_by_name):
+                self._begin(given)
+        if self._instead is not None:
+            args, kwargs = tree_map(lambda each: self._instead if each is self._pooled else each, (args, kwargs))
         return func(*args, **kwargs)
 
-    @staticmethod
-    def _start_graph(given: Tensor) -> Tensor:
-        """A leaf with these values on which ``given`` depends from here on, and on nothing before.  It stays as it is
-        when the model goes on to change ``given`` in place.
-        """
-        maps = given.detach().clone().requires_grad_()
-        if not given._is_view():
-            given.detach_()
-        given.copy_(maps)
-        return maps
+    def _begin(self, given: Tensor) -> None:
+        self.feature_maps, self._pooled, self._instead, self._waits = given, given, None, False
+        if self._joined:
+            self.feature_maps = self._instead = given.view_as(given)
+        elif torch.is_grad_enabled():
+            # a copy, which stays as it is when the model goes on to change what was pooled in place
+            self.feature_maps = given.detach().clone().requires_grad_()
+            self._instead = self.feature_maps.clone()
+            if not given._is_view():
+                given.detach_()  # what it was made of takes no more memory
 
     def _pools(self, given: Tensor, func: Any, others: Any, others_by_name: Any) -> bool:
         if given.dim() != 4:
@@ -187,10 +192,10 @@ class LastMaps(TorchFunctionMode):
 
 @contextmanager
 def maps_and_logits(
-    model: nn.Module, images: Tensor, target_layer: nn.Module | None = None
+    model: nn.Module, images: Tensor, target_layer: nn.Module | None = None, *, joined: bool = False
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Feature maps ``(B, C, h, w)`` of a layer, and the logits ``(B, K)`` with a graph that reaches back to them and no
-    further: what comes before takes no memory.
+    further: what comes before takes no memory.  With ``joined`` it goes on to the images, which require gradients.
 
     One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
     off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
@@ -199,13 +204,14 @@ def maps_and_logits(
     maps.
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model), frozen(model):
-        images = images.detach().clone() if images.is_inference() else images.detach()
+        if not joined:
+            images = images.detach().clone() if images.is_inference() else images.detach()
         if target_layer:
             with activations(model, target_layer) as outputs:
                 logits = model(images)
             feature_maps: Tensor | None = outputs[0]
         else:
-            feature_maps, logits = _last_maps(model, images)
+            feature_maps, logits = _last_maps(model, images, joined)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
             raise ValueError("the model must return logits of shape (B, K)")
         if feature_maps is None or feature_maps.dim() != 4:
@@ -221,17 +227,17 @@ def maps_and_logits(
         yield feature_maps, logits
 
 
-def _last_maps(model: nn.Module, images: Tensor) -> tuple[Tensor | None, Any]:
+def _last_maps(model: nn.Module, images: Tensor, joined: bool) -> tuple[Tensor | None, Any]:
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise ValueError(
             f"the last pooling may be in a scripted part: choose target_layer outside it, or {_UNSCRIPTED}"
         )
     adaptive = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
     waits = any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
-    with LastMaps(waits) as last:
+    with LastMaps(waits, joined) as last:
         logits = model(images)
     if waits and last.feature_maps is None:  # the module that was waited for did not run
-        with LastMaps() as last:
+        with LastMaps(joined=joined) as last:
             logits = model(images)
     return last.feature_maps, logits
 
@@ -249,17 +255,17 @@ def following() -> Iterator[None]:
         ) from error
 
 
-def gradient(logits: Tensor, classes: Tensor, inputs: Tensor) -> Tensor:
+def gradient(logits: Tensor, classes: Tensor, inputs: Tensor, *, again: bool = False) -> Tensor:
     """Of each image's logit of its class with respect to its maps or pixels.
 
-    The graph is kept: other classes can be asked for.  Raises ValueError if the logit does not depend on them, or by
-    checkpoints that can't be followed.
+    With ``again`` the graph is kept, so that more can be asked of it.  Raises ValueError if the logit does not depend
+    on them, or by checkpoints that can't be followed.
     """
     chosen = functional.one_hot(classes, logits.shape[1]).to(logits)
     found = None
     with following():
-        if logits.requires_grad:
-            (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=True)
+        if logits.requires_grad and inputs.requires_grad:
+            (found,) = torch.autograd.grad(logits, inputs, chosen, allow_unused=True, retain_graph=again)
     if found is None:
         raise ValueError("the logits do not depend on the layer or the image, or not by operations with a gradient")
     return found
@@ -295,8 +301,8 @@ class ReluRule(TorchFunctionMode):
 
     ``gradient`` is what arrives at the ReLU's output, ``passed`` says where its input was positive.  The operation
     itself is replaced, so that ``nn.ReLU``, ``functional.relu``, ``Tensor.relu_``, ``clamp_min(0)`` and every other way
-    to write it are reached, and no module is touched.  Forward values stay the same to the last bit.  A scripted or
-    compiled ReLU is out of reach: ``check_ruled`` tells.
+    to write it are reached, and no module is touched.  Forward values stay the same to the last bit.  Another ``rule``
+    can be set between two ways back.  A scripted or compiled ReLU is out of reach: ``check_ruled`` tells.
     """
 
     _RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
@@ -328,8 +334,8 @@ class ReluRule(TorchFunctionMode):
             else (func.__name__ in self._IN_PLACE)
         )
         if in_place and given._is_view():  # autograd lets no function of one's own change these
-            return given.copy_(_RuledRelu.apply(given, self.rule, False))  # type: ignore[no-untyped-call]
-        return _RuledRelu.apply(given, self.rule, bool(in_place))  # type: ignore[no-untyped-call]
+            return given.copy_(_RuledRelu.apply(given, self, False))  # type: ignore[no-untyped-call]
+        return _RuledRelu.apply(given, self, bool(in_place))  # type: ignore[no-untyped-call]
 
     def _is_relu(self, func: Any, args: Any, kwargs: Any) -> bool:
         if func in self._CLAMPS:
@@ -344,18 +350,18 @@ class ReluRule(TorchFunctionMode):
 
 class _RuledRelu(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, given: Tensor, rule: Rule, in_place: bool) -> Tensor:
+    def forward(context: Any, given: Tensor, mode: ReluRule, in_place: bool) -> Tensor:
         result = given.relu_() if in_place else given.relu()
         if in_place:
             context.mark_dirty(given)
         context.save_for_backward(result)  # the next layer keeps it anyway: no memory is added
-        context.rule = rule
+        context.mode = mode
         return result
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (result,) = context.saved_tensors
-        return context.rule(gradients[0], result > 0), None, None
+        return context.mode.rule(gradients[0], result > 0), None, None
 
 
 def check_ruled(output: Tensor) -> None:
