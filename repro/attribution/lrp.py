@@ -19,7 +19,7 @@ where + and - keep what is positive and what is negative; z_j+ and z_j- take in 
     R_i = sum_j 1 / sum_i 1 R_j                                              ``Flat``
 
 z-plus, w-square and z-B are those of deep Taylor decomposition (``montavon2017explaining``); gamma, and a rule for each
-kind of layer (a composite), are those of Montavon et al., Layer-Wise Relevance Propagation: An Overview (2019).
+kind of layer (a composite), are those of the overview (``montavon2019layer``, Sec. 10.2 and 10.3).
 
 Relevance ``(B, C, H, W)`` is in logits, with its sign.  A composite is a function from a layer to its rule:
 ``epsilon_plus``, ``epsilon_alpha2_beta1``, ``epsilon_gamma_box(low, high)``, the first two also with ``_flat``, or

@@ -233,12 +233,12 @@ def pixel_flipping(
     report: Callable[[float], None] = lambda share: None,
 ) -> Tensor:
     """The class's probability as the image is covered, region by region, where the map is highest first,
-    ``(B, steps + 1)``: region perturbation (Samek et al., Evaluating the visualization of what a deep neural network
-    has learned, IEEE TNNLS 2017).
+    ``(B, steps + 1)``: region perturbation (``samek2017evaluating``).
 
     A region is a square of ``region`` pixels, ranked by the sum of the map over it; what covers it comes from ``fill``,
-    images or a function of the images.  ``curve[:, :1] - curve``, averaged, is the area over the curve (AOPC): the
-    larger, the earlier the map finds what the class depends on.
+    images or a function of the images.  In the paper a region has 9 by 9 pixels and is covered with uniform noise.
+    ``curve[:, :1] - curve``, averaged over all ``steps + 1`` points, is the area over the curve (AOPC): the larger, the
+    earlier the map finds what the class depends on.
 
     Raises ValueError if the image is not a whole number of regions, or if there are fewer of them than steps.
     """
