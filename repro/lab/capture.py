@@ -111,6 +111,18 @@ def _fill(outputs: list[Tensor], caught: dict[nn.Module, Any], layers: Sequence[
     outputs[:] = [caught[layer] for layer in layers]
 
 
+def is_in_place(func: Any, args: Any, kwargs: Any) -> bool:
+    """Whether this call of a torch function overwrites its first argument."""
+    name = func.__name__
+    if name.endswith("_") and not name.endswith("__") and name != "requires_grad_":
+        return True
+    code = getattr(func, "__code__", None)
+    if code and "inplace" in (names := code.co_varnames[: code.co_argcount]):
+        place = names.index("inplace")
+        return bool(args[place] if len(args) > place else kwargs.get("inplace", False))
+    return False
+
+
 class Head(TorchFunctionMode):
     """Within ``with Head() as head:`` the last global pooling and the linear layer after it, however they are written.
 
@@ -154,7 +166,7 @@ class LastMaps(TorchFunctionMode):
         super().__init__()
         self.feature_maps: Tensor | None = None  # (B, C, h, w)
         self._waits, self._joined = waits, joined
-        self._pooled: Tensor | None = None
+        self._pooled: list[Tensor] = []
         self._instead: Tensor | None = None  # of what was pooled, from the pooling on: it has the maps' graph
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -162,21 +174,27 @@ class LastMaps(TorchFunctionMode):
         if func in self._POOLING:
             given, *others = args if args else (kwargs["input"],)
             others_by_name = {key: value for key, value in kwargs.items() if key != "input"}
-            known = given is self._pooled or given is self._instead
-            if not known and self._pools(given, func, others, others_by_name):
+            if not self._known(given) and self._pools(given, func, others, others_by_name):
                 self._begin(given)
         if self._instead is not None:
-            args, kwargs = tree_map(lambda each: self._instead if each is self._pooled else each, (args, kwargs))
+            if is_in_place(func, args, kwargs) and self._known(args[0] if args else kwargs["input"]):
+                self._pooled.append(self._instead)
+                self._instead = self._instead.clone()  # the maps stay as they were
+            args, kwargs = tree_map(lambda each: self._instead if self._known(each) else each, (args, kwargs))
         return func(*args, **kwargs)
 
+    def _known(self, each: Any) -> bool:
+        return each is not None and any(each is one for one in (*self._pooled, self._instead))
+
     def _begin(self, given: Tensor) -> None:
-        self.feature_maps, self._pooled, self._instead, self._waits = given, given, None, False
+        self.feature_maps, self._pooled, self._instead, self._waits = given, [given], None, False
+        if not torch.is_grad_enabled():
+            return
         if self._joined:
             self.feature_maps = self._instead = given.view_as(given)
-        elif torch.is_grad_enabled():
-            # a copy, which stays as it is when the model goes on to change what was pooled in place
-            self.feature_maps = given.detach().clone().requires_grad_()
-            self._instead = self.feature_maps.clone()
+        else:
+            self.feature_maps = given.detach().requires_grad_()
+            self._instead = self.feature_maps.view_as(given)
             if not given._is_view():
                 given.detach_()  # what it was made of takes no more memory
 
@@ -317,7 +335,6 @@ class ReluRule(TorchFunctionMode):
         Tensor.clip_,
     )
     _MINIMA = (torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_)
-    _IN_PLACE = ("relu_", "clamp_", "clip_", "clamp_min_")
 
     def __init__(self, rule: Rule) -> None:
         super().__init__()
@@ -328,14 +345,10 @@ class ReluRule(TorchFunctionMode):
         if not self._is_relu(func, args, kwargs):
             return func(*args, **kwargs)
         given: Tensor = args[0] if args else kwargs["input"]
-        in_place = (
-            kwargs.get("inplace", len(args) > 1 and args[1])
-            if func is functional.relu
-            else (func.__name__ in self._IN_PLACE)
-        )
+        in_place = is_in_place(func, args, kwargs)
         if in_place and given._is_view():  # autograd lets no function of one's own change these
             return given.copy_(_RuledRelu.apply(given, self, False))  # type: ignore[no-untyped-call]
-        return _RuledRelu.apply(given, self, bool(in_place))  # type: ignore[no-untyped-call]
+        return _RuledRelu.apply(given, self, in_place)  # type: ignore[no-untyped-call]
 
     def _is_relu(self, func: Any, args: Any, kwargs: Any) -> bool:
         if func in self._CLAMPS:

@@ -26,6 +26,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from repro.lab.capture import is_in_place
+
 
 @dataclass
 class Layer:
@@ -176,7 +178,7 @@ class Relevance(TorchFunctionMode):
                 made_by = tensor.grad_fn.name() if tensor.grad_fn else "a tensor of the model that wants a gradient"
                 raise ValueError(f"LRP cannot see the operation behind {made_by}: it is scripted, compiled or custom")
         name = func.__name__
-        in_place = _is_in_place(func, args, kwargs)
+        in_place = is_in_place(func, args, kwargs)
         if name.endswith("_") and name[:-1] in _PIECEWISE | _BENT | _PRODUCTS:
             name = name[:-1]
         name = "rsub" if name == "__rsub__" else name
@@ -316,7 +318,7 @@ class Relevance(TorchFunctionMode):
 
     def _from_the_image(self, func: Any, args: Any, kwargs: Any) -> Any:
         """From R at the image to c = R / a beyond it."""
-        if _is_in_place(func, args, kwargs):
+        if is_in_place(func, args, kwargs):
             raise ValueError(f"LRP cannot follow {func.__name__}, which overwrites the image: give it a copy")
 
         def enter(each: Any) -> Any:
@@ -420,17 +422,6 @@ class _Bend(torch.autograd.Function):
 
 def _carries(each: Any) -> bool:
     return isinstance(each, Tensor) and each.requires_grad
-
-
-def _is_in_place(func: Any, args: Any, kwargs: Any) -> bool:
-    name = func.__name__
-    if name.endswith("_") and not name.endswith("__") and name != "requires_grad_":
-        return True
-    code = getattr(func, "__code__", None)
-    if code and "inplace" in (names := code.co_varnames[: code.co_argcount]):
-        place = names.index("inplace")
-        return bool(args[place] if len(args) > place else kwargs.get("inplace", False))
-    return False
 
 
 def _bounds(args: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -130,6 +130,19 @@ def test_last_maps_are_what_the_last_pooling_is_given(pool) -> None:
         assert last.feature_maps.shape == (2, 3, 1, 1)
 
 
+@pytest.mark.parametrize("joined", [False, True])
+def test_maps_that_are_overwritten_after_their_pooling_stay_what_the_pooling_was_given(joined) -> None:
+    given = torch.tensor([[[[-1.0, 2.0], [3.0, 4.0]]]]).requires_grad_(joined) * 1
+    with capture.LastMaps(joined=joined) as last:
+        means = given.mean((2, 3))
+        overwritten = functional.relu(given, inplace=True)
+        logits = means + 10 * overwritten.sum((2, 3)) + 100 * given.flatten(1).sum(1, keepdim=True)
+    assert logits.tolist() == [[2 + 90 + 900]]
+    assert last.feature_maps.tolist() == [[[[-1, 2], [3, 4]]]]
+    back = torch.autograd.grad(logits.sum(), last.feature_maps)[0]
+    assert back.tolist() == [[[[0.25, 110.25], [110.25, 110.25]]]]
+
+
 def test_what_leaves_the_last_maps_before_the_pooling_counts_if_the_layer_is_given() -> None:
     class TwoHeads(nn.Module):
         def __init__(self) -> None:
