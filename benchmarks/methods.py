@@ -416,11 +416,15 @@ def seconds(run: Runner, s: Subject) -> float:
     return taken
 
 
+_WARM: set[Place] = set()
+
+
 def one_round(place: Place, device: str, number: int) -> dict[str, float]:
     """Seconds of everyone in a row, one after the other in an order of this round's own."""
     warnings.simplefilter("ignore")  # peers warn of hooks
     s, who = batch_of(subject(place.model, device), place.batch), runners(place)
-    if number == 0:  # what is set up once, by the first call
+    if place not in _WARM:  # what is set up once in a process, by the first call
+        _WARM.add(place)
         for run in who.values():
             seconds(run, batch_of(s, 1))
     order = list(who)

@@ -5,6 +5,8 @@ This is the part of ``sightglass run`` that computes, and imports torch.
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -181,7 +183,8 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
         flat = result.abs().sum(0, keepdim=True)
         flat = flat.clamp(max=_almost_largest(flat))
     where = "where" if flat.any() else "zero everywhere: nothing to show"
-    row = [figures.Panel("what the network sees", view), figures.Panel(where, view, flat)]
+    over = _on_pixels(call, flat, view) if method.gives == "map" and not coloured else flat
+    row = [figures.Panel("what the network sees", view), figures.Panel(where, view, over)]
     if coloured:
         sign = figures.Panel("red for, blue against", _red_and_blue(result.sum(0, keepdim=True)))
         row += [sign] if method.gives == "map" else []
@@ -190,6 +193,17 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
         row += [figures.Panel(f"the map, {result.shape[1]} x {result.shape[2]}", heatmap=flat)]
     unit = "size, summed over colours" if coloured else "value of the map"
     return figures.panels([row], f"{title}, {call.model_name}", unit)
+
+
+def _on_pixels(call: Call, heatmap: Tensor, view: Tensor) -> Tensor:
+    """Where a method's grid is not the image's made coarse, its module has a ``spread`` that says where it lies."""
+    spread = getattr(sys.modules[call.function.__module__], "spread", None)
+    if spread is None:
+        return heatmap
+    takes = inspect.signature(spread).parameters
+    options = {name: value for name, value in (call.options or {}).items() if name in takes}
+    on_pixels: Tensor = spread(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
+    return on_pixels
 
 
 def _picture_of_image(

@@ -10,7 +10,10 @@ from pathlib import Path
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write ``content`` to ``path`` by way of a temporary file beside it, so that nobody ever sees half of it."""
     data = content.encode("utf-8") if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:  # of the temporary file nobody knows
+        raise OSError(error.errno, error.strerror, str(path)) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -224,23 +224,26 @@ def measure(
     work: dict[Future[Any], tuple[str, int | None]] = {}
     done: dict[tuple[str, int | None], tuple[Any, float]] = {}
     with _executor(jobs) as executor:
-        for slug, method in methods.items():
-            name = f"repro.{method.family}.{slug.replace('-', '_')}"
-            for seed in seeds:
-                work[executor.submit(_measure_seed, name, seed, device)] = (slug, seed)
-            provenance = {"Method": slug, "Sources": hashes[slug], "Device": device, "Seed": str(seeds[0])}
-            work[executor.submit(_draw, name, seeds[0], device, provenance)] = (slug, None)
-        for future, (slug, part) in work.items():
-            try:
-                done[slug, part] = future.result()
-            except Exception as error:
-                # whatever a method's own code raises ends in one line that names it; the cause stays attached
-                executor.shutdown(wait=False, cancel_futures=True)
-                what = "figure" if part is None else f"measure, seed {part}"
-                raise MeasurementError(f"{slug} ({what}): {type(error).__name__}: {error}") from error
-            report(slug)
-            if all((slug, part) in done for part in (*seeds, None)):
-                yield slug, _result(slug, methods[slug], hashes[slug], device, seeds, done), done[slug, None][0]
+        try:
+            for slug, method in methods.items():
+                name = f"repro.{method.family}.{slug.replace('-', '_')}"
+                for seed in seeds:
+                    work[executor.submit(_measure_seed, name, seed, device)] = (slug, seed)
+                provenance = {"Method": slug, "Sources": hashes[slug], "Device": device, "Seed": str(seeds[0])}
+                work[executor.submit(_draw, name, seeds[0], device, provenance)] = (slug, None)
+            for future, (slug, part) in work.items():
+                try:
+                    done[slug, part] = future.result()
+                except Exception as error:
+                    # whatever a method's own code raises ends in one line that names it; the cause stays attached
+                    what = "figure" if part is None else f"measure, seed {part}"
+                    raise MeasurementError(f"{slug} ({what}): {type(error).__name__}: {error}") from error
+                report(slug)
+                if all((slug, part) in done for part in (*seeds, None)):
+                    yield slug, _result(slug, methods[slug], hashes[slug], device, seeds, done), done[slug, None][0]
+        except BaseException:  # Ctrl-C too: what still waits is not begun
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _result(

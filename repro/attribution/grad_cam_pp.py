@@ -54,7 +54,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from repro.attribution.grad_cam import grad_cam
+from repro.attribution.grad_cam import grad_cam, heatmap
 from repro.lab import capture, figures, metrics, networks, scenes
 
 
@@ -191,17 +191,18 @@ def _coverage(heatmaps: Tensor, several: scenes.Scenes) -> dict[str, float]:
 
 
 def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, float]:
-    """How far the weights are from Grad-CAM's if all alpha are 1/Z, where no gradient is negative; and how much the map
-    is like Grad-CAM's with the positive gradients alone.
+    """How far the map is from Grad-CAM's if all alpha are 1/Z, of feature maps without a negative gradient; and how much
+    the map is like Grad-CAM's with the positive gradients alone.
     """
     with capture.maps_and_logits(model, images) as (feature_maps, logits):
         gradient = capture.gradient(logits, classes, feature_maps)
     constant = torch.full_like(gradient, 1 / gradient[0, 0].numel())
-    difference = (_channel_weights(constant, gradient) - gradient.mean((2, 3))).abs()
-    rising = (gradient >= 0).all(3).all(2)
+    rising = feature_maps.detach() * (gradient >= 0).all(3).all(2)[:, :, None, None]
+    theirs = heatmap(rising, gradient)
+    difference = (_heatmap(rising, _channel_weights(constant, gradient)) - theirs).abs().max() / theirs.max()
     maps, positive = grad_cam_pp(model, images, classes), _positive_gradients(model, images, classes)
     return {
-        "constant-alpha-difference": float(difference[rising].max() / gradient.mean((2, 3)).abs().max()),
+        "constant-alpha-difference": float(difference),
         "like-positive-gradients": float(nn.functional.cosine_similarity(maps.flatten(1), positive.flatten(1)).mean()),
     }
 

@@ -117,6 +117,8 @@ def _falls(
     count, places = len(images), len(rows_of) * len(columns_of)
     at = torch.as_tensor(fill, device=images.device, dtype=images.dtype)
     down, across = (torch.arange(size, device=images.device) for size in images.shape[2:])
+    if batch < 1:
+        raise ValueError(f"batch is how many covered images go through at a time: 1 or more, not {batch}")
     scores = []
     for start in range(0, count * places, batch):
         part = torch.arange(start, min(start + batch, count * places), device=images.device)

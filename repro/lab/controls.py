@@ -17,8 +17,8 @@ from repro.lab.scenes import Floats
 
 def saliency(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
     """Size of the logit's gradient, largest over the channels, ``(B, 1, H, W)`` (Simonyan et al. 2014, Sec. 3.1)."""
-    pixels = images.detach().clone().requires_grad_()
-    with capture.evaluating(model), capture.frozen(model), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
+        pixels = images.detach().clone().requires_grad_()
         logits = model(pixels)
         (gradient,) = torch.autograd.grad(logits.gather(1, target_classes[:, None]).sum(), pixels)
     return gradient.abs().amax(1, keepdim=True)
@@ -26,7 +26,7 @@ def saliency(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor
 
 def edges(images: Tensor) -> Tensor:
     """Size of the brightness's gradient by Sobel's filter, ``(B, 1, H, W)``: finds whatever has an outline."""
-    sobel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]], device=images.device)
+    sobel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]], device=images.device, dtype=images.dtype)
     kernels = torch.stack([sobel, sobel.T])[:, None]
     grey = functional.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     return functional.conv2d(grey, kernels).square().sum(1, keepdim=True).sqrt()

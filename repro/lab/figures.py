@@ -88,6 +88,7 @@ def panels(rows: Sequence[Sequence[Panel]], title: str = "", unit: str = "") -> 
         figure.colorbar(scale.colours, ax=axes, shrink=min(1.0, 1.6 / len(rows)), aspect=18, pad=0.015, label=unit)
     if title:
         figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), fontsize=11)
+        figure.draw_without_rendering()  # a title of two lines is laid out right only the second time
     return figure
 
 
@@ -107,10 +108,13 @@ def save(figure: Figure, path: Path | str, provenance: Mapping[str, str], dpi: i
     for key, value in {"Software": "Sightglass", **provenance}.items():
         notes.add_itxt(key, value)
     picture = Image.open(drawn).convert("RGB")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sightglass-") as folder:
-        part = Path(folder) / path.name
-        picture.save(part, pnginfo=notes, optimize=True)
-        os.replace(part, path)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sightglass-") as folder:
+            part = Path(folder) / path.name
+            picture.save(part, pnginfo=notes, optimize=True)
+            os.replace(part, path)
+    except OSError as error:  # of the temporary folder nobody knows
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _draw(axis: Axes, panel: Panel, scale: Scale) -> None:

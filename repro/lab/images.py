@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 LIMIT = 50_000_000  # pixels that are decoded at most
+SMALLER = f"make it smaller than {LIMIT // 1_000_000} million pixels first"
 LONGEST = 2048  # what is larger is made smaller: no network here sees more
 SUFFIXES = (  # of the files in a folder that are taken for images
     *(".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".jp2"),
@@ -23,7 +25,8 @@ def load(path: Path | str) -> Tensor:
     """The image as sRGB in [0, 1], ``(3, H, W)``, upright, its longer side at most 2048 pixels.
 
     Transparent parts are put on white, grey becomes three equal channels, 16 bits are scaled (not cut) to [0, 1], and
-    the camera's rotation is applied.  Of an animation the first picture counts.
+    the camera's rotation and an RGB or CMYK image's colour profile are applied.  Of an animation the first picture
+    counts.
 
     Raises ValueError for a file that is missing, broken, not an image, or larger than 50 million pixels.
     """
@@ -35,6 +38,10 @@ def decode(data: bytes, name: str) -> Tensor:
     return _read(BytesIO(data), name)
 
 
+class _TooLargeError(ValueError):
+    """An image of more pixels than are decoded."""
+
+
 def _read(source: Path | BytesIO, path: str) -> Tensor:
     try:
         with warnings.catch_warnings():
@@ -42,17 +49,19 @@ def _read(source: Path | BytesIO, path: str) -> Tensor:
             with Image.open(source) as image:
                 image.draft("RGB", (LONGEST, LONGEST))  # a JPEG can be read at a half, a quarter or an eighth
                 if image.width * image.height > LIMIT:
-                    raise ValueError(
-                        f"{path} has {image.width} x {image.height} pixels: make it smaller than {LIMIT // 1_000_000}"
-                        " million pixels first"
-                    )
+                    raise _TooLargeError(f"{path} has {image.width} x {image.height} pixels: {SMALLER}")
                 array = _as_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        reason = "it is too large" if isinstance(error, Image.DecompressionBombError) else "it is in no known format"
-        raise ValueError(f"{path} cannot be read as an image ({reason}): save it as PNG or JPEG") from error
-    except (OSError, SyntaxError, EOFError) as error:
+    except _TooLargeError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _TooLargeError(f"{path} is far too large: {SMALLER}") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f"{path} cannot be read as an image (it is in no known format): save it as PNG or JPEG"
+        ) from error
+    except (OSError, SyntaxError, EOFError, ValueError, RuntimeError) as error:  # each format has its own
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ValueError(f"{path} cannot be read as an image ({reason}): it may be damaged, save it again") from error
     return torch.from_numpy(array.transpose(2, 0, 1).copy())
@@ -64,9 +73,14 @@ def _as_rgb(image: Image.Image) -> np.ndarray:
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale))) if scale < 1 else image.size
     if image.mode.startswith(("I", "F")):  # one channel of 16 or 32 bits: convert("RGB") would cut all above 255
         values = np.asarray(image, np.float32)
-        full = 65535 if image.mode != "F" else max(float(values.max()), 1.0)
+        values = np.nan_to_num(values)
+        full = max(float(values.max()), 1.0 if image.mode == "F" else 65535.0)
         image = Image.fromarray(np.clip(values / full, 0, 1)).resize(size, Image.Resampling.BILINEAR)
         return np.repeat(np.asarray(image)[:, :, None], 3, 2)
+    if (profile := image.info.get("icc_profile")) and image.mode in ("RGB", "CMYK"):
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):  # a broken profile: the values as they are
+            own = ImageCms.ImageCmsProfile(BytesIO(profile))
+            image = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

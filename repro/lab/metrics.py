@@ -91,13 +91,13 @@ def rank_correlation(first: Tensor, second: Tensor) -> Floats:
     """Spearman's, over the places of two maps of one shape; equal values share a rank.  0 if a map is constant."""
     ranks = []
     for maps in (first, second):
-        values = maps.detach().flatten(1).double()
+        values = maps.detach().flatten(1).cpu().double()  # some devices have no float64
         ordered = values.sort(1).values
         below, not_above = (torch.searchsorted(ordered, values, right=right) for right in (False, True))
         ranks.append((below + not_above - values.shape[1]).double())  # how many are below less how many are above
     product = (ranks[0] * ranks[1]).sum(1)
     spread = (ranks[0].square().sum(1) * ranks[1].square().sum(1)).sqrt()
-    correlation: Floats = (product / spread.clamp_min(1)).cpu().numpy().astype(np.float32)
+    correlation: Floats = (product / spread.clamp_min(1)).numpy().astype(np.float32)
     return correlation
 
 

@@ -8,7 +8,8 @@ clip to [0, 1] are all in the image's own values.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -26,6 +27,7 @@ from torch.nn import functional
 from repro.lab import capture, digits, networks, scenes
 
 LAB = "lab:"
+THINNEST = 64  # longer by shorter side: of what is thinner hardly anything would be seen, and it takes gigabytes
 LUMA = (0.299, 0.587, 0.114)  # how much each colour adds to grey, as in JPEG
 
 
@@ -39,10 +41,18 @@ class Preprocessing:
     interpolation: str = "bilinear"
 
     def view(self, image: Tensor) -> Tensor:
-        """What the model sees of an image ``(1 or 3, H, W)`` in [0, 1], ``(channels, crop, crop)``, also in [0, 1]."""
+        """What the model sees of an image ``(1 or 3, H, W)`` in [0, 1], ``(channels, crop, crop)``, also in [0, 1].
+
+        Raises ValueError for an image that is too thin.
+        """
         height, width = image.shape[1:]
-        scale = self.resize / min(height, width)
-        size = (max(self.crop, int(height * scale)), max(self.crop, int(width * scale)))
+        shorter = min(height, width)
+        if max(height, width) > THINNEST * shorter:
+            raise ValueError(
+                f"an image of {height} x {width} pixels is too thin: its longer side is at most {THINNEST} times the"
+                " shorter"
+            )
+        size = (max(self.crop, self.resize * height // shorter), max(self.crop, self.resize * width // shorter))
         resized = functional.interpolate(image[None], size, mode=self.interpolation, antialias=True)[0].clamp(0, 1)
         top, left = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
         square = resized[:, top : top + self.crop, left : left + self.crop]
@@ -84,7 +94,8 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
     choices = vision.models.get_model_weights(name)
     if weights != "random" and not Path(weights).suffix:
         if weights not in ("DEFAULT", *choices.__members__):
-            raise ValueError(f"{name} has no weights {weights!r}: there are DEFAULT, {', '.join(choices.__members__)}")
+            there = dict.fromkeys(("DEFAULT", *choices.__members__))
+            raise ValueError(f"{name} has no weights {weights!r}: there are {', '.join(there)}")
         chosen = choices[weights] if weights != "DEFAULT" else choices.DEFAULT
         try:
             model = vision.models.get_model(name, weights=chosen)
@@ -92,15 +103,14 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
             raise ValueError(f"{weights} of {name} could not be downloaded ({error}): give a local file") from error
         return LoadedModel(_in_unit_range(model, chosen), _preprocessing(chosen), chosen.meta["categories"])
     state = {} if weights == "random" else _state(Path(weights))
-    matrices = [value for key, value in state.items() if value.dim() == 2 and not key.lower().startswith("aux")]
     categories = choices.DEFAULT.meta["categories"]
-    options: dict[str, Any] = {"num_classes": len(matrices[-1]) if matrices else len(categories)}
+    options: dict[str, Any] = {"num_classes": _class_count(state) or len(categories)}
     if name in ("googlenet", "inception_v3"):  # their auxiliary heads are not always saved; their own start is slow
         options |= {"aux_logits": any(key.lower().startswith("aux") for key in state), "init_weights": False}
     with torch.random.fork_rng(devices=[]):  # random weights are the same each time for the same seed
         torch.manual_seed(seed)
         model = vision.models.get_model(name, weights=None, **options)
-    if state:
+    if weights != "random":
         _fill(model, state, Path(weights))
     known = options["num_classes"] == len(categories)
     model = _in_unit_range(model, choices.DEFAULT)
@@ -212,7 +222,11 @@ def _state(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"there is no file {path}")
     try:
         state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, UnpicklingError) as error:
+    except UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than tensors, or is no file of weights: save model.state_dict() alone"
+        ) from error
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, LookupError, struct.error) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{path} cannot be read as weights ({reason[:160]}): save model.state_dict() alone") from error
     for wrapping in ("state_dict", "model"):
@@ -221,6 +235,14 @@ def _state(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no state dict: save model.state_dict() alone")
     return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _class_count(state: Mapping[str, Tensor]) -> int | None:
+    """How many classes these weights tell apart: rows of the last matrix, or of SqueezeNet's last convolution."""
+    if (convolution := state.get("classifier.1.weight")) is not None and convolution.dim() == 4:
+        return len(convolution)
+    matrices = [value for key, value in state.items() if value.dim() == 2 and not key.lower().startswith("aux")]
+    return len(matrices[-1]) if matrices else None
 
 
 def _fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:

@@ -109,8 +109,10 @@ def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Sc
         return _read(path)
     first = HELD_OUT if held_out else 0
     scenes = render(np.arange(first, first + count), seed, **options)
-    if not folder.exists() and folder.parent.exists():
-        shutil.rmtree(folder.parent)  # scenes of former versions of this file
+    if not folder.exists():
+        for former in folder.parent.glob("*"):  # scenes of former versions of this file
+            if former != folder:  # which another process may have just begun
+                shutil.rmtree(former, ignore_errors=True)
     _write(path, scenes)
     return scenes
 

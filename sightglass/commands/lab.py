@@ -33,8 +33,9 @@ def methods(as_json: AsJson = False) -> None:
 
     Examples:  sightglass methods  |  sightglass methods --json
     """
-    catalogue = catalogues.load()
-    results = ledger.load_all(catalogue.root)
+    with plain_errors():
+        catalogue = catalogues.load()
+        results = ledger.load_all(catalogue.root)
     rows: list[dict[str, Any]] = []
     for slug, method in catalogue.methods.items():
         if ledger.module_of(catalogue.root, slug):
@@ -95,8 +96,8 @@ def verify(
         numbers = _seeds(seeds)
         need_torch()
         place = chosen_device(device)
-        stored = {result.method: result for results in ledger.load_all(catalogue.root).values() for result in results
-                  if result.device == place}  # fmt: skip
+        ledgers = {slug: ledger.path_of(catalogue.root, place, slug) for slug in chosen} if check else {}
+        stored = {slug: ledger.load(path) for slug, path in ledgers.items() if path.is_file()}
         count = jobs or (1 if place != "cpu" else min(ledger.processors(), len(chosen) * (len(numbers) + 1)))
         with Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("measuring", total=len(chosen) * (len(numbers) + 1))
@@ -142,7 +143,9 @@ def train(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NETWORK]...", help="All networks if none is named.")
     ] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="May be given more than once; 0, 1 and 2 if left out.")] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, help="May be given more than once; 0, 1 and 2 if left out.")
+    ] = None,
 ) -> None:
     """Train networks of the laboratory anew (a minute or two each) and write repro/lab/weights/.
 

@@ -28,6 +28,7 @@ EXAMPLE = "example"
 EXIT_STOPPED = 130
 PATIENCE = 2.0  # seconds until a progress bar appears
 DPI = 200
+LONGEST_NAME = 230  # bytes; file systems take 255, and a temporary file's is longer
 
 
 def run(
@@ -253,7 +254,7 @@ def _run_all(job: _Job, inputs: list[_Input], *, as_json: bool) -> None:
                     if not many or (str(error) in problems.values() and not counts):
                         raise ValueError(str(error)) from error  # what stops every image is no fault of one
                     problems[one.name] = str(error)
-                    facts = {"image": one.name, "state": "failed", "error": str(error)}
+                    facts = {"image": str(one.at), "state": "failed", "error": str(error)}
                 else:
                     counts[facts["state"]] += 1
                 if as_json:
@@ -285,8 +286,10 @@ def _run_one(job: _Job, one: _Input, report: Any) -> dict[str, Any]:
             if folder:
                 folder.mkdir(exist_ok=True)
     out = job.out / f"{one.name}.png" if job.folder else job.out
+    if job.folder and len(out.name.encode()) > LONGEST_NAME:
+        raise _UnreadableError(f"{one.name[:40]}… is too long a name to put a picture's beside it: rename it")
     saved = job.save_map / f"{one.name}.npy" if job.save_map and job.folder else job.save_map
-    pixels, digest = _pixels(job.model, one)
+    data, digest = _source(one)
     settings = json.dumps(job.given | {"image": digest}, sort_keys=True, ensure_ascii=False)
     where = {"image": str(one.at) if one.at is not None else None, "out": str(out)}
     where |= {"map": str(saved)} if saved else {}
@@ -297,37 +300,50 @@ def _run_one(job: _Job, one: _Input, report: Any) -> dict[str, Any]:
         if there.get("settings") == settings and (saved is None or saved.exists()):
             kept: dict[str, Any] = json.loads(there["facts"])
             return where | {"state": "kept"} | kept
-    shown = explain.show(job.call, pixels, report)
+    shown = explain.show(job.call, _pixels(job.model, one, data), report)
     facts = {"method": job.given["method"], "model": job.call.model_name, **shown.facts}
     facts |= {"options": job.given["options"], "device": job.call.device, "version": job.given["version"]}
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
     source = {"source": one.at if image_requests.is_address(str(one.at)) else one.name, "image_sha256": digest or ""}
     if saved:  # before the picture: a picture that is there says that its map is too
-        data = io.BytesIO()
-        _numpy_save(data, shown.result)
-        write_whole(saved, data.getvalue())
+        values = io.BytesIO()
+        _numpy_save(values, shown.result)
+        write_whole(saved, values.getvalue())
     stored = texts | source | {"settings": settings, "facts": json.dumps(facts, ensure_ascii=False)}
     figures.save(shown.figure, out, {key: str(value) for key, value in stored.items()}, dpi=DPI)
     return where | {"state": "made"} | facts
 
 
-def _pixels(model: str, one: _Input) -> tuple[Any, str | None]:
-    """The image and the hash of its file; _UnreadableError if it can't be read."""
+def _source(one: _Input) -> tuple[bytes, str | None]:
+    """The image's file and its hash; of the example its name; _UnreadableError if it can't be read."""
+    if one.at is None or one.at == EXAMPLE:
+        return b"", one.at
+    try:
+        if isinstance(one.at, Path):
+            data = one.at.read_bytes()
+        else:
+            data, kind = image_requests.fetch(one.at)
+            if kind in ("text/html", "application/xhtml+xml"):
+                raise ValueError(f"{one.at} is a page and no image: open it and copy the address of the image itself")
+    except FileNotFoundError:
+        raise _UnreadableError(f"there is no file {one.at}") from None
+    except OSError as error:
+        raise _UnreadableError(f"{one.at}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise _UnreadableError(str(error)) from error
+    return data, hashlib.sha256(data).hexdigest()
+
+
+def _pixels(model: str, one: _Input, data: bytes) -> Any:
+    """The image as a tensor, None if there is none; _UnreadableError if it is broken."""
     from repro.lab import images, models
 
     if one.at is None:
-        return None, None
+        return None
     if one.at == EXAMPLE:
-        return models.example(model), EXAMPLE
+        return models.example(model)
     try:
-        if isinstance(one.at, Path):
-            return images.load(one.at), hashlib.sha256(one.at.read_bytes()).hexdigest()
-        data, kind = image_requests.fetch(one.at)
-        if kind in ("text/html", "application/xhtml+xml"):
-            raise ValueError(f"{one.at} is a page and no image: open it and copy the address of the image itself")
-        return images.decode(data, one.at), hashlib.sha256(data).hexdigest()
-    except OSError as error:
-        raise _UnreadableError(f"{one.at}: {error.strerror or error}") from error
+        return images.decode(data, str(one.at))
     except ValueError as error:
         raise _UnreadableError(str(error)) from error
 

@@ -75,7 +75,18 @@ def _both(model: nn.Module) -> tuple[Tensor, Tensor]:
     return tuple(each.middle.weight[None, None].detach() for each in (model, forgetful))
 
 
-def test_an_edge_detector_passes_every_randomisation_unmoved() -> None:
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_maps_that_know_no_network_take_any_type_of_number(dtype: torch.dtype) -> None:
     images = torch.rand(2, 3, 8, 8)
-    found = controls.randomisation_check(lambda _: controls.edges(images), Three())
-    assert all((correlations == 1).all() for correlations in found.values())
+    for control in (controls.edges, controls.centre, controls.noise):
+        found = control(images.to(dtype))
+        assert found.dtype == dtype
+        torch.testing.assert_close(found.float(), control(images), atol=0.05, rtol=0.05)
+
+
+def test_saliency_needs_no_gradients_around_it() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    images, classes = torch.rand(2, 3, 2, 2), torch.tensor([0, 2])
+    expected = model[1].weight[classes].view(2, 3, 2, 2).abs().amax(1, keepdim=True)
+    with torch.inference_mode():
+        torch.testing.assert_close(controls.saliency(model, images, classes), expected)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from repro.lab import images
 
@@ -48,6 +48,30 @@ def test_sixteen_bits_are_scaled_not_cut(tmp_path) -> None:
     torch.testing.assert_close(found[1, 0], torch.tensor([0, 0.25, 1]), atol=1e-4, rtol=0)
 
 
+def test_whole_numbers_of_32_bits_and_numbers_that_are_none(tmp_path) -> None:
+    found = images.load(saved(tmp_path, Image.fromarray(np.array([[0, 10**9, 2 * 10**9]], np.int32)), "long.tif"))
+    torch.testing.assert_close(found[1, 0], torch.tensor([0, 0.5, 1]))
+    found = images.load(saved(tmp_path, Image.fromarray(np.array([[np.nan, 0.5]], np.float32)), "float.tif"))
+    assert found[0].tolist() == [[0, 0.5]]
+
+
+def test_colours_are_srgbs_whatever_the_profile(tmp_path) -> None:
+    image = Image.new("RGB", (2, 2), (200, 100, 50))
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()  # is no profile of an RGB image
+    plain = images.load(saved(tmp_path, image))
+    assert torch.equal(images.load(saved(tmp_path, image, icc_profile=lab)), plain)
+    assert torch.equal(images.load(saved(tmp_path, image, icc_profile=b"broken")), plain)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    torch.testing.assert_close(images.load(saved(tmp_path, image, icc_profile=srgb)), plain, atol=0.005, rtol=0)
+    swapped = images.load(saved(tmp_path, image, icc_profile=_red_and_blue_swapped(srgb)))
+    assert swapped[0].mean() < swapped[2].mean()
+
+
+def _red_and_blue_swapped(profile: bytes) -> bytes:
+    """The profile with the tags of its primaries exchanged."""
+    return profile.replace(b"rXYZ", b"tmp_").replace(b"bXYZ", b"rXYZ").replace(b"tmp_", b"bXYZ")
+
+
 def test_the_cameras_rotation_is_applied(tmp_path) -> None:
     image = Image.new("RGB", (4, 2))
     exif = Image.Exif()
@@ -75,7 +99,13 @@ def test_images_beyond_the_limit_are_refused_unread(tmp_path, size: tuple[int, i
 def test_unreadable_files_are_refused_in_one_line(tmp_path) -> None:
     whole = io.BytesIO()
     Image.effect_noise((64, 64), 50).save(whole, "PNG")
+    avif = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(avif, "AVIF")
+    damaged = bytearray(avif.getvalue())
+    damaged[-len(damaged) // 2 :] = bytes(len(damaged) // 2)
     broken = {
+        "damaged.avif": bytes(damaged),
+        "numbers.ppm": b"P6 x y 255\n",
         "text.png": b"not an image",
         "empty.jpg": b"",
         "cut.png": whole.getvalue()[:1500],

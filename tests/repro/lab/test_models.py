@@ -13,13 +13,21 @@ from repro.lab import capture, digits, models, networks
 def test_a_view_normalised_inside_is_torchvisions_preprocessing() -> None:
     """What the model is given in [0, 1] reaches its own forward exactly as torchvision's transforms would have it."""
     vision = models._torchvision()
-    for name, height, width in (("squeezenet1_1", 300, 401), ("efficientnet_b1", 500, 260), ("squeezenet1_1", 50, 70)):
+    sizes = (("squeezenet1_1", 300, 401), ("efficientnet_b1", 500, 260), ("squeezenet1_1", 50, 70))
+    for name, height, width in (*sizes, ("squeezenet1_1", 394, 500), ("squeezenet1_1", 98, 120)):
         image = torch.rand(3, height, width)
         weights = vision.models.get_model_weights(name).DEFAULT
         view = models._preprocessing(weights).view(image)
         inner = Given()
         models._in_unit_range(inner, weights)(view[None])
         torch.testing.assert_close(inner.given[0], weights.transforms()(image), atol=1e-5, rtol=1e-5)
+
+
+def test_an_image_of_hardly_any_width_is_refused() -> None:
+    preprocessing = models.Preprocessing(256, 224)
+    assert preprocessing.view(torch.rand(3, 1, 64)).shape == (3, 224, 224)
+    with pytest.raises(ValueError, match="1 x 65 pixels is too thin"):
+        preprocessing.view(torch.rand(3, 1, 65))
 
 
 class Given(nn.Module):
@@ -121,6 +129,15 @@ def test_googlenet_with_and_without_its_auxiliary_heads(tmp_path, auxiliary: boo
     assert torch.equal(loaded.model(images), original(normalised(images)))
 
 
+def test_squeezenet_of_own_classes(tmp_path) -> None:
+    """Its last layer is a convolution, and the file has its keys in the alphabet's order."""
+    original = models._torchvision().models.squeezenet1_1(num_classes=5).eval()
+    save_file(original.state_dict(), tmp_path / "own.safetensors")
+    images = torch.rand(1, 3, 64, 64)
+    loaded = models.load("squeezenet1_1", str(tmp_path / "own.safetensors"))
+    assert torch.equal(loaded.model(images), original(normalised(images)))
+
+
 def normalised(images: torch.Tensor) -> torch.Tensor:
     """As ImageNet's weights want it."""
     mean, std = (torch.tensor(each)[:, None, None] for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
@@ -146,7 +163,10 @@ def test_files_that_are_no_weights_are_refused(tmp_path) -> None:
     (tmp_path / "text.pth").write_text("weights")
     torch.save([1, 2], tmp_path / "list.pth")
     torch.save({"fc.weight": torch.ones(1000, 512)}, tmp_path / "part.pth")
-    reasons = {"code.pth": "cannot be read", "text.safetensors": "cannot be read", "text.pth": "cannot be read"}
+    torch.save({}, tmp_path / "empty.pth")
+    (tmp_path / "noise.pth").write_bytes(bytes(range(128, 256)))
+    reasons = {"code.pth": "more than tensors", "text.safetensors": "cannot be read", "text.pth": "no file of weights"}
+    reasons |= {"empty.pth": "do not fit", "noise.pth": r"no file of weights|cannot be read"}
     reasons |= {"list.pth": "no state dict", "part.pth": "do not fit", "none.pth": "there is no file"}
     for name, reason in reasons.items():
         with pytest.raises(ValueError, match=reason) as caught:

@@ -122,6 +122,16 @@ def test_check_writes_nothing_and_compares_with_the_ledger(own_ledger: Path, mon
     assert (own_ledger / "cam.json").read_bytes() == before
 
 
+def test_a_damaged_ledger_is_told_and_measured_over(own_ledger: Path, monkeypatch) -> None:
+    made(monkeypatch, 0.7)
+    (own_ledger / "cam.json").write_text("{")
+    assert "cam.json" in call("verify", "--check", code=2).stderr
+    call("verify")
+    assert ledger.load(own_ledger / "cam.json").verdicts == {"high": "fails", "low": "holds"}
+    (own_ledger / "cam.json").write_text("{")
+    assert "cam.json" in call("methods", code=2).stderr
+
+
 def test_verify_refuses_what_does_not_fit() -> None:
     assert "did you mean 'cam'" in refused("verify", "cams")
     assert "as 0,1,2" in refused("verify", "cam", "--seeds", "0,one")

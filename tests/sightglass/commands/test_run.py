@@ -145,6 +145,21 @@ def test_options_reach_the_function(tmp_path: Path) -> None:
     assert json.loads(metadata(out)["options"]) == {"counterfactual": True}
 
 
+def test_occlusions_grid_lies_where_its_squares_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from repro.attribution import occlusion
+    from repro.lab import figures
+
+    drawn = []
+    monkeypatch.setattr(
+        figures, "overlay", lambda image, heatmap, scale: drawn.append(heatmap) or np.zeros((64, 64, 3))
+    )
+    out, saved = tmp_path / "x.png", tmp_path / "x.npy"
+    call("occlusion", "--image", "example", "--out", out, "--save-map", saved, "--set", "patch=32")
+    falls = np.load(saved)
+    expected = occlusion.spread(torch.from_numpy(falls)[None, None], (64, 64), patch=32)[0]
+    assert any(torch.equal(heatmap, expected) for heatmap in drawn)
+
+
 def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> None:
     out = tmp_path / "x.png"
     run = ("cam", "--image", "example", "--out", out)
@@ -165,6 +180,7 @@ def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> 
     assert "counterfactual=false (bool)" in refused("grad-cam", *run[1:], "--set", "counter=true")
     assert "counterfactual=maybe does not fit" in refused("grad-cam", *run[1:], "--set", "counterfactual=maybe")
     assert "name=value" in refused("grad-cam", *run[1:], "--set", "counterfactual")
+    assert "1 or more, not -1" in refused("occlusion", *run[1:], "--set", "batch=-1")
     assert "output=exponential (exponential|softmax)" in refused("grad-cam-pp", *run[1:], "--set", "output=logit")
     text = tmp_path / "text.png"
     text.write_text("no image")
@@ -307,6 +323,10 @@ def test_a_folder_of_images(tmp_path: Path, photos: Path) -> None:
     assert sorted(path.name for path in maps.iterdir()) == ["a.jpg.npy", "a.png.npy"]
     assert "3 images, 2 made, 1 failed" in result.stdout
     assert "broken.jpg: " in result.stderr
+    again = rows(call("cam", "--image", photos, "--out", out, "--json", code=1))
+    assert {(row["image"], row["state"]) for row in again} == {
+        (str(photos / name), state) for name, state in (("a.jpg", "kept"), ("a.png", "kept"), ("broken.jpg", "failed"))
+    }
     assert "notes.txt" not in result.stderr
 
 
@@ -326,6 +346,21 @@ def test_a_folder_goes_on_where_it_was_and_makes_anew_what_changed(tmp_path: Pat
     assert states("--class", "star", "--force") == {"a.jpg": "made", "a.png": "made"}
     assert states("--class", "star", "--save-map", tmp_path / "maps") == {"a.jpg": "made", "a.png": "made"}
     assert states("--class", "star", "--save-map", tmp_path / "maps") == {"a.jpg": "kept", "a.png": "kept"}
+
+
+def test_what_is_kept_is_not_decoded_again(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photos / "broken.jpg").unlink()
+    given = ("cam", "--image", photos, "--out", tmp_path / "out", "--json")
+    call(*given)
+    monkeypatch.setattr("repro.lab.images.decode", pytest.fail)
+    assert [row["state"] for row in rows(call(*given))] == ["kept", "kept"]
+
+
+def test_a_name_too_long_for_a_picture_beside_it_fails_alone(tmp_path: Path, photos: Path) -> None:
+    (photos / ("x" * 240 + ".png")).write_bytes(encoded())
+    result = call("cam", "--image", photos, "--out", tmp_path / "out", code=1)
+    assert "too long a name" in result.stderr
+    assert "4 images, 2 made, 2 failed" in result.stdout
 
 
 def test_a_file_that_is_no_picture_of_ours_is_left_alone(tmp_path: Path, photos: Path) -> None:
