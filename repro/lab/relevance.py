@@ -107,20 +107,8 @@ _MOVES = {  # every value stays what it is
     *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "transpose", "permute", "swapaxes", "movedim"),
     *("t", "__get__", "__getitem__", "select", "narrow", "chunk", "split", "tensor_split", "unbind", "index_select"),
     *("cat", "concat", "concatenate", "stack", "expand", "expand_as", "repeat", "view_as", "reshape_as", "contiguous"),
-    *(
-        "clone",
-        "to",
-        "float",
-        "double",
-        "type",
-        "type_as",
-        "requires_grad_",
-        "alias",
-        "flip",
-        "roll",
-        "ravel",
-        "gather",
-    ),
+    *("clone", "to", "float", "double", "type", "type_as", "requires_grad_", "alias"),
+    *("flip", "roll", "ravel", "gather"),
     *("channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "dropout", "dropout1d", "dropout2d", "dropout3d"),
     *("feature_dropout", "native_channel_shuffle", "split_with_sizes", "unsafe_chunk", "unsafe_split", "swapdims"),
 }
@@ -275,7 +263,7 @@ class Relevance(TorchFunctionMode):
 
     def _run(self, layer: Layer, compute: Callable[[], Tensor]) -> Tensor:
         source = layer._source
-        assert source is not None  # noqa: S101
+        assert source is not None  # noqa: S101  # every layer here was made with one
         self._seen[source].used = True
         result: Tensor = _ByRule.apply(source, layer, self.composite, compute)  # type: ignore[no-untyped-call]
         self._seen[result] = _Seen(layer=layer)
@@ -311,7 +299,7 @@ class Relevance(TorchFunctionMode):
         shifted: Callable[..., Tensor] = getattr(Tensor, name) if in_place else func
         result: Tensor = _Pass.apply(image, lambda: shifted(*args, **kwargs))  # type: ignore[no-untyped-call]
         if result.shape != image.shape:
-            return self._from_the_image(func, args, kwargs)  # type: ignore[no-any-return]
+            return self._from_the_image(func, args, kwargs)  # type: ignore[no-any-return]  # of one tensor one
         result = image.copy_(result) if in_place else result
         self._seen[result] = _Seen(image=True)
         return result
@@ -404,7 +392,7 @@ class _Enter(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
         (image,) = context.saved_tensors
-        return gradients[0] * image  # type: ignore[no-any-return]
+        return gradients[0] * image  # type: ignore[no-any-return]  # autograd's context has no types
 
 
 class _Bend(torch.autograd.Function):
@@ -463,10 +451,12 @@ def _convolution(func: Any, name: str, given: dict[str, Any]) -> tuple[Any, Any]
     rest = (stride, padding, dilation, transposed, outer, groups)
 
     def forward(other: Tensor, weights: Tensor) -> Tensor:
-        return torch.ops.aten.convolution(other, weights, None, *rest)  # type: ignore[no-any-return]
+        result: Tensor = torch.ops.aten.convolution(other, weights, None, *rest)
+        return result
 
     def backward(s: Tensor, weights: Tensor) -> Tensor:
         like = s.new_empty(1).expand(shape)  # only its shape is asked for
-        return torch.ops.aten.convolution_backward(s, like, weights, None, *rest, (True, False, False))[0]  # type: ignore[no-any-return]
+        result: Tensor = torch.ops.aten.convolution_backward(s, like, weights, None, *rest, (True, False, False))[0]
+        return result
 
     return forward, backward
