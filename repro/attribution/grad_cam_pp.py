@@ -191,8 +191,8 @@ def _coverage(heatmaps: Tensor, several: scenes.Scenes) -> dict[str, float]:
 
 
 def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, float]:
-    """How far the map is from Grad-CAM's if all alpha are 1/Z, of feature maps without a negative gradient; and how much
-    the map is like Grad-CAM's with the positive gradients alone.
+    """How far the map is from Grad-CAM's if all alpha are 1/Z, of feature maps without a negative gradient; and how
+    much the map is like Grad-CAM's with the positive gradients alone.
     """
     with capture.maps_and_logits(model, images) as (feature_maps, logits):
         gradient = capture.gradient(logits, classes, feature_maps)
