@@ -47,7 +47,8 @@ def features(model: nn.Module, images: Tensor, layers: Sequence[nn.Module]) -> t
 def moved(images: Tensor, shift: float = 0.0, scale: float = 1.0, angle: float = 0.0) -> Tensor:
     """Images ``(B, C, H, W)`` shifted down by pixels, enlarged about the middle, turned by degrees anticlockwise."""
     cos, sin = (f(math.radians(angle)) / scale for f in (math.cos, math.sin))
-    inverse = images.new_tensor([[cos, -sin, 0.0], [sin, cos, 0.0]])
+    aspect = images.shape[2] / images.shape[3]  # the grid's units are half the height and half the width
+    inverse = images.new_tensor([[cos, -sin * aspect, 0.0], [sin / aspect, cos, 0.0]])
     inverse[:, 2] -= inverse[:, 1] * 2 * shift / images.shape[2]
     grid = functional.affine_grid(inverse.expand(len(images), 2, 3), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
