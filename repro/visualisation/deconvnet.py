@@ -269,23 +269,33 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
     Layers are the paper's, 1 to 7, in zf-scenes; each is seen through its first 12 units that answer to nine images
     and more.  "mass" is the share of a reconstruction's size, summed over the colours, that lies on objects.
-    "likeness" is the largest correlation of two pictures over all shifts.
+    "likeness" is the largest correlation of two pictures over all shifts.  "untrained" is zf-scenes as it is built.
     """
     model = networks.load("zf-scenes", seed).to(device)
     one = scenes.one_object(400, seed)
     images, _ = networks.inputs(one.images, one.labels, device)
-    quantities: dict[str, float] = {}
-    for number, name in layer_properties.LAYERS.items():
-        found = _layer(model, images, one, model.get_submodule(name))
-        quantities |= {f"{what}-layer-{number}": value for what, value in found.items()}
+    layers = {
+        number: _layer(model, images, one, model.get_submodule(name))
+        for number, name in layer_properties.LAYERS.items()
+    }
+    quantities = {f"{what}-layer-{number}": value for number, found in layers.items() for what, value in found.items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        untrained = networks.build("zf-scenes").to(device).eval()
     rng = np.random.default_rng(seed)
     quantities["purity-of-random-nine"] = _purity(one.labels[rng.integers(len(one), size=(500, 9))])
     for number in ("2", "5"):
-        mass = quantities[f"deconvnet-mass-layer-{number}"]
-        quantities[f"mass-minus-area-layer-{number}"] = mass - quantities[f"area-layer-{number}"]
-        quantities[f"mass-minus-gradient-layer-{number}"] = mass - quantities[f"gradient-mass-layer-{number}"]
-        likeness = quantities[f"reconstruction-likeness-layer-{number}"]
-        quantities[f"likeness-minus-patches-layer-{number}"] = likeness - quantities[f"patch-likeness-layer-{number}"]
+        layer = untrained.get_submodule(layer_properties.LAYERS[number])
+        of_trained, of_untrained = layers[number], _layer(untrained, images, one, layer)
+        for what, one_thing, another in (
+            ("mass-minus-area", "deconvnet-mass", "area"),
+            ("likeness-minus-patches", "reconstruction-likeness", "patch-likeness"),
+        ):
+            differences = [each[one_thing] - each[another] for each in (of_trained, of_untrained)]
+            quantities[f"{what}-layer-{number}"] = differences[0]
+            quantities[f"{what}-minus-untrained-layer-{number}"] = differences[0] - differences[1]
+        over_gradient = of_trained["deconvnet-mass"] - of_trained["gradient-mass"]
+        quantities[f"mass-minus-gradient-layer-{number}"] = over_gradient
     purities = [quantities[f"purity-layer-{number}"] for number in ("2", "3", "4", "5")]
     quantities["purity-layer-5-minus-2"] = purities[-1] - purities[0]
     quantities["purity-layer-2-minus-random"] = purities[0] - quantities["purity-of-random-nine"]
