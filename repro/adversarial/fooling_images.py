@@ -152,8 +152,8 @@ def _direct(shape: Shape, generator: torch.Generator, dtype: torch.dtype) -> Enc
 def _cppn(shape: Shape, generator: torch.Generator, dtype: torch.dtype) -> Encoding:
     return Encoding(
         lambda count: cppn.start(count, shape[0], generator, dtype),
-        lambda parents, _: cppn.mutate(cppn.Networks(*parents), shape[0], generator),
-        lambda genomes: _coloured(cppn.draw(cppn.Networks(*genomes), *shape)),
+        lambda parents, _: cppn.mutate(cppn.Networks(*parents), generator),
+        lambda genomes: _coloured(cppn.draw(cppn.Networks(*genomes), *shape[1:])),
     )
 
 
