@@ -43,7 +43,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, digits, figures, lbfgs, networks, scenes
+from repro.lab import capture, digits, figures, lbfgs, networks, scenes, training
 
 
 def adversarial_examples(
@@ -322,8 +322,8 @@ def _agreement(own: Tensor, its: Tensor) -> tuple[Tensor, Tensor]:
 
 def _between_halves(seed: int, device: str) -> dict[str, float]:
     """Two LeNets that share no training image (Szegedy, Tables 3 and 4): made for one, shown to the other."""
-    training, classes = _digits(seed, device, held_out=False)
-    one, two = (_trained(_lenet(which, device), training[which::2], classes[which::2], epochs=12) for which in (0, 1))
+    learned, classes = _digits(seed, device, held_out=False)
+    one, two = (_trained(_lenet(which, device), learned[which::2], classes[which::2], epochs=12) for which in (0, 1))
     images, classes = _digits(seed, device, held_out=True)
     with torch.no_grad():
         right = (one(images).argmax(1) == classes) & (two(images).argmax(1) == classes)
@@ -341,9 +341,9 @@ def _between_halves(seed: int, device: str) -> dict[str, float]:
 
 def _adversarial_training(seed: int, device: str, epsilon: float = 0.15) -> dict[str, float]:
     naive = networks.load("lenet-digits", seed).to(device)
-    training, labels = _digits(seed, device, held_out=False)
-    adversarial = _trained(copy.deepcopy(naive), training, labels, 8, lambda net, x, y: fgsm(net, x, y, epsilon))
-    noisy = _trained(copy.deepcopy(naive), training, labels, 8, lambda _, x, __: _random_step(x, epsilon))
+    learned, labels = _digits(seed, device, held_out=False)
+    adversarial = _trained(copy.deepcopy(naive), learned, labels, 8, lambda net, x, y: fgsm(net, x, y, epsilon))
+    noisy = _trained(copy.deepcopy(naive), learned, labels, 8, lambda _, x, __: _random_step(x, epsilon))
     images, classes = _digits(seed, device, held_out=True)
     found = {}
     for name, model in (("naive", naive), ("adversarial", adversarial), ("noise", noisy)):
@@ -364,19 +364,18 @@ def _trained(
     disturbed: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
 ) -> nn.Module:
     """AdamW in steps of 64 images, its rate falling to zero; with J~ in place of J if there are disturbed images."""
-    optimiser, order = torch.optim.AdamW(model.parameters()), torch.Generator().manual_seed(0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, epochs=epochs, steps_per_epoch=len(images) // 64)
-    for _ in range(epochs):
-        for rows in torch.split(torch.randperm(len(images), generator=order), 64)[: len(images) // 64]:
-            x, y = images[rows], classes[rows]
-            loss = _cross_entropy(model(x), y).mean()
-            if disturbed:
-                loss = loss / 2 + _cross_entropy(model(disturbed(model, x, y)), y).mean() / 2  # J~, alpha = 1/2
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-    return model.eval().requires_grad_(False)
+
+    def loss(rows: Tensor) -> Tensor:
+        x, y = images[rows], classes[rows]
+        plain = _cross_entropy(model(x), y).mean()
+        if not disturbed:
+            return plain
+        return plain / 2 + _cross_entropy(model(disturbed(model, x, y)), y).mean() / 2  # J~, alpha = 1/2
+
+    order = torch.Generator().manual_seed(0)
+    orders = [torch.randperm(len(images), generator=order) for _ in range(epochs)]
+    batches = [rows for each in orders for rows in torch.split(each, 64)[: len(images) // 64]]
+    return training.learn(model, batches, loss).requires_grad_(False)
 
 
 def _lenet(seed: int, device: str) -> nn.Module:

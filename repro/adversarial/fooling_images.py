@@ -37,7 +37,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from repro.lab import capture, cppn, digits, figures, networks, scenes
+from repro.lab import capture, cppn, digits, figures, networks, scenes, training
 from repro.lab.evolution import Encoding, Genomes, map_elites
 
 ENCODINGS = ("gradient", "direct", "cppn")
@@ -345,12 +345,4 @@ def _trained(build: Callable[[], nn.Module], images: Tensor, labels: Tensor, see
             torch.randperm(len(images), generator=torch.Generator().manual_seed(100 * seed + epoch)), 64
         )
     ]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(batches))
-    for rows in batches:
-        loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-    return model.eval()
+    return training.learn(model, batches, lambda rows: nn.functional.cross_entropy(model(images[rows]), labels[rows]))
