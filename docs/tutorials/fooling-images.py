@@ -113,7 +113,7 @@ show(patterns.images, patterns.confidences[-1])
 
 # %%
 with torch.no_grad():
-    drawn = cppn.draw(cppn.start(3100, 1, generator), 1, 28, 28)
+    drawn = cppn.draw(cppn.start(3100, 1, generator), 28, 28)
     for name, images in (("patterns", drawn), ("noise", torch.rand(3100, *SHAPE, generator=generator))):
         best = network(images).softmax(1).amax(0)
         print(f"{name:9} the best of 3100, class by class: {' '.join(f'{value:.3f}' for value in best)}")

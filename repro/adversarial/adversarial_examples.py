@@ -18,7 +18,8 @@ image's values: 8/255 is eight grey levels.  A model that wants normalised input
 ``nn.Sequential(normalisation, model)``: what is cut off at black and white is then cut off in the image.
 
 Differences from the papers:
-1. |r| is the squared Euclidean norm: the minimisers for all c are the same images, and the objective is smooth at 0.
+1. |r| is the squared Euclidean norm: every minimiser with the norm is one with its square, for another c; the square
+   reaches others between them, and is smooth at 0.
 2. The paper asks for the smallest c whose minimiser has the class l, but a larger c makes a smaller r: here it is the
    largest, and of all minimisers with the class l the one with the smallest r is kept.
 3. L-BFGS takes projected steps and works on the whole batch (``repro.lab.lbfgs``).  On a network it finds a good local
@@ -27,8 +28,8 @@ Differences from the papers:
    so that its gradient is the same but for a positive factor; that factor is zero in floating point where the network
    is sure, and then torchattacks 3.5.1 in float32 moves the wrong way, or not at all.
 
-Raises ValueError for images outside [0, 1], a negative budget, classes that do not fit, and logits that do not depend
-on the image.
+Raises ValueError for images outside [0, 1] or of whole numbers, a negative budget, classes that do not fit, and logits
+that do not depend on the image.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, digits, figures, lbfgs, networks, scenes
+from repro.lab import capture, digits, figures, lbfgs, networks, scenes, training
 
 
 def adversarial_examples(
@@ -68,7 +69,7 @@ def adversarial_examples(
         classes = capture.class_indices(target_classes, logits).clone()  # also where they come from inference mode
 
         def loss(points: Tensor) -> tuple[Tensor, Tensor]:
-            values, gradient = _differentiated(model, points.view_as(images), classes, _cross_entropy)
+            values, gradient = _differentiated(model, points.view_as(images), lambda z: _cross_entropy(z, classes))
             return values, gradient.flatten(1)
 
         def penalised(points: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,7 +108,11 @@ def distortion(images: Tensor, others: Tensor) -> Tensor:
 
 def _sign(model: nn.Module, images: Tensor, true_classes: Tensor) -> Tensor:
     with torch.inference_mode(False), capture.evaluating(model), capture.frozen(model):
-        _, gradient = _differentiated(model, images.detach().clone(), true_classes, _log_odds_against)
+
+        def loss(logits: Tensor) -> Tensor:
+            return _log_odds_against(logits, capture.class_indices(true_classes, logits).clone())
+
+        _, gradient = _differentiated(model, images.detach().clone(), loss)
     return gradient.sign()  # eta / epsilon = sign(grad_x J(theta, x, y))
 
 
@@ -117,18 +122,15 @@ def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
 
 def _log_odds_against(logits: Tensor, classes: Tensor) -> Tensor:
     """(B,), of which J is log(1 + exp(.)): monotone, so that its gradient has J's sign."""
-    own = functional.one_hot(classes, logits.shape[1]).bool()
-    return logits.masked_fill(own, -math.inf).logsumexp(1) - logits[own]
+    own = classes[:, None]
+    return logits.scatter(1, own, -math.inf).logsumexp(1) - logits.gather(1, own)[:, 0]
 
 
-def _differentiated(
-    model: nn.Module, images: Tensor, classes: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
-) -> tuple[Tensor, Tensor]:
+def _differentiated(model: nn.Module, images: Tensor, loss: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """Each image's loss ``(B,)`` and its gradient with respect to the image."""
     with torch.enable_grad():
         pixels = images.detach().requires_grad_()
-        logits = model(pixels)
-        losses = loss(logits, capture.class_indices(classes, logits).clone())
+        losses = loss(model(pixels))
         gradient = torch.autograd.grad(losses.sum(), pixels, allow_unused=True)[0] if losses.requires_grad else None
     if gradient is None:
         raise ValueError("the logits do not depend on the image, or not by operations with a gradient")
@@ -138,6 +140,8 @@ def _differentiated(
 def _check(images: Tensor, budget: float) -> None:
     if not budget >= 0:
         raise ValueError(f"budget must not be negative, and it is {budget}: 8/255 is eight grey levels")
+    if not images.is_floating_point():
+        raise ValueError(f"images must be floating point, in [0, 1], not {images.dtype}: divide grey levels by 255")
     if not bool(((images >= 0) & (images <= 1)).all()):
         raise ValueError("images must lie in [0, 1]: build the normalisation into the model, before its first layer")
 
@@ -151,13 +155,15 @@ def _operator_norms(model: nn.Module, image: Tensor) -> list[float]:
     layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     inputs: list[Tensor] = []
     handles = [layer.register_forward_hook(lambda _, given, __: inputs.append(given[0])) for layer in layers]
-    with torch.no_grad():
-        model(image)
-    for handle in handles:
-        handle.remove()
-    norms = []
+    try:
+        with torch.no_grad():
+            model(image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    norms, generator = [], torch.Generator().manual_seed(0)
     for layer, given in zip(layers, inputs, strict=True):
-        v = torch.rand_like(given)
+        v = torch.rand(given.shape, generator=generator).to(given)
         for _ in range(100):
             with torch.enable_grad():
                 change = layer(v.requires_grad_()) - layer(torch.zeros_like(v))  # W v, without the bias
@@ -284,7 +290,9 @@ def _between_networks(seed: int, device: str) -> dict[str, float]:
     made, random = fgsm(model, images, classes, 16 / 255), _random_step(images, 16 / 255)
     with torch.no_grad():
         own = model(made).argmax(1)
-    found, agree, chance = {}, [], []
+    found: dict[str, float] = {}
+    agree: list[Tensor] = []
+    chance: list[Tensor] = []
     names = {name: (f"{name}-scenes", seed) for name in ("gap", "zf", "vgg", "residual")}
     for name, (network, number) in ({"same": ("fc-scenes", (seed + 1) % 3)} | names).items():
         other = networks.load(network, number).to(device)
@@ -294,18 +302,28 @@ def _between_networks(seed: int, device: str) -> dict[str, float]:
         found[f"{name}-random"] = _error(other, random, classes)
         found[f"{name}-transfer-minus-random"] = found[f"{name}-transfer"] - found[f"{name}-random"]
         both = (own != classes) & (its != classes)
-        agree.append((own[both] == its[both]).float())
-        chance.append((own[both][:, None] == its[both]).float().mean())
+        for shares, each in zip((agree, chance), _agreement(own[both], its[both]), strict=True):
+            shares.append(each)
     found["other-shapes-transfer-minus-random"] = sum(found[f"{name}-transfer-minus-random"] for name in names) / 4
     found["agreement"] = float(torch.cat(agree).mean())
-    found["agreement-minus-chance"] = found["agreement"] - float(torch.stack(chance).nanmean())
+    found["agreement-minus-chance"] = found["agreement"] - float(torch.cat(chance).mean())
     return found
+
+
+def _agreement(own: Tensor, its: Tensor) -> tuple[Tensor, Tensor]:
+    """For each image whether two networks name one class, and how often the other does so on the other images."""
+    pairs = (own[:, None] == its).float()
+    count = len(pairs)
+    if count < 2:  # no other image, and so no chance to compare with
+        return pairs.new_zeros(0), pairs.new_zeros(0)
+    same = pairs.diagonal()
+    return same, (pairs.sum(1) - same) / (count - 1)
 
 
 def _between_halves(seed: int, device: str) -> dict[str, float]:
     """Two LeNets that share no training image (Szegedy, Tables 3 and 4): made for one, shown to the other."""
-    training, classes = _digits(seed, device, held_out=False)
-    one, two = (_trained(_lenet(which, device), training[which::2], classes[which::2], epochs=12) for which in (0, 1))
+    learned, classes = _digits(seed, device, held_out=False)
+    one, two = (_trained(_lenet(which, device), learned[which::2], classes[which::2], epochs=12) for which in (0, 1))
     images, classes = _digits(seed, device, held_out=True)
     with torch.no_grad():
         right = (one(images).argmax(1) == classes) & (two(images).argmax(1) == classes)
@@ -323,9 +341,9 @@ def _between_halves(seed: int, device: str) -> dict[str, float]:
 
 def _adversarial_training(seed: int, device: str, epsilon: float = 0.15) -> dict[str, float]:
     naive = networks.load("lenet-digits", seed).to(device)
-    training, labels = _digits(seed, device, held_out=False)
-    adversarial = _trained(copy.deepcopy(naive), training, labels, 8, lambda net, x, y: fgsm(net, x, y, epsilon))
-    noisy = _trained(copy.deepcopy(naive), training, labels, 8, lambda _, x, __: _random_step(x, epsilon))
+    learned, labels = _digits(seed, device, held_out=False)
+    adversarial = _trained(copy.deepcopy(naive), learned, labels, 8, lambda net, x, y: fgsm(net, x, y, epsilon))
+    noisy = _trained(copy.deepcopy(naive), learned, labels, 8, lambda _, x, __: _random_step(x, epsilon))
     images, classes = _digits(seed, device, held_out=True)
     found = {}
     for name, model in (("naive", naive), ("adversarial", adversarial), ("noise", noisy)):
@@ -346,19 +364,18 @@ def _trained(
     disturbed: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
 ) -> nn.Module:
     """AdamW in steps of 64 images, its rate falling to zero; with J~ in place of J if there are disturbed images."""
-    optimiser, order = torch.optim.AdamW(model.parameters()), torch.Generator().manual_seed(0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, epochs=epochs, steps_per_epoch=len(images) // 64)
-    for _ in range(epochs):
-        for rows in torch.split(torch.randperm(len(images), generator=order), 64)[: len(images) // 64]:
-            x, y = images[rows], classes[rows]
-            loss = _cross_entropy(model(x), y).mean()
-            if disturbed:
-                loss = loss / 2 + _cross_entropy(model(disturbed(model, x, y)), y).mean() / 2  # J~, alpha = 1/2
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-    return model.eval().requires_grad_(False)
+
+    def loss(rows: Tensor) -> Tensor:
+        x, y = images[rows], classes[rows]
+        plain = _cross_entropy(model(x), y).mean()
+        if not disturbed:
+            return plain
+        return plain / 2 + _cross_entropy(model(disturbed(model, x, y)), y).mean() / 2  # J~, alpha = 1/2
+
+    order = torch.Generator().manual_seed(0)
+    orders = [torch.randperm(len(images), generator=order) for _ in range(epochs)]
+    batches = [rows for each in orders for rows in torch.split(each, 64)[: len(images) // 64]]
+    return training.learn(model, batches, loss).requires_grad_(False)
 
 
 def _lenet(seed: int, device: str) -> nn.Module:
@@ -396,7 +413,8 @@ def _gaussian(images: Tensor) -> Tensor:
 
 def _of_size(change: Tensor, size: Tensor) -> Tensor:
     """Each change ``(B, C, H, W)`` made longer or shorter, to this distortion ``(B,)``."""
-    return change * (size / distortion(torch.zeros_like(change), change))[:, None, None, None]
+    own = distortion(torch.zeros_like(change), change).clamp_min(torch.finfo(change.dtype).tiny)
+    return change * (size / own)[:, None, None, None]
 
 
 def _random_step(images: Tensor, size: float) -> Tensor:

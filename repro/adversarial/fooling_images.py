@@ -36,8 +36,9 @@ from typing import NamedTuple, cast
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torch.nn import functional
 
-from repro.lab import capture, cppn, digits, figures, networks, scenes
+from repro.lab import capture, cppn, digits, figures, networks, scenes, training
 from repro.lab.evolution import Encoding, Genomes, map_elites
 
 ENCODINGS = ("gradient", "direct", "cppn")
@@ -69,9 +70,9 @@ def fooling_images(
     """
     if encoding not in ENCODINGS:
         raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, not {encoding!r}")
-    classes = _classes(model, target_classes, shape)
     if encoding == "gradient":
-        return ascend(model, classes, shape=shape, steps=generations, seed=seed, report=report).images
+        return ascend(model, target_classes, shape=shape, steps=generations, seed=seed, report=report).images
+    classes = _classes(model, target_classes, shape)
     found = evolve(model, shape=shape, encoding=encoding, generations=generations, seed=seed, report=report)
     return found.images[classes]
 
@@ -152,8 +153,8 @@ def _direct(shape: Shape, generator: torch.Generator, dtype: torch.dtype) -> Enc
 def _cppn(shape: Shape, generator: torch.Generator, dtype: torch.dtype) -> Encoding:
     return Encoding(
         lambda count: cppn.start(count, shape[0], generator, dtype),
-        lambda parents, _: cppn.mutate(cppn.Networks(*parents), shape[0], generator),
-        lambda genomes: _coloured(cppn.draw(cppn.Networks(*genomes), *shape)),
+        lambda parents, _: cppn.mutate(cppn.Networks(*parents), generator),
+        lambda genomes: _coloured(cppn.draw(cppn.Networks(*genomes), *shape[1:])),
     )
 
 
@@ -191,8 +192,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     """The claims' numbers, over all ten classes: LeNet on digits; gradient ascent and evolution on fc-scenes.
 
     A generation has 100 children, on scenes and after retraining 50.  "random" are as many images as evolution judged,
-    drawn as it draws its first; "distance" is that to the nearest digit learned, in units of what new digits have;
-    "agree" is the share of champions that another network takes for the same class.
+    drawn as it draws its first; "likeness" is the largest correlation, without its sign, with any digit learned, median
+    over the images; "agree" is the share of champions that another network takes for the same class.
     """
     model = networks.load("lenet-digits", seed).to(device)
     data = digits.load(digits.TRAINING, seed, held_out=False)
@@ -201,7 +202,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     held_images, _ = networks.inputs(held_out.images, held_out.labels, device)
 
     quantities: dict[str, float] = {}
-    digit = nearest = _nearest(held_images, images).median()
+    quantities["held-out-likeness"] = float(_likeness(held_images, images).median())
     runs = {encoding: _digits(model, encoding, count, seed) for encoding, count in (("direct", 100), ("cppn", 30))}
     for name, found in runs.items():
         quantities |= _summary(name, found.confidences)
@@ -209,8 +210,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         quantities[f"{name}-random-mean"] = float(chance.amax(1).mean())
         quantities[f"{name}-random-lowest"] = float(chance.amax(0).min())
         quantities[f"{name}-minus-random-lowest"] = quantities[f"{name}-lowest"] - quantities[f"{name}-random-lowest"]
-        nearest = _nearest(found.images, images).median()
-        quantities[f"{name}-distance"] = float(nearest / digit)
+        quantities[f"{name}-likeness"] = float(_likeness(found.images, images).median())
     mean, classes = images.mean(0), torch.arange(10, device=device)
     for name, decay in (("gradient", 0.0), ("decayed", 0.01)):
         climbed = ascend(model, classes, shape=(1, 28, 28), steps=300, mean=mean, decay=decay, seed=seed)
@@ -280,9 +280,10 @@ def _at_random(model: nn.Module, encoding: str, count: int, seed: int) -> Tensor
     return torch.cat([model(code.images(code.start(100))).softmax(1) for _ in range(count // 100)])
 
 
-def _nearest(images: Tensor, among: Tensor) -> Tensor:
-    """Euclidean distance of each to the nearest of the others."""
-    return torch.cdist(images.flatten(1), among.flatten(1)).amin(1)
+def _likeness(images: Tensor, among: Tensor) -> Tensor:
+    """Largest correlation of each image with any of the others, without its sign: a negative is as readable."""
+    one, other = (each.flatten(1) - each.flatten(1).mean(1, keepdim=True) for each in (images, among))
+    return (functional.normalize(one) @ functional.normalize(other).T).abs().amax(1)
 
 
 def _immunised(
@@ -302,10 +303,8 @@ def _immunised(
         model = _trained(_with_fooling_class, images, labels, seed)
     with torch.no_grad():
         known = model(images[labels == 10]).argmax(1) == 10
-    return quantities | {
-        "fooling-known": float(known.double().mean()),
-        "immunised-accuracy": networks.accuracy(model, held_out),
-    }
+    found = {"fooling-known": float(known.double().mean()), "immunised-accuracy": networks.accuracy(model, held_out)}
+    return quantities | found | {"fooling-told-from-digits": min(found.values())}
 
 
 def _on_scenes(seed: int, device: str) -> dict[str, float]:
@@ -345,12 +344,4 @@ def _trained(build: Callable[[], nn.Module], images: Tensor, labels: Tensor, see
             torch.randperm(len(images), generator=torch.Generator().manual_seed(100 * seed + epoch)), 64
         )
     ]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(batches))
-    for rows in batches:
-        loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-    return model.eval()
+    return training.learn(model, batches, lambda rows: functional.cross_entropy(model(images[rows]), labels[rows]))

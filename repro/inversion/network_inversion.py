@@ -64,7 +64,7 @@ def network_inversion(
     alpha: float = 6,
     beta: float = 2,
     sigma: float = 0.27,
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float] | Tensor = RATES,
     seed: int = 0,
     report: Callable[[float], None] = lambda share: None,
 ) -> Tensor:
@@ -76,7 +76,10 @@ def network_inversion(
     """
     if images.dim() != 4 or not images.is_floating_point():
         raise ValueError(f"images must be floating point (B, C, H, W), not {images.dtype} {tuple(images.shape)}")
-    if not rates or min(rates) <= 0:
+    if images.dtype == torch.float16:
+        raise ValueError("float16 has no room for the priors' weights: give the images and the model in float32")
+    rates = [float(rate) for rate in rates]
+    if not rates or not all(0 < rate < math.inf for rate in rates):
         raise ValueError("rates must be positive numbers, one for each step of the descent")
     with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
         target = _representation(model, images.detach().clone(), target_layer).detach()
@@ -85,7 +88,7 @@ def network_inversion(
             raise ValueError(
                 "the layer returns nothing but zeros for an image, which any image may have: choose another"
             )
-        values = images[0].numel()
+        values = images.shape[1:].numel()
         scale = sigma * math.sqrt(values)
         x = _start(images, seed)
         velocity, last = torch.zeros_like(x), rates[0]

@@ -44,10 +44,11 @@ def start(count: int, outputs: int, generator: torch.Generator, dtype: torch.dty
     return Networks(weights, functions)
 
 
-def draw(networks: Networks, outputs: int, height: int, width: int) -> Tensor:
+def draw(networks: Networks, height: int, width: int) -> Tensor:
     """The pictures ``(P, outputs, height, width)``: the outputs without their sign, in [0, 1]."""
     weights, functions = networks
     count, nodes = functions.shape
+    outputs = nodes - INPUTS - HIDDEN
     y, x = (torch.linspace(-1, 1, size, dtype=weights.dtype, device=weights.device) for size in (height, width))
     y, x = torch.meshgrid(y, x, indexing="ij")
     values = weights.new_empty(count, nodes, height * width)
@@ -64,7 +65,7 @@ def _apply(functions: Tensor, total: Tensor) -> Tensor:
     return torch.where(functions == 0, total.sin(), torch.where(functions == 3, total.clamp(-3, 3) / 3, curved))
 
 
-def mutate(networks: Networks, outputs: int, generator: torch.Generator) -> Networks:
+def mutate(networks: Networks, generator: torch.Generator) -> Networks:
     """Children, one of each network: weights and functions changed, connections and nodes added and taken away."""
     weights, functions = networks
     device, (count, nodes) = weights.device, functions.shape
@@ -78,7 +79,7 @@ def mutate(networks: Networks, outputs: int, generator: torch.Generator) -> Netw
     functions = torch.where(happens("function", count, nodes), others, functions)
 
     each, place = torch.arange(count, device=device), torch.arange(nodes, device=device)
-    hidden, output = (place >= INPUTS) & (place < nodes - outputs), place >= nodes - outputs
+    hidden, output = (place >= INPUTS) & (place < INPUTS + HIDDEN), place >= INPUTS + HIDDEN
     drawn = LIMIT * (2 * torch.rand(count, dtype=weights.dtype, device=device, generator=generator) - 1)
     ahead = (place[:, None] > place) & ~(output[:, None] & output) & (place[:, None] >= INPUTS)
 

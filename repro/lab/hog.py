@@ -1,9 +1,9 @@
 """Histograms of oriented gradients as a network: every step has a gradient, so that HOG can be inverted like a layer.
 
-It is the variant of Felzenszwalb et al. (UoCTTI): for each cell of 8x8 pixels a histogram of the gradient's direction,
-18 bins with its sign and 9 without; normalised in each of the four blocks of 2x2 cells that the cell belongs to, cut
-off at 0.2, and the four summed, halved.  The steps are those of ``hog_net.m`` in the code of Mahendran and Vedaldi
-2015: derivatives along 18 directions, binning, pooling, normalising, clamping.
+It is the variant of Felzenszwalb et al. (UoCTTI) without its four texture energies: for each cell of 8x8 pixels a
+histogram of the gradient's direction, 18 bins with its sign and 9 without; normalised in each of the four blocks of 2x2
+cells that the cell belongs to, cut off at 0.2, and the four summed, halved.  The steps are those of ``hog_net.m`` in
+the code of Mahendran and Vedaldi 2015: derivatives along 18 directions, binning, pooling, normalising, clamping.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ class Hog(nn.Module):
 
     A gradient falls into the nearest direction (``bilinear=False``: only its size has a derivative) or is shared
     between the nearest two, as it is between the nearest four cells in either case.  At the border the image is
-    continued by its last pixel.  Raises ValueError for colour images and for sizes that are no multiple of the cell.
+    continued by its last pixel.  Raises ValueError for a cell of an odd size, which has no middle between pixels, for
+    colour images, and for sizes that are no multiple of the cell, twice it or more.
     """
 
     def __init__(self, bilinear: bool = False, cell: int = 8) -> None:
         super().__init__()
+        if cell < 2 or cell % 2:
+            raise ValueError(f"a cell has an even number of pixels a side, not {cell}")
         self.bilinear, self.cell = bilinear, cell
 
     def forward(self, images: Tensor) -> Tensor:
-        if images.shape[1] != 1 or images.shape[2] % self.cell or images.shape[3] % self.cell:
-            given = tuple(images.shape)
-            raise ValueError(f"HOG takes grey images (B, 1, H, W), H and W multiples of {self.cell}, not {given}")
+        cell, given = self.cell, tuple(images.shape)
+        if len(given) != 4 or given[1] != 1 or any(side % cell or side < 2 * cell for side in given[2:]):
+            raise ValueError(
+                f"HOG takes grey images (B, 1, H, W), H and W multiples of {cell}, two or more, not {given}"
+            )
         signed = self._cells(self._directions(images))
         unsigned = signed[:, :ORIENTATIONS] + signed[:, ORIENTATIONS:]
         return _normalised(torch.cat([signed, unsigned], 1), unsigned.square().sum(1, keepdim=True))

@@ -3,8 +3,8 @@
 The other experiments of Zeiler and Fergus, next to their deconvnet: three functions that measure, and the numbers of
 the deconvnet's claims that come from them.
 
-Paper: ``zeiler2014visualizing``.  In its symbols, x_i^l is the feature vector of image i in layer l, and x~_i^l that of
-the same image with a part covered:
+Paper: ``zeiler2014visualizing`` (sections and figures as in arXiv v3).  In its symbols, x_i^l is the feature vector of
+image i in layer l, and x~_i^l that of the same image with a part covered:
 
     invariance        ||x^l(moved image) - x^l(image)||, for shifts, scales and rotations               (Fig. 5)
     correspondence    epsilon_i^l = x_i^l - x~_i^l
@@ -47,7 +47,8 @@ def features(model: nn.Module, images: Tensor, layers: Sequence[nn.Module]) -> t
 def moved(images: Tensor, shift: float = 0.0, scale: float = 1.0, angle: float = 0.0) -> Tensor:
     """Images ``(B, C, H, W)`` shifted down by pixels, enlarged about the middle, turned by degrees anticlockwise."""
     cos, sin = (f(math.radians(angle)) / scale for f in (math.cos, math.sin))
-    inverse = images.new_tensor([[cos, -sin, 0.0], [sin, cos, 0.0]])
+    aspect = images.shape[2] / images.shape[3]  # the grid's units are half the height and half the width
+    inverse = images.new_tensor([[cos, -sin * aspect, 0.0], [sin / aspect, cos, 0.0]])
     inverse[:, 2] -= inverse[:, 1] * 2 * shift / images.shape[2]
     grid = functional.affine_grid(inverse.expand(len(images), 2, 3), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

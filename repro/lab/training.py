@@ -13,7 +13,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ class Recipe:
 SCENES = Recipe()
 DIGITS = Recipe(images=digits.TRAINING, held_out=500, epochs=40)
 # These have no BatchNorm, but are trained with it: it is folded into the convolutions at the end.  Plain they reach
-# 93% where they then reach 97% and more.
+# 93%; zf-scenes then reaches 95 to 97%, the two others 99% and more.
 NORMALISED = Recipe(epochs=4)
 RECIPES = {
     "zf-scenes": NORMALISED,
@@ -112,6 +112,18 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
     _write(folder / f"{name}-{seed}.json", lambda file: file.write(text.encode()))
     checkpoint.unlink(missing_ok=True)
     return record
+
+
+def learn(model: nn.Module, batches: Sequence[Tensor], loss: Callable[[Tensor], Tensor]) -> nn.Module:
+    """The same model after a step for each batch, ``loss(rows)`` its loss: AdamW in one cycle of the rate, to zero."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(batches))
+    for rows in batches:
+        optimiser.zero_grad()
+        loss(rows).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+    return model.eval()
 
 
 def _step(model: nn.Module, optimiser: torch.optim.Optimizer, rate: float, images: Tensor, labels: Tensor) -> None:

@@ -3,7 +3,8 @@
 One activation is kept and sent back to the pixels, through each layer in reverse: what pooling dropped comes back to
 where its maximum was, filters are transposed, and between layers only what is positive is passed on.
 
-Paper: ``zeiler2014visualizing``, which has no numbered equations for it but three operations (Sec. 2.1, Fig. 1):
+Paper: ``zeiler2014visualizing`` (sections, figures and tables as in arXiv v3), which has no numbered equations for it
+but three operations (Sec. 2.1, Fig. 1):
 
     unpooling       each value goes to the place of its region's maximum, which the forward pass recorded: the switches
     rectification   relu(signal), because the feature maps that it stands for are never negative
@@ -82,27 +83,43 @@ def _rectified(signal: Tensor, passed: Tensor) -> Tensor:
 
 def _only(maps: Tensor, channels: Tensor | Sequence[int], positions: Tensor | None) -> Tensor:
     """One activation of each image, all others zero (Sec. 2.1)."""
-    channels = torch.as_tensor(channels, device=maps.device)
-    if channels.shape != maps.shape[:1] or channels.dtype.is_floating_point:
-        raise ValueError(f"channels must be {len(maps)} whole numbers, one an image, not {tuple(channels.shape)}")
-    if ((channels < 0) | (channels >= maps.shape[1])).any():
-        raise ValueError(f"channels must lie in 0..{maps.shape[1] - 1}, not {channels.tolist()}")
+    units = _units(maps, channels)
+    if len(units) != len(maps):
+        raise ValueError(f"channels must be {len(maps)} whole numbers, one an image, not {len(units)}")
     rows, flat = torch.arange(len(maps), device=maps.device), maps.flatten(2) if maps.dim() > 2 else maps[..., None]
-    values = flat[rows, channels]
+    values = flat[rows, units]
     places = values.argmax(1) if positions is None else _places(maps, positions)
+    if len(places) != len(maps):
+        raise ValueError(f"positions must be {len(maps)} pairs, one an image, not {len(places)}")
     start = torch.zeros_like(flat)
-    start[rows, channels, places] = values[rows, places]
+    start[rows, units, places] = values[rows, places]
     return start.view_as(maps)
 
 
+def _units(maps: Tensor, channels: Tensor | Sequence[int]) -> Tensor:
+    """Channels as indices ``(N,)`` of maps ``(B, C, ...)``."""
+    units = torch.as_tensor(channels, device=maps.device)
+    if units.dim() != 1 or (len(units) and not _whole(units)):
+        raise ValueError(f"channels must be whole numbers, one after the other, not {units.tolist()}")
+    if ((units < 0) | (units >= maps.shape[1])).any():
+        raise ValueError(f"channels must lie in 0..{maps.shape[1] - 1}, not {units.tolist()}")
+    return units.long()
+
+
 def _places(maps: Tensor, positions: Tensor) -> Tensor:
-    if maps.dim() != 4 or positions.shape != (len(maps), 2):
-        raise ValueError(f"positions must be (B, 2), a row and a column of maps (B, C, h, w), not {positions.tolist()}")
+    """Positions ``(N, 2)`` as indices ``(N,)`` of flattened maps."""
+    if maps.dim() != 4 or positions.dim() != 2 or positions.shape[1] != 2 or not _whole(positions):
+        known = "rows and columns of maps (B, C, h, w), whole numbers (N, 2)"
+        raise ValueError(f"positions must be {known}, not {positions.tolist()}")
     sizes = torch.tensor(maps.shape[2:], device=maps.device)
-    positions = positions.to(maps.device)
+    positions = positions.to(sizes)
     if ((positions < 0) | (positions >= sizes)).any():
         raise ValueError(f"positions must lie within {tuple(maps.shape[2:])}, not {positions.tolist()}")
     return positions[:, 0] * sizes[1] + positions[:, 1]
+
+
+def _whole(numbers: Tensor) -> bool:
+    return not (numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool)
 
 
 def _forward(model: nn.Module, images: Tensor, target_layer: nn.Module) -> tuple[Tensor, Tensor]:
@@ -154,29 +171,41 @@ def _spoken(name: str) -> str:
 def receptive_fields(model: nn.Module, images: Tensor, target_layer: nn.Module, positions: Tensor) -> Tensor:
     """Boxes ``(N, 4)`` x0 y0 x1 y1 in pixels, ends exclusive, of all that units at ``positions (N, 2)`` can see.
 
-    Computed from the kernels, strides, paddings and dilations of the layers below; cut at the image's border, for what
-    lies beyond is padding.  ``images`` are one or more images of the size meant.
+    Computed from the kernels, strides, paddings and dilations of the layers below; cut at the border of each layer's
+    input, for what lies beyond is padding.  ``images`` are one or more images of the size meant.  After flattening a
+    unit has no position and sees everything.
     """
     height, width = images.shape[2:]
     with torch.inference_mode(False), torch.enable_grad():
         _, maps = _forward(model, images[:1], target_layer)
         steps = _chain(maps)
-    first, last = positions.clone(), positions.clone()  # rows and columns at the ends, both inclusive
+    if maps.dim() == 4:
+        _places(maps, positions)
+    positions = positions.long()
+    first, last = positions, positions  # rows and columns at the ends, both inclusive
     for node in steps:
         if type(node).__name__ in _WHOLE:
             return torch.tensor([0, 0, width, height], device=positions.device).repeat(len(positions), 1)
         if type(node).__name__ in _WINDOWS:
-            kernel, stride, padding, dilation = (positions.new_tensor(each) for each in _window(node))
+            kernel, stride, padding, dilation, below = (positions.new_tensor(each) for each in _window(node))
             first, last = first * stride - padding, last * stride - padding + dilation * (kernel - 1)
-    ends = positions.new_tensor([height, width])
-    first, last = first.clamp(min=torch.zeros_like(ends), max=ends), (last + 1).clamp(max=ends)
-    return torch.cat([first.flip(1), last.flip(1)], 1)
+            first = first + _taps(-first, dilation)
+            last = last - _taps(last - (below - 1), dilation)
+    return torch.cat([first.flip(1), last.flip(1) + 1], 1)
+
+
+def _taps(beyond: Tensor, dilation: Tensor) -> Tensor:
+    """The way to a kernel's first tap within the border, from one so far beyond it: there is padding."""
+    return (beyond.clamp_min(0) + dilation - 1) // dilation * dilation
 
 
 def _window(node: Any) -> tuple[Sequence[int], ...]:
-    kernel = node._saved_weight.shape[2:] if hasattr(node, "_saved_weight") else node._saved_kernel_size
+    """Kernel, stride, padding, dilation, and the size of what the window moves over."""
+    convolves = hasattr(node, "_saved_weight")
+    kernel = node._saved_weight.shape[2:] if convolves else node._saved_kernel_size
+    below = node._saved_input if convolves else node._saved_self
     stride = node._saved_stride or kernel  # a pooling's stride is its kernel unless given
-    return tuple(kernel), tuple(stride), tuple(node._saved_padding), tuple(node._saved_dilation)
+    return tuple(kernel), tuple(stride), tuple(node._saved_padding), tuple(node._saved_dilation), tuple(below.shape[2:])
 
 
 @dataclass(frozen=True)
@@ -200,16 +229,19 @@ def strongest(
 ) -> Strongest:
     """The ``count`` images on which each of these units answers most, with patches and reconstructions (Fig. 2).
 
-    ``report`` hears the share that is done, 0 to 1.  Raises ValueError if there are fewer images.
+    ``report`` hears the share that is done, 0 to 1.  Raises ValueError if there are fewer images, or no channels.
     """
-    if count > len(images):
-        raise ValueError(f"the {count} strongest of {len(images)} images: give more images, or a smaller count")
-    units, width = torch.as_tensor(channels, device=images.device), 1
+    if not 1 <= count <= len(images):
+        raise ValueError(f"the {count} strongest of {len(images)} images: give more images, or another count")
+    if not len(channels):
+        raise ValueError("channels must name a unit or more, and there are none")
+    width = 1
     values: list[Tensor] = []
     places: list[Tensor] = []
     for start in range(0, len(images), _BATCH):
         with torch.no_grad(), capture.evaluating(model), capture.activations(model, target_layer) as outputs:
             model(images[start : start + _BATCH])
+        units = _units(outputs[0], channels)
         of_units = outputs[0][:, units]
         width = of_units.shape[3] if of_units.dim() == 4 else 1
         value, place = of_units.flatten(2).max(2) if of_units.dim() == 4 else (of_units, torch.zeros_like(units))
@@ -237,23 +269,33 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
     Layers are the paper's, 1 to 7, in zf-scenes; each is seen through its first 12 units that answer to nine images
     and more.  "mass" is the share of a reconstruction's size, summed over the colours, that lies on objects.
-    "likeness" is the largest correlation of two pictures over all shifts.
+    "likeness" is the largest correlation of two pictures over all shifts.  "untrained" is zf-scenes as it is built.
     """
     model = networks.load("zf-scenes", seed).to(device)
     one = scenes.one_object(400, seed)
     images, _ = networks.inputs(one.images, one.labels, device)
-    quantities: dict[str, float] = {}
-    for number, name in layer_properties.LAYERS.items():
-        found = _layer(model, images, one, model.get_submodule(name))
-        quantities |= {f"{what}-layer-{number}": value for what, value in found.items()}
+    layers = {
+        number: _layer(model, images, one, model.get_submodule(name))
+        for number, name in layer_properties.LAYERS.items()
+    }
+    quantities = {f"{what}-layer-{number}": value for number, found in layers.items() for what, value in found.items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        untrained = networks.build("zf-scenes").to(device).eval()
     rng = np.random.default_rng(seed)
     quantities["purity-of-random-nine"] = _purity(one.labels[rng.integers(len(one), size=(500, 9))])
     for number in ("2", "5"):
-        mass = quantities[f"deconvnet-mass-layer-{number}"]
-        quantities[f"mass-minus-area-layer-{number}"] = mass - quantities[f"area-layer-{number}"]
-        quantities[f"mass-minus-gradient-layer-{number}"] = mass - quantities[f"gradient-mass-layer-{number}"]
-        likeness = quantities[f"reconstruction-likeness-layer-{number}"]
-        quantities[f"likeness-minus-patches-layer-{number}"] = likeness - quantities[f"patch-likeness-layer-{number}"]
+        layer = untrained.get_submodule(layer_properties.LAYERS[number])
+        of_trained, of_untrained = layers[number], _layer(untrained, images, one, layer)
+        for what, one_thing, another in (
+            ("mass-minus-area", "deconvnet-mass", "area"),
+            ("likeness-minus-patches", "reconstruction-likeness", "patch-likeness"),
+        ):
+            differences = [each[one_thing] - each[another] for each in (of_trained, of_untrained)]
+            quantities[f"{what}-layer-{number}"] = differences[0]
+            quantities[f"{what}-minus-untrained-layer-{number}"] = differences[0] - differences[1]
+        over_gradient = of_trained["deconvnet-mass"] - of_trained["gradient-mass"]
+        quantities[f"mass-minus-gradient-layer-{number}"] = over_gradient
     purities = [quantities[f"purity-layer-{number}"] for number in ("2", "3", "4", "5")]
     quantities["purity-layer-5-minus-2"] = purities[-1] - purities[0]
     quantities["purity-layer-2-minus-random"] = purities[0] - quantities["purity-of-random-nine"]
@@ -319,8 +361,8 @@ def _layer(model: nn.Module, images: Tensor, one: scenes.Scenes, layer: nn.Modul
     gradients = _gradient(model, images[rows], layer, of_units)
     inside = seen.abs().amax(1, keepdim=True) > 0
     return {
-        "deconvnet-mass": float(metrics.mass_in_mask(_size(reconstructions), masks).mean()),
-        "gradient-mass": float(metrics.mass_in_mask(_size(gradients), masks).mean()),
+        "deconvnet-mass": float(metrics.mass_in_mask(metrics.channel_size(reconstructions), masks).mean()),
+        "gradient-mass": float(metrics.mass_in_mask(metrics.channel_size(gradients), masks).mean()),
         "area": float(metrics.mass_in_mask(inside.to(seen), masks).mean()),
         "purity": _purity(one.labels[top.rows.cpu().numpy()]),
         "reconstruction-likeness": _likeness_among(top.reconstructions),
@@ -378,7 +420,7 @@ def _validated(model: nn.Module, images: Tensor) -> dict[str, float]:
     falls, channels = map_occlusion(model, images, layer)
     found = {}
     for name, given in (("own", images), ("other", images.roll(1, 0))):
-        covered = functional.avg_pool2d(_size(deconvnet(model, given, layer, channels)), 16, 8)
+        covered = functional.avg_pool2d(metrics.channel_size(deconvnet(model, given, layer, channels)), 16, 8)
         found[f"occluded-map-{name}-reconstruction"] = float(metrics.rank_correlation(covered, falls).mean())
     difference = found["occluded-map-own-reconstruction"] - found["occluded-map-other-reconstruction"]
     return found | {"occluded-map-own-minus-other": difference}
@@ -421,7 +463,3 @@ def _evolution(seed: int, device: str) -> dict[str, float]:
         found[f"evolution-way-left-layer-{number}"] = early / before
     left = found["evolution-way-left-layer-3"] - found["evolution-way-left-layer-1"]
     return found | {"evolution-way-left-layer-3-minus-1": left}
-
-
-def _size(pictures: Tensor) -> Tensor:
-    return pictures.abs().sum(1, keepdim=True)

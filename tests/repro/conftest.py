@@ -1,11 +1,14 @@
 """What the tests of methods and laboratory share: scenes in a folder of their own, torchvision's networks."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from repro.lab import models
 
@@ -34,6 +37,32 @@ def _vision(name: str) -> nn.Module:
         for parameter in list(model.parameters())[-2:]:
             parameter.normal_()
     return model.eval().double()
+
+
+class _Unwaiting(TorchDispatchMode):
+    """Fails at operations for which the host has to wait for a graphics card, on any device: values are asked for."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        masks = args[1] if name in ("index", "index_put", "index_put_") else ()
+        waits = name in ("_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal")
+        if waits or any(isinstance(mask, Tensor) and mask.dtype == torch.bool for mask in masks):
+            raise AssertionError(f"{name}: here a graphics card would be waited for")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def unwaiting():
+    """``report=unwaiting``: once the first share is reported nothing may wait for a value."""
+    with ExitStack() as stack:
+        watching: list[_Unwaiting] = []
+
+        def watch(share: float) -> None:
+            if not watching:
+                watching.append(stack.enter_context(_Unwaiting()))
+
+        yield watch
+        assert watching
 
 
 @pytest.fixture

@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from repro.adversarial.adversarial_examples import _operator_norms, adversarial_examples, distortion, fgsm
+from repro.adversarial.adversarial_examples import (
+    _agreement,
+    _of_size,
+    _operator_norms,
+    _straightness,
+    adversarial_examples,
+    distortion,
+    fgsm,
+)
 from repro.lab import models, networks
 
 
@@ -261,6 +269,16 @@ def test_operator_norms_are_the_largest_singular_values() -> None:
     assert _operator_norms(layers, image) == pytest.approx(expected, rel=1e-3)
 
 
+def test_operator_norms_draw_from_a_generator_of_their_own_and_leave_no_hook() -> None:
+    layers, image = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(9, 2)), torch.rand(1, 1, 4, 4)
+    before = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        _operator_norms(layers, image)
+    assert all(not module._forward_hooks for module in layers.modules())
+    _operator_norms(layers[0], image)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_class_out_of_reach_leaves_the_image() -> None:
     weights = torch.zeros(3, 16, dtype=torch.float64)
     weights[1] = 1
@@ -333,6 +351,31 @@ def test_precision_is_the_images(dtype: torch.dtype) -> None:
     assert [found.dtype for found in attacks(model, images, torch.tensor([1, 2]))] == [dtype] * 2
 
 
+def test_a_change_of_another_size_and_no_change() -> None:
+    changes = torch.tensor([3.0, 4.0, 0.0, 0.0]).view(2, 1, 1, 2)
+    found = _of_size(changes, torch.tensor([2**-0.5, 0.1]))  # 5 / sqrt(2) becomes 1 / sqrt(2)
+    torch.testing.assert_close(found, torch.tensor([0.6, 0.8, 0.0, 0.0]).view(2, 1, 1, 2))
+
+
+def test_straightness_worked_out_by_hand() -> None:
+    epsilons = torch.tensor([0.0, 1.0, 2.0])
+    line, tent = torch.tensor([0.0, 3.0, 6.0]), torch.tensor([0.0, 1.0, 0.0])  # the best line along a tent is flat
+    logits = torch.stack([torch.stack([line, -line], 1), torch.stack([line, 9 * tent], 1)], 1)
+    # the second image: of 18 + 54 the line explains 18
+    assert _straightness(epsilons, logits) == pytest.approx((1 + 18 / 72) / 2)
+
+
+def test_agreement_worked_out_by_hand() -> None:
+    agree, chance = _agreement(torch.tensor([1, 1, 2]), torch.tensor([1, 2, 2]))
+    assert agree.tolist() == [1, 0, 1]
+    assert chance.tolist() == [0, 0.5, 0.5]  # of the other two images, never the image itself
+    assert [len(each) for each in _agreement(torch.tensor([1]), torch.tensor([1]))] == [0, 0]
+
+
+def test_the_search_waits_for_nothing(unwaiting) -> None:
+    adversarial_examples(Smooth(), images_of(2), torch.tensor([1, 2]), searches=3, evaluations=5, report=unwaiting)
+
+
 def test_distortion_worked_out_by_hand() -> None:
     others = torch.zeros(2, 1, 2, 2)
     others[0, 0, 0, 0] = 0.2
@@ -346,6 +389,7 @@ def test_distortion_worked_out_by_hand() -> None:
         (images_of(2) + 0.5, [0, 1], 0.1, r"must lie in \[0, 1\]"),
         (images_of(2) - 0.5, [0, 1], 0.1, r"must lie in \[0, 1\]"),
         (images_of(2) * math.nan, [0, 1], 0.1, r"must lie in \[0, 1\]"),
+        (images_of(2).round().to(torch.uint8), [0, 1], 0.1, "must be floating point.*divide grey levels by 255"),
         (images_of(2), [0, 1], -0.1, "budget must not be negative"),
         (images_of(2), [0, 1], math.nan, "budget must not be negative"),
         (images_of(2), [0], 0.1, "target_classes must be 2 whole numbers"),

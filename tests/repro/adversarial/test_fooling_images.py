@@ -230,7 +230,7 @@ def test_three_channels_are_hue_saturation_and_value() -> None:
 @pytest.mark.parametrize("shape", [(1, 6, 5), (3, 5, 6)])
 def test_the_seed_decides(encoding: str, shape: tuple[int, int, int]) -> None:
     def found(seed: int) -> Tensor:
-        torch.manual_seed(torch.seed() % 1000)  # the global generator has no say
+        torch.rand(1)  # the global generator, elsewhere each time, has no say
         return fooling_images(model, torch.tensor([0, 2]), shape=shape, encoding=encoding, generations=4, seed=seed)
 
     model = Small(shape)
@@ -314,11 +314,32 @@ def test_what_cannot_be_is_refused() -> None:
         ascend(model, classes, shape=SHAPE, decay=1.5)
 
 
+def test_gradient_ascent_looks_once_more_than_it_steps_and_once_for_the_number_of_classes() -> None:
+    model = Small()
+    fooling_images(model, torch.tensor([4, 1]), shape=SHAPE, generations=3)
+    assert model.batches == [2] * 5
+
+
+def test_likeness_worked_out_by_hand() -> None:
+    edge = torch.tensor([[0.0, 0.0], [1.0, 1.0]]).view(1, 1, 2, 2)
+    among = torch.cat([edge, edge.mT])
+    brighter, negative, checks = 0.3 + edge / 2, 1 - edge, torch.eye(2).view(1, 1, 2, 2)
+    corner, flat = torch.tensor([[0.0, 0.0], [0.0, 1.0]]).view(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.4)
+    found = module._likeness(torch.cat([brighter, negative, checks, corner, flat]), among)
+    torch.testing.assert_close(found, torch.tensor([1, 1, 0, 3**-0.5, 0]), rtol=0, atol=1e-6)
+
+
+@EVERY
+@pytest.mark.parametrize("shape", [SHAPE, (3, 6, 5)])
+def test_once_it_runs_nothing_is_waited_for(encoding: str, shape: tuple[int, int, int], unwaiting) -> None:
+    options = {"shape": shape, "encoding": encoding, "generations": 4, "report": unwaiting}
+    fooling_images(Small(shape), torch.tensor([0, 3]), **options)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @EVERY
-def test_on_a_graphics_card_nothing_is_waited_for(encoding: str) -> None:
+def test_on_a_graphics_card_the_pictures_stay_there(encoding: str) -> None:
     model, classes = Small().cuda(), torch.tensor([0, 3]).cuda()
-    torch.cuda.synchronize()
     found = fooling_images(model, classes, shape=SHAPE, encoding=encoding, generations=30)
     assert found.is_cuda
     assert math.isfinite(float(found.sum()))

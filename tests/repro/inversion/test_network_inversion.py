@@ -2,12 +2,23 @@
 
 import copy
 import itertools
+import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from repro.inversion.network_inversion import RATES, _range, _representation, network_inversion, total_variation
+from repro.inversion.network_inversion import (
+    RATES,
+    _error,
+    _position,
+    _range,
+    _representation,
+    _spikes,
+    network_inversion,
+    total_variation,
+)
 from repro.lab.hog import Hog
 
 
@@ -197,6 +208,37 @@ def test_the_seed_decides_the_start() -> None:
     assert (first - other).abs().max() > 0.1
 
 
+def test_no_images_have_no_pre_images_and_rates_may_be_a_tensor() -> None:
+    model, images = small(), images_of(2)
+    assert network_inversion(model, images[:0], model[2], rates=(0.004,)).shape == (0, 3, 4, 4)
+    rates = (0.004, 0.004, 0.0004)
+    found = network_inversion(model, images, model[2], rates=torch.tensor(rates, dtype=torch.float64))
+    assert torch.equal(found, network_inversion(model, images, model[2], rates=rates))
+
+
+def test_the_descent_waits_for_nothing(unwaiting) -> None:
+    model = small()
+    network_inversion(model, images_of(2), model[2], rates=(0.004,) * 3 + (0.0004,), report=unwaiting)
+
+
+def test_errors_positions_and_spikes_worked_out_by_hand() -> None:
+    images = torch.tensor([0.0, 1.0, 3.0]).view(3, 1, 1, 1)
+    # squared distances of all nine pairs: 0, 0, 0, twice 1, 4 and 9; the two found are 1 and 2 off
+    error = _error(nn.Flatten(), images[:2] + torch.tensor([1.0, 2.0]).view(2, 1, 1, 1), images[:2], images)
+    assert error == pytest.approx((1 + 4) / 2 / (28 / 9))
+
+    picture, mask = torch.full((1, 3, 20, 20), 0.5), np.zeros((1, 20, 20), bool)
+    picture[:, 0, 5:9, 5:9] = 0.9
+    mask[0, 5:9, 5:9] = True
+    assert _position(picture, mask) > 0.97
+    assert _position(picture.flip(3), mask) < 0.5
+    assert _position(torch.full_like(picture, 0.5), mask) == 0.5
+
+    grid = torch.zeros(1, 1, 22, 22)  # 400 values of the Laplacian, of which the largest four are a hundredth
+    grid[0, 0, 5, 5] = 1  # one is 1, and four 1/4
+    assert _spikes(grid) == pytest.approx((1 + 3 / 16) / (1 + 4 / 16))
+
+
 def test_float32_and_the_report() -> None:
     model, shares = small().float(), []
     found = network_inversion(model, images_of(2).float(), model[2], rates=(0.004,) * 4, report=shares.append)
@@ -316,6 +358,9 @@ def test_layers_that_can_not_be_inverted_are_refused(layer: str | None, message:
         (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), (0.1,), "images must be"),
         (torch.zeros(1, 3, 4, 4), (), "rates must be"),
         (torch.zeros(1, 3, 4, 4), (0.1, 0.0), "rates must be"),
+        (torch.zeros(1, 3, 4, 4), (math.nan, 0.1), "rates must be"),
+        (torch.zeros(1, 3, 4, 4), (0.1, math.inf), "rates must be"),
+        (torch.zeros(1, 3, 4, 4, dtype=torch.float16), (0.1,), "float16 has no room"),
     ],
 )
 def test_images_and_rates_that_do_not_fit_are_refused(images: Tensor, rates: tuple[float, ...], message: str) -> None:

@@ -20,7 +20,7 @@ def grown(count: int, outputs: int, generations: int, dtype: torch.dtype = torch
     generator = torch.Generator().manual_seed(0)
     networks = cppn.start(count, outputs, generator, dtype)
     for _ in range(generations):
-        networks = cppn.mutate(networks, outputs, generator)
+        networks = cppn.mutate(networks, generator)
     return networks
 
 
@@ -59,19 +59,19 @@ def test_numbers_worked_out_by_hand() -> None:
     networks = empty(1)
     networks.weights[0, -1, 0], networks.weights[0, -1, 3] = 6.0, -3.0  # 6 x - 3, linear: -1, -1, 1 at x = -1, 0, 1
     networks.functions[0, -1] = cppn.FUNCTIONS.index("linear")
-    assert cppn.draw(networks, 1, 2, 3).tolist() == [[[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]]
+    assert cppn.draw(networks, 2, 3).tolist() == [[[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]]]
     networks.weights[0, -1, 3] = 0.0  # 6 x: -1, 0, 1
-    assert cppn.draw(networks, 1, 2, 3).tolist() == [[[[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]]]
+    assert cppn.draw(networks, 2, 3).tolist() == [[[[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]]]
     networks.weights[0, 4, 1], networks.weights[0, -1, 4], networks.weights[0, -1, 0] = math.pi / 6, 3.0, 0.0
     # sin(pi/6 y) is -1/2, 0, 1/2 at y = -1, 0, 1
-    torch.testing.assert_close(cppn.draw(networks, 1, 3, 2)[0, 0, :, 0], torch.tensor([0.5, 0.0, 0.5]).double())
+    torch.testing.assert_close(cppn.draw(networks, 3, 2)[0, 0, :, 0], torch.tensor([0.5, 0.0, 0.5]).double())
 
 
 def test_equals_one_pixel_at_a_time() -> None:
     networks, height, width = grown(12, 3, 8), 4, 5
     assert used(networks).max() >= 3
     assert len(networks.functions.unique()) == 4
-    found = cppn.draw(networks, 3, height, width)
+    found = cppn.draw(networks, height, width)
     for which in range(12):
         genome = networks.weights[which].tolist(), networks.functions[which].tolist()
         for row in range(height):
@@ -95,7 +95,7 @@ def test_networks_begin_without_hidden_nodes_and_grow_within_their_bounds() -> N
     assert not linked[:, : cppn.INPUTS].any()
     assert not linked[:, -3:, -3:].any()
     assert networks.weights.abs().max() <= cppn.LIMIT
-    pictures = cppn.draw(networks, 3, 8, 8)
+    pictures = cppn.draw(networks, 8, 8)
     assert pictures.isfinite().all()
     assert pictures.min() >= 0
     assert pictures.max() <= 1
@@ -107,7 +107,7 @@ def test_extreme_sums_stay_finite() -> None:
     networks.weights[:, 5:9, 3], networks.weights[:, -1, 5:9] = -10.0, 10.0
     networks.functions[:] = torch.arange(4)[:, None]
     for dtype in (torch.float32, torch.float64):
-        pictures = cppn.draw(cppn.Networks(200 * networks.weights.to(dtype), networks.functions), 1, 4, 4)
+        pictures = cppn.draw(cppn.Networks(200 * networks.weights.to(dtype), networks.functions), 4, 4)
         assert pictures.isfinite().all()
 
 
@@ -132,7 +132,7 @@ def test_rates_of_change() -> None:
     """Of 20,000 networks without hidden nodes: a tenth of the weights move, half split, a fifth of those undo it."""
     generator = torch.Generator().manual_seed(1)
     before = cppn.start(20_000, 1, generator, torch.float64)
-    after = cppn.mutate(before, 1, generator)
+    after = cppn.mutate(before, generator)
     assert float((used(after) > 0).double().mean()) == pytest.approx(0.5 * 0.8, abs=0.012)
     kept = (after.weights != 0) & (before.weights != 0)
     changed = (after.weights != before.weights)[kept]
@@ -146,7 +146,7 @@ def test_a_split_puts_a_node_with_the_same_weight_before_and_after(monkeypatch: 
     only(monkeypatch, grow=1.0)
     networks = empty(100)
     networks.weights[:, -1, 2] = 7.0
-    child = cppn.mutate(networks, 1, torch.Generator().manual_seed(0))
+    child = cppn.mutate(networks, torch.Generator().manual_seed(0))
     assert (child.weights[:, -1, 2] == 0).all()
     nodes = (child.weights[:, :, 2] == 7).nonzero()[:, 1]
     assert len(nodes) == 100
@@ -160,21 +160,21 @@ def test_a_split_without_room_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
     only(monkeypatch, grow=1.0)
     networks = empty(3)
     networks.weights[:, 5, 4] = 7.0  # neighbours: no place between
-    assert torch.equal(cppn.mutate(networks, 1, torch.Generator().manual_seed(0)).weights, networks.weights)
+    assert torch.equal(cppn.mutate(networks, torch.Generator().manual_seed(0)).weights, networks.weights)
 
 
 def test_connections_come_and_go_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = empty(200)
     networks.weights[:, 4, 0], networks.weights[:, -1, 4] = 1.0, 2.0
     only(monkeypatch, connect=1.0)
-    child = cppn.mutate(networks, 1, torch.Generator().manual_seed(0))
+    child = cppn.mutate(networks, torch.Generator().manual_seed(0))
     new = (child.weights != 0) & (networks.weights == 0)
     assert (new.sum((1, 2)) == 1).all()
     assert (child.weights[networks.weights != 0] == networks.weights[networks.weights != 0]).all()
     possible = {(4, 1), (4, 2), (4, 3), *((16, source) for source in range(4))}  # unused places are no nodes
     assert {(int(i), int(j)) for _, i, j in new.nonzero()} == possible
     only(monkeypatch, disconnect=1.0)
-    child = cppn.mutate(networks, 1, torch.Generator().manual_seed(0))
+    child = cppn.mutate(networks, torch.Generator().manual_seed(0))
     assert ((child.weights != 0).sum((1, 2)) == 1).all()
     assert 60 < int((child.weights[:, 4, 0] == 1).sum()) < 140
 
@@ -183,7 +183,7 @@ def test_a_node_goes_with_its_connections(monkeypatch: pytest.MonkeyPatch) -> No
     only(monkeypatch, shrink=1.0)
     networks = empty(5)
     networks.weights[:, 4, 0], networks.weights[:, -1, 4], networks.weights[:, -1, 3] = 1.0, 2.0, 3.0
-    child = cppn.mutate(networks, 1, torch.Generator().manual_seed(0))
+    child = cppn.mutate(networks, torch.Generator().manual_seed(0))
     assert ((child.weights != 0).sum((1, 2)) == 1).all()
     assert (child.weights[:, -1, 3] == 3).all()
 
@@ -191,8 +191,8 @@ def test_a_node_goes_with_its_connections(monkeypatch: pytest.MonkeyPatch) -> No
 def test_networks_without_a_connection_survive() -> None:
     networks = empty(4)
     for _ in range(3):
-        networks = cppn.mutate(networks, 1, torch.Generator().manual_seed(0))
-    assert cppn.draw(networks, 1, 3, 3).isfinite().all()
+        networks = cppn.mutate(networks, torch.Generator().manual_seed(0))
+    assert cppn.draw(networks, 3, 3).isfinite().all()
 
 
 def test_the_same_seed_gives_the_same_networks() -> None:

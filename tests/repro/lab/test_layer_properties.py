@@ -20,6 +20,14 @@ def test_a_turn_is_anticlockwise_and_leaves_the_middle() -> None:
     torch.testing.assert_close(moved(image, angle=180), image.flip(2, 3))
 
 
+def test_a_turn_keeps_shapes_where_the_image_is_no_square() -> None:
+    image = torch.rand(1, 1, 9, 15, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved(image, angle=90)[..., 3:12], torch.rot90(image[..., 3:12], 1, (2, 3)))
+    square = torch.zeros(1, 1, 64, 128)
+    square[..., 24:40, 56:72] = 1
+    torch.testing.assert_close(moved(square, angle=90), square, rtol=0, atol=1e-5)
+
+
 def test_a_scale_enlarges_about_the_middle() -> None:
     image = torch.zeros(1, 1, 9, 9)
     image[0, 0, 3:6, 3:6] = 1

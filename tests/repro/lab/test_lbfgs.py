@@ -88,6 +88,26 @@ def test_a_batch_equals_one_by_one() -> None:
     torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-9)
 
 
+def test_the_loop_waits_for_nothing(unwaiting) -> None:
+    mixing, shift, start = random_problem(2, 6)
+    unwaiting(0)
+    lbfgs.minimise(curved(mixing, shift), start, 10)
+
+
+def test_the_first_step_is_as_long_as_if_the_value_fell_to_zero_in_a_straight_line() -> None:
+    centres, weights = torch.tensor([[0.75, 0.5], [0.2, 0.3]]), torch.tensor([[1.0, 1.0], [50.0, 50.0]])
+    seen = []
+
+    def watched(points: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(points)
+        return quadratic(centres, weights)(points)
+
+    start = torch.full((2, 2), 0.5)
+    lbfgs.minimise(watched, start, 2)
+    # a value of w d^2 and a slope of 2 w d are zero d / 2 away, however steep: half the way to the minimum
+    torch.testing.assert_close(seen[1], (start + centres) / 2)
+
+
 def test_asks_for_no_more_evaluations_than_it_may() -> None:
     calls = []
 

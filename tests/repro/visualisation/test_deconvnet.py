@@ -216,7 +216,7 @@ def test_a_unit_sees_its_receptive_field_and_nothing_else(layer: str) -> None:
         convolutions = (
             nn.Conv2d(1, 1, 5, 2, 1),
             nn.Conv2d(1, 1, (3, 2), (1, 2), (0, 1)),
-            nn.Conv2d(1, 1, 3, padding=1),
+            nn.Conv2d(1, 1, 3, padding=2, dilation=2),
         )
         layers = [convolutions[0], nn.ReLU(), pooling(3, 2), convolutions[1], nn.ReLU(), pooling(2, 1), convolutions[2]]
         for parameter in (parameter for convolution in convolutions for parameter in convolution.parameters()):
@@ -278,8 +278,9 @@ def test_strongest_finds_what_sorting_finds() -> None:
             assert torch.equal(found.boxes[k, n], receptive_fields(net, images, net.pool, at)[0])
     flat = strongest(net, images, net.linear, [2], 9)
     assert flat.boxes[0].tolist() == [[0, 0, 23, 23]] * 9
-    with pytest.raises(ValueError, match="give more images"):
-        strongest(net, images[:8], net.pool, [0])
+    for few, count in ((images[:8], 9), (images, 0), (images, -1)):
+        with pytest.raises(ValueError, match="give more images, or another count"):
+            strongest(net, few, net.pool, [0], count)
 
 
 class Meeting(nn.Module):
@@ -322,12 +323,20 @@ def test_what_comes_after_the_layer_does_not_matter() -> None:
 
 def test_bad_units_are_refused() -> None:
     net, images = Net().eval(), images_of(2)
-    for channels in ([0], [0, 5], [0, -1], torch.tensor([0.0, 1.0])):
+    for channels in ([0], [], [0, 5], [0, -1], [[0, 1]], torch.tensor([0.0, 1.0]), torch.tensor([True, False])):
         with pytest.raises(ValueError, match="channels must"):
             deconvnet(net, images, net.pool, channels)
-    for positions in (torch.tensor([[0, 0]]), torch.tensor([[0, 0], [0, 5]]), torch.tensor([[0, 0], [-1, 0]])):
+    for channels in ([], [5], [-1], [[0, 1]], torch.tensor([0.0])):
+        with pytest.raises(ValueError, match="channels must"):
+            strongest(net, images, net.pool, channels, 1)
+    outside = (torch.tensor([[0, 0], [0, 5]]), torch.tensor([[0, 0], [-1, 0]]), torch.zeros(2, 2), torch.tensor([0, 0]))
+    for positions in outside:
         with pytest.raises(ValueError, match="positions must"):
             deconvnet(net, images, net.pool, [0, 1], positions)
+        with pytest.raises(ValueError, match="positions must"):
+            receptive_fields(net, images, net.pool, positions)
+    with pytest.raises(ValueError, match="positions must"):
+        deconvnet(net, images, net.pool, [0, 1], torch.tensor([[0, 0]]))
     with pytest.raises(ValueError, match="positions must"):
         deconvnet(net, images, net.linear, [0, 1], torch.tensor([[0, 0], [0, 0]]))
     with pytest.raises(ValueError, match="not a module"):
