@@ -325,14 +325,8 @@ class ReluRule(TorchFunctionMode):
 
     _RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
     _CLAMPS = (
-        torch.clamp,
-        torch.clamp_,
-        Tensor.clamp,
-        Tensor.clamp_,
-        torch.clip,
-        torch.clip_,
-        Tensor.clip,
-        Tensor.clip_,
+        *(torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_),
+        *(torch.clip, torch.clip_, Tensor.clip, Tensor.clip_),
     )
     _MINIMA = (torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_)
 

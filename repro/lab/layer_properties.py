@@ -3,7 +3,7 @@
 The other experiments of Zeiler and Fergus, next to their deconvnet: three functions that measure, and the numbers of
 the deconvnet's claims that come from them.
 
-Paper: ``zeiler2014visualizing`` (sections and figures as in arXiv v3).  In its symbols, x_i^l is the feature vector of
+Paper: ``zeiler2014visualizing`` (sections and figures as on arXiv).  In its symbols, x_i^l is the feature vector of
 image i in layer l, and x~_i^l that of the same image with a part covered:
 
     invariance        ||x^l(moved image) - x^l(image)||, for shifts, scales and rotations               (Fig. 5)

@@ -3,7 +3,7 @@
 One activation is kept and sent back to the pixels, through each layer in reverse: what pooling dropped comes back to
 where its maximum was, filters are transposed, and between layers only what is positive is passed on.
 
-Paper: ``zeiler2014visualizing`` (sections, figures and tables as in arXiv v3), which has no numbered equations for it
+Paper: ``zeiler2014visualizing`` (sections, figures and tables as on arXiv), which has no numbered equations for it
 but three operations (Sec. 2.1, Fig. 1):
 
     unpooling       each value goes to the place of its region's maximum, which the forward pass recorded: the switches
