@@ -336,6 +336,7 @@ def light(picture: bytes) -> bytes:
 def _module(name: str) -> ModuleType:
     import torch
 
+    torch.backends.cudnn.allow_tf32 = False  # single precision is the same on every device
     torch.set_num_threads(1)  # the same numbers whatever the number of processors, and one job does not slow another
     return importlib.import_module(name)
 
