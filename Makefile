@@ -36,7 +36,7 @@ verify: $(VENV)/.all ## measure every claim anew and write the ledger (METHODS="
 	$(BIN)/sightglass verify $(METHODS)
 	$(BIN)/python -m repro.lab.samples
 
-bench: $(VENV)/.all ## measure speed and memory beside other libraries, a quarter of an hour (ARGS="--device cuda")
+bench: $(VENV)/.all ## measure speed and memory beside other libraries, half an hour (ARGS="--device cuda")
 	$(BIN)/python -m benchmarks.methods $(ARGS)
 
 train: $(VENV)/.all ## train the small networks that the claims are measured on (minutes each)

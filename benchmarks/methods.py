@@ -1,6 +1,6 @@
 """How quick and how heavy each method is, beside the passes that it cannot do without and beside what people use.
 
-    python -m benchmarks.methods                            # everything: 15 minutes on two processors
+    python -m benchmarks.methods                            # everything: half an hour on two processors
     python -m benchmarks.methods --device cuda
     python -m benchmarks.methods --quick                    # two rounds of ResNet-50 with one image: does it run?
     python -m benchmarks.methods --methods grad-cam guided-backprop --models vgg16 --batches 1 --rounds 9
@@ -61,7 +61,8 @@ PEERS = {  # what has to be installed, by the name that people know
     "zennit": "zennit",
     "torchattacks": "torchattacks",
 }
-WINDOW, STRIDE, AT_ONCE = 64, 80, 8  # of occlusion: three by three places, eight of them in one pass
+WINDOW, STRIDE, AT_ONCE = 80, 72, 8  # of occlusion: three by three places, eight of them in one pass
+SMALL = 96  # pixels of the images that only warm up: no smaller than the window
 
 
 @dataclass(frozen=True)
@@ -419,10 +420,11 @@ def seconds(run: Runner, s: Subject) -> float:
 _WARM: set[Place] = set()
 
 
-def one_round(place: Place, device: str, number: int) -> dict[str, float]:
-    """Seconds of everyone in a row, one after the other in an order of this round's own."""
+def one_round(place: Place, device: str, number: int, names: Sequence[str]) -> dict[str, float]:
+    """Seconds of each in a row, one after the other in an order of this round's own."""
     warnings.simplefilter("ignore")  # peers warn of hooks
-    s, who = batch_of(subject(place.model, device), place.batch), runners(place)
+    s, known = batch_of(subject(place.model, device), place.batch), runners(place)
+    who = {name: known[name] for name in names}
     if place not in _WARM:  # what is set up once in a process, by the first call
         _WARM.add(place)
         for run in who.values():
@@ -446,7 +448,7 @@ def peak_memory(place: Place, device: str, name: str) -> float | None:
 def _peak_memory(place: Place, device: str, name: str) -> float:
     warnings.simplefilter("ignore")
     run = runners(place)[name]
-    run(batch_of(subject(place.model, device, 64), 1))  # loads code and sets up, in little memory
+    run(batch_of(subject(place.model, device, SMALL), 1))  # loads code and sets up, in little memory
     s = batch_of(subject(place.model, device), place.batch)
     for model in (s.model, s.spare):
         model.zero_grad(set_to_none=True)
@@ -479,10 +481,14 @@ def _executor(jobs: int) -> ProcessPoolExecutor:
 
 def measure(
     places: Sequence[Place], device: str, *, rounds: int, minutes: float, jobs: int, report: Callable[[str], None]
-) -> dict[Place, dict[str, Run]]:
-    """Memory of everyone first, then as many rounds of each row, up to ``rounds``, as there are minutes for."""
+) -> tuple[dict[Place, dict[str, Run]], dict[str, str]]:
+    """Memory of everyone first, then as many rounds of each row, up to ``rounds``, as there are minutes for.
+
+    Also who failed, with the reason: half an hour should not be lost to one of a hundred.
+    """
     end = time.monotonic() + 60 * minutes
     memory: dict[Place, dict[str, float | None]] = {place: {} for place in places}
+    failed: dict[str, str] = {}
     # the heaviest first, so that no process is left alone with it at the end
     heaviest = sorted(places, key=lambda place: (place.model != "vgg16", -place.batch))
     with _malloc_gives_back(), _executor(jobs) as executor:
@@ -493,7 +499,13 @@ def measure(
         }
         for done in _as_they_come(asked):
             place, name = asked[done]
-            memory[place][name] = done.result()
+            try:
+                memory[place][name] = done.result()
+            except Exception as error:
+                if name in (FLOOR, OURS):
+                    raise
+                # whatever a library raises, the others can still be measured
+                failed[f"{name}, {place.method} {place.model} batch {place.batch}"] = f"{type(error).__name__}: {error}"
             report(f"memory of {place.method}, {place.model}")
     taken: dict[Place, list[dict[str, float]]] = {place: [] for place in places}
     lasted = dict.fromkeys(places, 0.0)  # seconds of a row's last round
@@ -512,7 +524,7 @@ def measure(
                 number, place = task = fits.pop(0)
                 fits = [other for other in fits if other[1] != place]
                 waiting.remove(task)
-                running[executor.submit(one_round, place, device, number)] = (place, now)
+                running[executor.submit(one_round, place, device, number, list(memory[place]))] = (place, now)
             if not running:
                 break  # the time is up
             for done in wait(running, return_when=FIRST_COMPLETED).done:
@@ -520,16 +532,18 @@ def measure(
                 taken[place].append(done.result())
                 lasted[place] = time.monotonic() - start
                 report(f"{place.method}, {place.model}, {place.batch} at once")
-    return {
+    found = {
         place: {
             name: Run(
                 seconds=[float(f"{one[name]:.4g}") for one in taken[place]],
                 memory=None if (held := memory[place][name]) is None else round(held, 1),
             )
             for name in contestants(place)
+            if name in memory[place]
         }
         for place in places
     }
+    return found, failed
 
 
 def _as_they_come(futures: dict[Future[Any], Any]) -> Any:
@@ -593,7 +607,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=["vgg16", "resnet50"], choices=("vgg16", "resnet50"))
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8], choices=range(1, 9), metavar="1..8")
     parser.add_argument("--rounds", type=int, help="at most (default: 7 on a CPU, 30 on a GPU)")
-    parser.add_argument("--minutes", type=float, default=14, help="no new round after these; one is always made")
+    parser.add_argument("--minutes", type=float, default=28, help="no new round after these; one is always made")
     parser.add_argument("--jobs", type=int, help="processes at once, one thread each (default: 2 on a CPU, 1 on a GPU)")
     parser.add_argument("--quick", action="store_true", help="ResNet-50, one image, two rounds: to see that it runs")
     parser.add_argument("--out", type=Path, help="write the result here; a complete run has a place of its own")
@@ -621,7 +635,7 @@ def main() -> None:
     steps = sum(len(contestants(place)) for place in places) + options.rounds * len(places)
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("measuring", total=steps)
-        found = measure(
+        found, failed = measure(
             places,
             options.device,
             rounds=options.rounds,
@@ -638,13 +652,13 @@ def main() -> None:
         seconds=round(time.monotonic() - start, 1),
         image_size=SIZE,
         versions=versions | _installed(),
-        left_out=left_out,
+        left_out=left_out | failed,
         rows=[
             Row(method=place.method, model=place.model, batch=place.batch, runs=runs) for place, runs in found.items()
         ],
     )
     show(result.rows)
-    for what, why in left_out.items():
+    for what, why in result.left_out.items():
         print(f"left out: {what} ({why})")
     if options.out:
         benchmark.write(options.out, result)

@@ -390,8 +390,8 @@ PHRASES: dict[str, tuple[str, str]] = {
         "在处理器上一律单线程运行，时间为处理器时间。方法是否如其[论断](claims.md)所说，是另一回事。",
     ),
     "bench.none": (
-        "Nothing has been measured yet: `make bench` does it, in a quarter of an hour.",
-        "尚未测量：运行 `make bench`，约一刻钟。",
+        "Nothing has been measured yet: `make bench` does it, in half an hour.",
+        "尚未测量：运行 `make bench`，约半小时。",
     ),
     "bench.measured": (
         "Measured with `{command}` on {name}, {date}, in {minutes} minutes, on images of {size} by {size} pixels. "
