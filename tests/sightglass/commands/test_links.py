@@ -498,7 +498,9 @@ def test_ctrl_c_loses_nothing_and_the_next_run_goes_on(root: Path, start: Callab
     server = start()
     urls = [f"{server.base}{'404' if i == 0 else f'page-{i}'}" for i in range(40)]
     write(root, urls)
-    code = "from sightglass.cli import main; main()"
+    # where the tests themselves run in the background of a script, Ctrl-C is switched off for all that they start
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from sightglass.cli import main; main()"
     arguments = [sys.executable, "-c", code, "links", "--delay", "0.05", "--timeout", "5"]
     environment = {**os.environ, "PYTHONPATH": str(Path(command.__file__).parents[2])}
     with subprocess.Popen(arguments, env=environment, stdout=-1, stderr=-1, text=True) as process:
