@@ -28,6 +28,8 @@ KINDS = {  # a page of each kind; a pattern stands for the first page that it fi
     "list": "lists/class-activation-maps/",
     "claims": "claims/",
     "links": "links/",
+    "benchmark": "benchmark/",
+    "laboratory": "laboratory/",
     "guide": "guide/",
     "tutorial": r"tutorials/\*/ .",
     "not found": "404.html",
