@@ -50,8 +50,8 @@ def _comparison(site: Site, result: Benchmark) -> str:
     """Where ours is slower or hungrier than a peer, beyond what the rounds differ by."""
     lines = []
     for what, rows in (("slower", _slower(result.rows)), ("hungrier", _hungrier(result.rows))):
-        told = "; ".join(
-            f"{_name(site, row.method)} (`{row.model}`, {site.say('bench.at once', count=row.batch)})" for row in rows
+        told = site.say("bench.then").join(
+            site.say("bench.row", method=_name(site, row.method), model=row.model, count=row.batch) for row in rows
         )
         lines.append(f"- {site.say(f'bench.{what}', rows=told) if told else site.say(f'bench.never {what}')}")
     return "\n".join(lines) + "\n"
