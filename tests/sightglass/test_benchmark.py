@@ -61,3 +61,11 @@ def test_a_file_that_is_no_result_is_named_with_the_remedy(tmp_path: Path) -> No
     path.write_text('{"device": "cuda"}')
     with pytest.raises(ValueError, match=r"cuda\.json is no result of the benchmark .*run make bench"):
         benchmark.load_all(tmp_path)
+
+
+def test_the_committed_results_are_in_canonical_form(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    for stored in benchmark.load_all(root):
+        benchmark.write(tmp_path / "written.json", stored)
+        assert benchmark.path_of(root, stored.device).read_text() == (tmp_path / "written.json").read_text()
+        assert all(run.seconds for row in stored.rows for run in row.runs.values())
