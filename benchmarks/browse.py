@@ -82,7 +82,7 @@ def served(site: Path) -> Iterator[tuple[str, Callable[[], int]]]:
             pass
 
     # the server builds a handler for each request from a callable; a name for it would say no more
-    handler = lambda *given: Handler(*given, directory=str(site))  # noqa: E731
+    handler = lambda *given: Handler(*given, directory=str(site))  # noqa: E731  # one expression
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/sightglass/", lambda: sent

@@ -358,7 +358,7 @@ def subject(name: str, device: str, size: int = SIZE) -> Subject:
     if name.startswith("vgg"):
         parts = nn.Sequential(*model.features[:-1]), nn.Sequential(
             model.features[-1], model.avgpool, nn.Flatten(), model.classifier
-        )  # fmt: skip
+        )  # fmt: skip  # on fewer lines
         last = model.features[-2]
     else:
         children = list(model.children())

@@ -163,7 +163,7 @@ def plan(
         url
         for url in urls
         if (host is None or is_at(url, host)) and (url not in checked or checked[url] < since)
-    ]  # fmt: skip
+    ]  # fmt: skip  # on fewer lines
     return sorted(due, key=lambda url: (checked.get(url, datetime.date.min), url))[:limit]
 
 

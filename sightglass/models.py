@@ -34,7 +34,7 @@ LinkRole = Literal["page", "paper", "code", "demo", "video", "slides", "review",
 Framework = Literal[
     "torch", "torch7", "tensorflow", "keras", "caffe", "mxnet", "theano", "chainer", "paddle", "matlab", "javascript",
     "tensorflow-js", "scikit-learn", "numpy", "deeplearning4j", "r", "cpp",
-]  # fmt: skip
+]  # fmt: skip  # a table, as one reads it
 SourceKind = Literal[
     "publisher",  # the publisher's or the proceedings' own page or file
     "preprint",  # the arXiv record, or a mirror that copies it

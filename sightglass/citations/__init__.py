@@ -19,7 +19,7 @@ from sightglass.models import Entry, Venue
 __all__ = [
     "FORMATS", "Format", "apa", "biblatex", "bibtex", "coins", "context_object", "csl_json", "format_entries", "gb7714",
     "meta_tags", "ris",
-]  # fmt: skip
+]  # fmt: skip  # a table, as one reads it
 
 
 class Records(Protocol):
@@ -59,7 +59,7 @@ FORMATS = {
 
 
 # the word of the command line; the built-in of that name is not used here
-def format_entries(keys: Iterable[str], catalogue: Records, format: str, accessed: date | None = None) -> str:  # noqa: A002
+def format_entries(keys: Iterable[str], catalogue: Records, format: str, accessed: date | None = None) -> str:  # noqa: A002  # what the command calls it
     """The entries of ``keys`` as one file: sorted by key, each once, with one newline at the end.
 
     ``accessed`` is the day on which the reader saw what is online; without it no citation claims one.

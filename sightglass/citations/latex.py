@@ -21,17 +21,17 @@ ESCAPES = str.maketrans(
         "\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$",
     }
-)  # fmt: skip
+)  # fmt: skip  # a table, as one reads it
 # Accents by their combining character, for the letters that styles cut out of names.
 ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u ", "\u0307": ".",
     "\u0308": '"', "\u030a": "r ", "\u030b": "H ", "\u030c": "v ", "\u0327": "c ", "\u0328": "k ",
-}  # fmt: skip
+}  # fmt: skip  # a table, as one reads it
 LETTERS = {"Ø": "O", "Ł": "L", "Đ": "DJ", "Æ": "AE", "Œ": "OE", "Þ": "TH", "ø": "o", "ł": "l", "đ": "dj"}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 LANGUAGES = {  # of babel; English is what a bibliography is taken for
     "zh": "chinese", "ja": "japanese", "de": "german", "fr": "french", "ko": "korean", "es": "spanish",
-}  # fmt: skip
+}  # fmt: skip  # a table, as one reads it
 LOOSE = ("misc", "online", "software")  # types with one place for a site, a container or a publisher
 
 
@@ -84,7 +84,7 @@ BIBLATEX = Flavour(
         "isbn": ("inproceedings", "inbook", "book"),
         "issn": ("article",),
     },
-)  # fmt: skip
+)  # fmt: skip  # a table, as one reads it
 
 
 def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:

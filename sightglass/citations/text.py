@@ -16,7 +16,7 @@ from sightglass.models import Entry, Person, Venue
 MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+)  # fmt: skip  # a table, as one reads it
 ET_AL = {"zh": "等", "ja": "他"}  # other languages: et al.
 
 

@@ -58,7 +58,7 @@ FORM_OF_KIND = {
     "blog": "post", "news": "post", "answer": "post", "advice": "post", "notebook": "post",
     "course": "page", "list": "page", "group": "page", "person": "page", "proceedings": "page", "portfolio": "page",
     "idea": "page", "book": "book", "video": "video", "slides": "slides", "dataset": "dataset",
-}  # fmt: skip
+}  # fmt: skip  # a table, as one reads it
 
 IN_A_VOLUME = ("conference", "journal", "chapter")
 FROM_A_PUBLISHER = ("thesis", "report", "book")

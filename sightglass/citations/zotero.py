@@ -85,7 +85,7 @@ def _context(work: Work) -> list[tuple[str, str]]:
     genre = {
         "journal": ("journal", "article"), "conference": ("book", "proceeding"), "chapter": ("book", "bookitem"),
         "book": ("book", "book"), "report": ("book", "report"), "thesis": ("dissertation", "dissertation"),
-    }.get(work.form)  # fmt: skip
+    }.get(work.form)  # fmt: skip  # a table, as one reads it
     if genre is None:
         return [
             ("rft_val_fmt", "info:ofi/fmt:kev:mtx:dc"),

@@ -54,7 +54,7 @@ def _shallow(git: str, root: Path) -> set[str]:
     """Commits whose parents a shallow clone does not have."""
     command = [git, "-C", str(root), "rev-parse", "--git-path", "shallow"]
     # our own command, fixed arguments
-    path = subprocess.run(command, capture_output=True, check=False, text=True).stdout.strip()  # noqa: S603
+    path = subprocess.run(command, capture_output=True, check=False, text=True).stdout.strip()  # noqa: S603  # fixed arguments
     file = root / path
     return set(file.read_text(encoding="utf-8").split()) if path and file.is_file() else set()
 

@@ -50,7 +50,7 @@ def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False)
     rows = []
     for claim in method.claims:
         # a claim that was never measured has its row too, without a result
-        for result in site.results.get(slug) or [None]:  # type: ignore[list-item]
+        for result in site.results.get(slug) or [None]:  # type: ignore[list-item]  # one row without a result
             translated = site.language == "zh" and claim.statement_zh
             statement = text(translated) if translated else spoken(text(claim.statement), "en", site.language)
             if claim.expect == "fails":

@@ -56,7 +56,7 @@ def test_load_raises_with_every_problem_and_its_place(toy: Path) -> None:
         catalogue.load(toy)
     assert [problem.rule for problem in caught.value.problems] == [
         "missing-key", "missing-key", "missing-key", "unknown-key", "yaml-syntax",
-    ]  # fmt: skip
+    ]  # fmt: skip  # on fewer lines
     assert "catalog/posts/zhihu-heat-sum.yaml:1:1: unknown key 'titel', did you mean 'title'?" in str(caught.value)
 
 

@@ -257,7 +257,7 @@ def test_names_of_downloads_differ_and_the_pages_own_have_them_too(built: Path) 
     page = (built / "papers/zhou2016learning/index.html").read_text(encoding="utf-8")
     assert re.findall(r'download="([^"]+)"', page) == [
         "zhou2016learning.bib", "zhou2016learning.ris", "zhou2016learning-csl.json",
-    ]  # fmt: skip
+    ]  # fmt: skip  # a table, as one reads it
 
 
 def test_the_texts_are_spread_so_that_a_small_basket_loads_little(built: Path, books: Catalogue) -> None:
@@ -386,7 +386,7 @@ def test_a_link_fills_an_empty_basket(visit: Visit, address: str) -> None:
     ("Add them to mine", ["mopuri2019cnn", "zhou2016learning", "selvaraju2017gradcam", "zeiler2014visualizing"]),
     ("Replace mine", SOME),
     ("Keep mine as it is", ["mopuri2019cnn", "zhou2016learning"]),
-])  # fmt: skip
+])  # fmt: skip  # a table, as one reads it
 @pytest.mark.parametrize(("width", "scheme"), [LOOKS[1], LOOKS[2]])
 def test_a_link_never_touches_a_basket_without_a_question(
     visit: Visit, address: str, choice: str, result: list[str], width: int, scheme: str
@@ -498,7 +498,7 @@ def test_a_store_that_is_really_full(visit: Visit) -> None:
 
 GARBAGE = ["", "{", "null", "17", '"zhou2016learning"', "[[[]]]", '{"length": 3}', "[null, 1, {}, [], true]",
            '["<img src=x onerror=alert(1)>", "../../x", "A B", "ABC", "-", ""]', "\u0000\ud800",
-           "[" * 10_000]  # fmt: skip
+           "[" * 10_000]  # fmt: skip  # a table, as one reads it
 
 
 def test_a_foreign_value_breaks_nothing_and_is_replaced(visit: Visit, address: str) -> None:
@@ -605,7 +605,7 @@ AWKWARD = [
     "y", "No", "on", "é", "~x", "x" * 130, "word " * 40, "长" * 120, "长句 " * 60, 'with "quotes": and a colon ' * 6,
     "a" * 109 + " b", "a" * 110 + " b", "a" * 111 + " b", "aa " * 36 + "b", "aa " * 36 + "bb", "aa " * 36 + "bbb",
     "-" + "word " * 40, "a #" + "word " * 40,
-]  # fmt: skip
+]  # fmt: skip  # a table, as one reads it
 
 
 def test_a_reading_list_file_is_in_canonical_form_whatever_is_typed(visit: Visit) -> None:

@@ -56,7 +56,7 @@ READ = {
     *BELONGS_TO, "z:itemType", "z:extra", "citation_title", "citation_author", "citation_publication_date",
     "citation_publisher", "citation_volume", "citation_issue", "citation_firstpage", "citation_lastpage",
     "citation_doi", "citation_isbn", "citation_issn", "citation_language", "citation_public_url",
-}  # fmt: skip
+}  # fmt: skip  # a table, as one reads it
 ONCE = READ - {"citation_author"}
 
 
@@ -299,7 +299,7 @@ def test_coins_are_complete_context_objects(pages: dict[str, Read], books: Catal
         "journalArticle": ("journal", "article"), "conferencePaper": ("book", "proceeding"),
         "bookSection": ("book", "bookitem"), "book": ("book", "book"), "report": ("book", "report"),
         "thesis": ("dissertation", "dissertation"),
-    }  # fmt: skip
+    }  # fmt: skip  # a table, as one reads it
     found = {(key, span) for name, page in pages.items() for key, spans in listed(name, page, books) for span in spans}
     assert {key for key, _ in found} == set(books.entries)
     for key, span in found:

@@ -118,7 +118,7 @@ def test_batchnorm_is_folded_into_the_convolution_before_it(rule, function: bool
     folded.first.weight.data = net.first.weight * scale.view(-1, 1, 1, 1)
     folded.first.bias.data = norm.bias - norm.running_mean * scale
     folded.between = lambda net, maps: maps.relu()
-    composite = lambda layer: rule if layer.first or not isinstance(rule, Flat) else Zero()  # noqa: E731
+    composite = lambda layer: rule if layer.first or not isinstance(rule, Flat) else Zero()  # noqa: E731  # one expression
     expected, found = (lrp(each, images_of(), CLASSES, composite) for each in (folded, net))
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
@@ -142,7 +142,7 @@ def test_shifts_and_scalings_of_the_image_hand_its_relevance_on() -> None:
         lambda x: torch.stack([x[:, i] * (1 / std[i]) + -mean[i] / std[i] for i in range(3)], 1),
     )
     for rule in (Epsilon(0.1), ZPlus(), Flat()):
-        composite = lambda layer, rule=rule: rule if layer.first else Zero()  # noqa: E731
+        composite = lambda layer, rule=rule: rule if layer.first else Zero()  # noqa: E731  # one expression
         expected = lrp(plain, (images - mean) / std, CLASSES, composite)
         for how in ways:
             torch.testing.assert_close(lrp(Normalises(how).eval(), images, CLASSES, composite), expected)

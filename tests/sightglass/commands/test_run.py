@@ -80,7 +80,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
         path = root / "repro" / family / f"{slug.replace('-', '_')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("from __future__ import annotations\nimport torch\nfrom torch import Tensor\n"
-                        "from typing import Literal\n" + textwrap.dedent(source), encoding="utf-8")  # fmt: skip
+                        "from typing import Literal\n" + textwrap.dedent(source), encoding="utf-8")  # fmt: skip  # on fewer lines
         name = f"repro.{family}.{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
@@ -333,7 +333,7 @@ def test_a_folder_of_images(tmp_path: Path, photos: Path) -> None:
 def test_a_folder_goes_on_where_it_was_and_makes_anew_what_changed(tmp_path: Path, photos: Path) -> None:
     (photos / "broken.jpg").unlink()
     given = ("cam", "--image", photos, "--out", tmp_path / "out", "--json")
-    states = lambda *more: {Path(row["image"]).name: row["state"] for row in rows(call(*given, *more))}  # noqa: E731
+    states = lambda *more: {Path(row["image"]).name: row["state"] for row in rows(call(*given, *more))}  # noqa: E731  # one expression
     assert states() == {"a.jpg": "made", "a.png": "made"}
     first = rows(call(*given))
     assert states() == {"a.jpg": "kept", "a.png": "kept"}
