@@ -437,7 +437,7 @@ def test_every_rule_has_a_fixture_that_breaks_it(row: Broken, toy: Path) -> None
 
 def reports(module: object) -> Iterator[tuple[str, int, int]]:
     """File, first and last line of every place in ``module`` that makes a problem."""
-    file = inspect.getsourcefile(module)  # type: ignore[arg-type]  # the test knows better
+    file = inspect.getsourcefile(module)
     assert file
     for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
@@ -459,7 +459,7 @@ def test_every_place_that_reports_a_problem_is_reached_by_a_fixture(
             if frame.f_back is None:
                 break
             frame = frame.f_back
-        make(self, *args, **named)  # type: ignore[arg-type]  # the test knows better
+        make(self, *args, **named)
 
     monkeypatch.setattr(Problem, "__init__", noted)
     for number, row in enumerate(BROKEN):

@@ -77,7 +77,7 @@ def visit(browser: object, served: str) -> Iterator[Callable]:
         before: str = "",
         permissions: tuple[str, ...] = (),
     ) -> object:
-        context = browser.new_context(  # type: ignore[attr-defined]  # a browser, typed as object
+        context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
             java_script_enabled=script,
@@ -103,7 +103,7 @@ def visit(browser: object, served: str) -> Iterator[Callable]:
 
 
 def shown(page: object) -> list[str]:
-    return page.locator(".sg-next-card:visible").all_inner_texts()  # type: ignore[attr-defined]  # a browser, typed as object
+    return page.locator(".sg-next-card:visible").all_inner_texts()
 
 
 @pytest.mark.parametrize(

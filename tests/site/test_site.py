@@ -71,7 +71,7 @@ def visit(browser: object, address: str) -> Iterator[Callable]:
     contexts = []
 
     def open_page(path: str, *, width: int = 1280, scheme: str = "light", script: bool = True) -> object:
-        context = browser.new_context(  # type: ignore[attr-defined]  # a browser, typed as object
+        context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
         )
         contexts.append(context)

@@ -269,4 +269,4 @@ def test_the_model_is_left_as_it_was_found(output: str) -> None:
 
 def test_other_outputs_are_refused() -> None:
     with pytest.raises(ValueError, match="'exponential' or 'softmax', not 'sigmoid'"):
-        grad_cam_pp(Small(), images_of(1), torch.tensor([0]), output="sigmoid")  # type: ignore[arg-type]  # wrong on purpose
+        grad_cam_pp(Small(), images_of(1), torch.tensor([0]), output="sigmoid")

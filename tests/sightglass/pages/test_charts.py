@@ -75,7 +75,7 @@ def names(svg: ET.Element) -> dict[str, str]:
 
 @pytest.mark.parametrize("draw", [timeline_page, genealogy_page])
 def test_a_drawing_has_a_name_and_a_description_and_is_no_image(some: pages.Site, draw: object) -> None:
-    svg = drawing(draw(some))  # type: ignore[operator]  # chosen by name
+    svg = drawing(draw(some))
     assert svg.get("role") == "group"  # in an 'img' the links would be hidden from screen readers
     for attribute, tag in (("aria-labelledby", "title"), ("aria-describedby", "desc")):
         named = svg.find(f"{SVG}{tag}")

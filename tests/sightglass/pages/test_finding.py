@@ -120,7 +120,7 @@ def test_the_browse_page_shows_the_newest_and_speaks_both_languages(tmp_path: Pa
         assert '<a href="../papers/k51/">' in body
     assert f"{FIRST + 2} of {FIRST + 2} entries" in english
     assert "有复现" in chinese
-    words = [json.loads(html.unescape(re.search(r'data-words="([^"]*)"', body)[1])) for body in (english, chinese)]  # type: ignore[index]  # it is there
+    words = [json.loads(html.unescape(re.search(r'data-words="([^"]*)"', body)[1])) for body in (english, chinese)]
     assert words[0].keys() == words[1].keys()
     assert words[1]["kind.blog"] == "博客"
 
