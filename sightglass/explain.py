@@ -6,7 +6,6 @@ This is the part of ``sightglass run`` that computes, and imports torch.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -197,7 +196,7 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
 
 def _on_pixels(call: Call, heatmap: Tensor, view: Tensor) -> Tensor:
     """Where a method's grid is not the image's made coarse, its module has a ``spread`` that says where it lies."""
-    spread = getattr(sys.modules[call.function.__module__], "spread", None)
+    spread = getattr(inspect.getmodule(call.function), "spread", None)
     if spread is None:
         return heatmap
     takes = inspect.signature(spread).parameters
