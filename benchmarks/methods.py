@@ -446,7 +446,7 @@ def peak_memory(place: Place, device: str, name: str) -> float | None:
 
 
 def _peak_memory(place: Place, device: str, name: str) -> float:
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # peers warn of hooks
     run = runners(place)[name]
     run(batch_of(subject(place.model, device, SMALL), 1))  # loads code and sets up, in little memory
     s = batch_of(subject(place.model, device), place.batch)
@@ -501,10 +501,9 @@ def measure(
             place, name = asked[done]
             try:
                 memory[place][name] = done.result()
-            except Exception as error:
+            except Exception as error:  # whatever a library raises, the others can still be measured
                 if name in (FLOOR, OURS):
                     raise
-                # whatever a library raises, the others can still be measured
                 failed[f"{name}, {place.method} {place.model} batch {place.batch}"] = f"{type(error).__name__}: {error}"
             report(f"memory of {place.method}, {place.model}")
     taken: dict[Place, list[dict[str, float]]] = {place: [] for place in places}

@@ -21,7 +21,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
         temporary.chmod(mode)
         temporary.replace(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: no half file stays behind
         temporary.unlink(missing_ok=True)
         raise
 

@@ -234,8 +234,7 @@ def measure(
             for future, (slug, part) in work.items():
                 try:
                     done[slug, part] = future.result()
-                except Exception as error:
-                    # whatever a method's own code raises ends in one line that names it; the cause stays attached
+                except Exception as error:  # whatever a method's own code raises ends in a line that names it
                     what = "figure" if part is None else f"measure, seed {part}"
                     raise MeasurementError(f"{slug} ({what}): {type(error).__name__}: {error}") from error
                 report(slug)

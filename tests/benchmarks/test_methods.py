@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip("torch")  # the light installation has no torch
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "methods.py"
 
 

@@ -190,7 +190,7 @@ def method(**fields) -> Method:
 @pytest.fixture
 def importable(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The made-up checkout, with ``repro`` imported from it and not from here."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")  # the light installation has no torch
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     (checkout / "repro/lab/nothing.py").write_text("")
     monkeypatch.syspath_prepend(str(checkout))
@@ -253,7 +253,7 @@ def test_the_committed_ledger_is_in_canonical_form(tmp_path: Path) -> None:
 
 
 def test_a_heavy_picture_loses_colours_and_keeps_its_metadata() -> None:
-    image = pytest.importorskip("PIL.Image")
+    image = pytest.importorskip("PIL.Image")  # the light installation has no Pillow
     info = importlib.import_module("PIL.PngImagePlugin").PngInfo()
     info.add_itxt("Method", "made-up")
     noise = b"".join(hashlib.sha256(str(i).encode()).digest() for i in range(300 * 300 * 3 // 32 + 1))[: 300 * 300 * 3]

@@ -14,7 +14,7 @@ from sightglass.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESSES = Settings(repository="https://github.com/someone/sightglass/")
-pytest.importorskip("jupytext")
+pytest.importorskip("jupytext")  # the light installation has no notebooks
 
 TEXT = """\
 # ---
@@ -89,7 +89,7 @@ def test_a_notebook_knows_nothing_of_this_machine_and_is_the_same_each_time(root
 def test_executing_shows_outputs_and_a_failing_cell_stops_the_build(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("ipykernel")
+    pytest.importorskip("ipykernel")  # the light installation has no notebooks
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     page = built(root, execute=True)["tutorials/counting.md"]
     assert "```text\n2\n```" in page
@@ -102,8 +102,8 @@ def test_executing_shows_outputs_and_a_failing_cell_stops_the_build(
 
 def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a fresh kernel, with nothing but an importable project; the installing cell then has nothing to do."""
-    pytest.importorskip("torch")
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("torch")  # the light installation has no torch
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")  # see above
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("SIGHTGLASS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SIGHTGLASS_ROOT", raising=False)

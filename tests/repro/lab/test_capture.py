@@ -131,6 +131,19 @@ def test_last_maps_are_what_the_last_pooling_is_given(pool) -> None:
 
 
 @pytest.mark.parametrize("joined", [False, True])
+def test_maps_of_which_a_part_is_set_after_their_pooling_stay_what_they_were(joined) -> None:
+    given = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]).requires_grad_(joined) * 1
+    with capture.LastMaps(joined=joined) as last:
+        means = given.mean((2, 3))
+        given[:, :, 0] = 0
+        logits = means + given.sum((2, 3))
+    assert logits.tolist() == [[2.5 + 7]]
+    assert last.feature_maps.tolist() == [[[[1, 2], [3, 4]]]]
+    back = torch.autograd.grad(logits.sum(), last.feature_maps)[0]
+    assert back.tolist() == [[[[0.25, 0.25], [1.25, 1.25]]]]
+
+
+@pytest.mark.parametrize("joined", [False, True])
 def test_maps_that_are_overwritten_after_their_pooling_stay_what_the_pooling_was_given(joined) -> None:
     given = torch.tensor([[[[-1.0, 2.0], [3.0, 4.0]]]]).requires_grad_(joined) * 1
     with capture.LastMaps(joined=joined) as last:

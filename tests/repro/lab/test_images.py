@@ -89,7 +89,7 @@ def test_large_images_are_reduced(tmp_path) -> None:
     assert jpeg.mean() == 1
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error")  # the limit here is stricter than Pillow's warning
 @pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 20_000)])
 def test_images_beyond_the_limit_are_refused_unread(tmp_path, size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=r"too large|smaller than 50 million"):

@@ -196,7 +196,7 @@ def _few_passes(method: Method) -> bool:
     model.register_forward_hook(
         lambda _, given, __: passes.append(len(given[0]))
     )  # occlusion sends many images at once
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError):  # a refusal leaves the model as well
         method(model, images_of(1, 64), torch.tensor([0]))
     return sum(passes) < 5
 
@@ -350,7 +350,7 @@ def partly_scripted(model: nn.Module) -> nn.Module:
 
 def _warm(model: nn.Module) -> nn.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # torch's, of what it will drop
         for _ in range(3):  # after a few runs torch.jit joins operations
             model(images_of(3).requires_grad_()).sum()
     return model
@@ -363,7 +363,7 @@ OR_REFUSED = (checkpointed, checkpointed_reentrant, scripted, partly_scripted)
 
 @every_method
 @pytest.mark.parametrize("condition", [*RIGHT, *OR_REFUSED], ids=lambda condition: condition.__name__)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # torch's, of what it will drop
 def test_model_in_any_condition(condition: Callable[[nn.Module], nn.Module], method: Method) -> None:
     """Twice the same, with another batch in between, and equal to the plain model's; or refused, where that is allowed:
     in some conditions, and by methods without a reference here.
@@ -389,7 +389,7 @@ def test_a_layer_inside_a_wrapper_can_be_chosen(wrapper: Callable[[nn.Module], n
 
 @pytest.mark.parametrize("condition", [scripted, partly_scripted], ids=lambda condition: condition.__name__)
 @pytest.mark.parametrize("method", [guided_backprop, grad_cam, grad_cam_pp], ids=lambda method: method.__name__)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit is on its way out
 def test_scripted_parts_are_refused(condition: Callable[[nn.Module], nn.Module], method: Method) -> None:
     with pytest.raises(ValueError, match=r"as it was before torch\.jit"):
         method(condition(Small()), images_of(3), torch.tensor([4, 0, 2]))

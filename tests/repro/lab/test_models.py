@@ -157,6 +157,7 @@ def test_random_weights_are_the_same_each_time() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+@pytest.mark.filterwarnings("error")  # the one line is all there is to read
 def test_files_that_are_no_weights_are_refused(tmp_path) -> None:
     torch.save({"model": Code()}, tmp_path / "code.pth")
     (tmp_path / "text.safetensors").write_text("weights")

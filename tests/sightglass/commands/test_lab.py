@@ -13,7 +13,7 @@ from sightglass import catalogue, ledger
 from sightglass.commands import lab
 from sightglass.models import Claim
 
-pytest.importorskip("torch")
+pytest.importorskip("torch")  # the light installation has no torch
 app = typer.Typer()
 for name in ("methods", "verify", "train"):
     app.command(name)(getattr(lab, name))

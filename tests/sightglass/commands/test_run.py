@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from sightglass import image_requests
 from sightglass.commands import run as command
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch")  # the light installation has no torch
 app = typer.Typer()
 app.command("run")(command.run)
 app.command("other")(lambda: None)  # with one command alone typer has no names
