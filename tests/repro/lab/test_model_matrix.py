@@ -196,7 +196,7 @@ def _few_passes(method: Method) -> bool:
     model.register_forward_hook(
         lambda _, given, __: passes.append(len(given[0]))
     )  # occlusion sends many images at once
-    with contextlib.suppress(ValueError):  # a refusal leaves the model as well
+    with contextlib.suppress(ValueError):  # what is refused takes few passes
         method(model, images_of(1, 64), torch.tensor([0]))
     return sum(passes) < 5
 
