@@ -61,8 +61,8 @@ PEERS = {  # what has to be installed, by the name that people know
     "zennit": "zennit",
     "torchattacks": "torchattacks",
 }
-WINDOW, STRIDE, AT_ONCE = 80, 72, 8  # of occlusion: three by three places, eight of them in one pass
-SMALL = 96  # pixels of the images that only warm up: no smaller than the window
+WINDOW, STRIDE = 80, 72  # of occlusion: three by three places, one after the other
+FORGET = Path("/proc/self/clear_refs")  # Linux forgets a process's peak of memory where "5" is written here
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def to_the_maps_and_to_the_pixels(s: Subject) -> object:
 
 
 @torch.no_grad()
-def forward_at_each_place(s: Subject) -> object:
+def forward_whole_and_at_each_place(s: Subject) -> object:
+    s.model(s.images)
     starts = range(0, SIZE - WINDOW + 1, STRIDE)
     for top in starts:
         for left in starts:
@@ -152,10 +153,6 @@ def our_deconvnet_rule(s: Subject) -> object:
     return reproduction("guided-backprop", "ruled_gradient")(s.model, s.images, s.classes, rule)
 
 
-def our_occlusion(s: Subject) -> object:
-    return reproduction("occlusion")(s.model, s.images, s.classes, patch=WINDOW, stride=STRIDE, batch=AT_ONCE)
-
-
 def our_lrp_epsilon(s: Subject) -> object:
     composite = reproduction("lrp", "everywhere")(reproduction("lrp", "Epsilon")())
     return reproduction("lrp")(s.model, s.images, s.classes, composite)
@@ -179,11 +176,7 @@ def captum_at_layer(name: str, **options: Any) -> Runner:
 
 
 def captum_occlusion() -> Runner:
-    attr = importlib.import_module("captum.attr")
-    shape, strides = (3, WINDOW, WINDOW), (3, STRIDE, STRIDE)
-    return lambda s: attr.Occlusion(s.model).attribute(
-        s.images, shape, strides, target=s.classes, perturbations_per_eval=AT_ONCE
-    )
+    return captum("Occlusion", sliding_window_shapes=(3, WINDOW, WINDOW), strides=(3, STRIDE, STRIDE))
 
 
 def pytorch_grad_cam(name: str) -> Runner:
@@ -315,11 +308,11 @@ METHODS = {
     ),
     "lrp-epsilon-plus": Method(to_the_pixels, our_lrp_epsilon_plus, "lrp", {"zennit": lambda: zennit("EpsilonPlus")}),
     "occlusion": Method(
-        forward_at_each_place,
-        our_occlusion,
+        forward_whole_and_at_each_place,
+        ours("occlusion", patch=WINDOW, stride=STRIDE, batch=1),
         "occlusion",
         {"captum": captum_occlusion, "zennit": zennit_occlusion},
-        batches=(1,),  # its own passes are the batch
+        batches=(1,),  # ten passes are long enough
     ),
     "adversarial-examples-fgsm": Method(
         to_the_pixels,
@@ -342,14 +335,12 @@ class Place:
     batch: int
 
 
-@lru_cache(maxsize=4)
-def subject(name: str, device: str, size: int = SIZE) -> Subject:
+@lru_cache(maxsize=2)
+def subject(name: str, device: str) -> Subject:
     """A network with the images of the largest batch."""
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(8, 3, size, size, generator=generator).to(device)
-    if size != SIZE:  # the same network, small images
-        return replace(subject(name, device), images=images)
+    images = torch.rand(8, 3, SIZE, SIZE, generator=generator).to(device)
     torch.manual_seed(0)
     model = models._torchvision().models.get_model(name, weights=None)  # as people have it, normalisation outside
     with torch.no_grad():
@@ -436,7 +427,7 @@ def one_round(place: Place, device: str, number: int, names: Sequence[str]) -> d
 
 def peak_memory(place: Place, device: str, name: str) -> float | None:
     """MiB that one call adds to the loaded model; None where it cannot be told."""
-    if device == "cpu" and sys.platform != "linux":
+    if device == "cpu" and not os.access(FORGET, os.W_OK):
         return None
     subject(place.model, device)
     if device == "cpu":  # a process that has loaded the network and done nothing else
@@ -448,21 +439,26 @@ def peak_memory(place: Place, device: str, name: str) -> float | None:
 def _peak_memory(place: Place, device: str, name: str) -> float:
     warnings.simplefilter("ignore")  # peers warn of hooks
     run = runners(place)[name]
-    run(batch_of(subject(place.model, device, SMALL), 1))  # loads code and sets up, in little memory
     s = batch_of(subject(place.model, device), place.batch)
+    run(batch_of(s, 1))  # loads code and sets up
     for model in (s.model, s.spare):
         model.zero_grad(set_to_none=True)
+    gc.collect()
     if device == "cuda":
-        gc.collect()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         run(s)
         return (torch.cuda.max_memory_allocated() - before) / MIB
-    import resource  # Unix alone has it
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    FORGET.write_text("5", encoding="ascii")
+    before = _status("VmRSS")
     run(s)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024  # Linux counts in KiB
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(name: str) -> int:
+    """KiB of this process, by Linux's name: VmRSS, what is resident, or VmHWM, the most that was."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 @contextmanager

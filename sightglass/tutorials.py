@@ -89,7 +89,7 @@ def _by_itself(notebook: Any, slug: str, addresses: Settings) -> Any:
     alone.metadata = {"kernelspec": notebook.metadata["kernelspec"]}  # jupytext's are about the text file
     if addresses.repository:
         source = INSTALL.format(repository=addresses.repository.rstrip("/")).rstrip()
-        alone.cells.insert(0, nbformat.v4.new_code_cell(source))  # type: ignore[no-untyped-call]  # nbformat has no types
+        alone.cells.insert(0, nbformat.v4.new_code_cell(source))
     for number, cell in enumerate(alone.cells):  # new ids at each build would make each file a new one
         cell.id = hashlib.sha256(f"{slug} {number}".encode()).hexdigest()[:8]
     return alone

@@ -82,7 +82,7 @@ def adversarial_examples(
         nearest, shortest = start, torch.where(logits.argmax(1) == classes, 0.0, math.inf).to(start)
         reaching, missing = torch.zeros_like(c), torch.full_like(c, math.inf)  # largest and smallest such c
         for search in range(searches):
-            points = lbfgs.minimise(lambda each, c=c: penalised(each, c), start, evaluations)  # type: ignore[misc]
+            points = lbfgs.minimise(lambda each, c=c: penalised(each, c), start, evaluations)  # type: ignore[misc]  # c is bound now
             reached = model(points.view_as(images)).argmax(1) == classes  # f(x + r) = l
             length = distortion(start, points)
             better = reached & (length < shortest)

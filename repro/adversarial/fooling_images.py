@@ -193,7 +193,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
     A generation has 100 children, on scenes and after retraining 50.  "random" are as many images as evolution judged,
     drawn as it draws its first; "likeness" is the largest correlation, without its sign, with any digit learned, median
-    over the images; "agree" is the share of champions that another network takes for the same class.
+    over the images; "agree" is the share of five evolutions' champions that another network takes for the same class.
     """
     model = networks.load("lenet-digits", seed).to(device)
     data = digits.load(digits.TRAINING, seed, held_out=False)
@@ -203,7 +203,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
     quantities: dict[str, float] = {}
     quantities["held-out-likeness"] = float(_likeness(held_images, images).median())
-    runs = {encoding: _digits(model, encoding, count, seed) for encoding, count in (("direct", 100), ("cppn", 30))}
+    generations = {"direct": 100, "cppn": 30}
+    runs = {encoding: _digits(model, encoding, count, seed) for encoding, count in generations.items()}
     for name, found in runs.items():
         quantities |= _summary(name, found.confidences)
         chance = _at_random(model, name, 100 * len(found.confidences), seed)
@@ -221,9 +222,11 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         "other-kind": _trained(_flat_network, images, labels, seed + 10),
     }
     for name, found in runs.items():
+        again = [_digits(model, name, generations[name], seed + 100 * run).images for run in range(1, 5)]
+        champions = torch.cat([found.images, *again])
         for other, network in others.items():
             with torch.no_grad():
-                agree = network(found.images).argmax(1) == classes
+                agree = network(champions).argmax(1) == classes.repeat(5)
             quantities[f"{name}-{other}-agree"] = float(agree.double().mean())
         agree = [quantities[f"{name}-{kind}-kind-agree"] for kind in ("same", "other")]
         quantities[f"{name}-same-minus-other-agree"] = agree[0] - agree[1]
@@ -239,7 +242,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         "pixels evolved": _digits(small, "direct", 100, seed),
         "CPPN evolved": _digits(small, "cppn", 30, seed),
         "gradient": ascend(large, classes, shape=shape, steps=200, seed=seed),
-        "CPPN, scenes": evolve(large, encoding="cppn", **options),  # type: ignore[arg-type]
+        "CPPN, scenes": evolve(large, encoding="cppn", **options),  # type: ignore[arg-type]  # of mixed kinds
     }
     panels = [
         [

@@ -110,7 +110,7 @@ class Epsilon:
     stabiliser: float = 1e-6
 
     def __call__(self, layer: Layer, c: Tensor) -> Tensor:
-        # Eq. (58): c z / (z + eps sign(z)), written so that the fewest values are read and written
+        # Eq. (58): c z / (z + eps sign(z)) = c - eps c / (|z| + eps), which reads and writes the fewest values
         size = layer.outputs.abs().add_(self.stabiliser)
         return layer.backward(torch.addcdiv(c, c, size, value=-self.stabiliser))
 

@@ -62,14 +62,17 @@ def occlusion(
     if of not in ("probability", "logit"):
         raise ValueError(f"the fall can be that of the 'probability' or the 'logit', not of {of!r}")
 
-    def score(covered: Tensor, rows: Tensor) -> Tensor:
-        logits: Tensor = model(covered)
+    def chosen(logits: Tensor, classes: Tensor) -> Tensor:
         values = logits.softmax(1) if of == "probability" else logits
-        return values.gather(1, classes[rows, None])[:, 0]
+        return values.gather(1, classes[:, None])[:, 0]
+
+    def score(covered: Tensor, rows: Tensor) -> Tensor:
+        return chosen(model(covered), classes[rows])
 
     with torch.no_grad(), capture.evaluating(model):
-        classes = capture.class_indices(target_classes, model(images))
-        return _falls(score, images, patch, stride, fill, batch, report)
+        logits = _in_parts(model, images, batch)
+        classes = capture.class_indices(target_classes, logits)
+        return _falls(score, chosen(logits, classes), images, patch, stride, fill, batch, report)
 
 
 def map_occlusion(
@@ -95,16 +98,23 @@ def map_occlusion(
         return outputs[0].sum((2, 3))
 
     with torch.no_grad(), capture.evaluating(model):
-        strongest = totals(images).argmax(1)
+        whole, strongest = _in_parts(totals, images, batch).max(1)
 
         def score(covered: Tensor, rows: Tensor) -> Tensor:
             return totals(covered).gather(1, strongest[rows, None])[:, 0]
 
-        return _falls(score, images, patch, stride, fill, batch, report), strongest
+        return _falls(score, whole, images, patch, stride, fill, batch, report), strongest
+
+
+def _in_parts(run: Callable[[Tensor], Tensor], images: Tensor, batch: int) -> Tensor:
+    if batch < 1:
+        raise ValueError(f"batch is how many covered images go through at a time: 1 or more, not {batch}")
+    return torch.cat([run(part) for part in images.split(batch)])
 
 
 def _falls(
     score: Callable[[Tensor, Tensor], Tensor],
+    whole: Tensor,
     images: Tensor,
     patch: int,
     stride: int,
@@ -112,13 +122,11 @@ def _falls(
     batch: int,
     report: Report,
 ) -> Tensor:
-    """Score of the images less their score with the square at each position; ``score`` has the images' rows as well."""
+    """Scores of the images, ``whole``, less those with the square at each position; ``score`` has the rows as well."""
     rows_of, columns_of = (_starts(size, patch, stride, images.device) for size in images.shape[2:])
     count, places = len(images), len(rows_of) * len(columns_of)
     at = torch.as_tensor(fill, device=images.device, dtype=images.dtype)
     down, across = (torch.arange(size, device=images.device) for size in images.shape[2:])
-    if batch < 1:
-        raise ValueError(f"batch is how many covered images go through at a time: 1 or more, not {batch}")
     scores = []
     for start in range(0, count * places, batch):
         part = torch.arange(start, min(start + batch, count * places), device=images.device)
@@ -128,8 +136,6 @@ def _falls(
         square = (lines[:, :, None] & columns[:, None, :])[:, None]
         scores.append(score(torch.where(square, at, images[rows]), rows))
         report(min(1.0, (start + batch) / (count * places)))
-    every = torch.arange(count, device=images.device)
-    whole = torch.cat([score(images[part], part) for part in torch.split(every, batch)])
     return whole[:, None, None, None] - torch.cat(scores).view(count, 1, len(rows_of), len(columns_of))
 
 

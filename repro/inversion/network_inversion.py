@@ -138,7 +138,7 @@ def _start(images: Tensor, seed: int) -> Tensor:
     return noise.to(images).repeat(len(images), 1, 1, 1)
 
 
-class _Reached(Exception):  # noqa: N818, no error
+class _Reached(Exception):  # noqa: N818  # no error
     def __init__(self, output: Any) -> None:
         self.output = output
 

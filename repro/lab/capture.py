@@ -114,7 +114,7 @@ def _fill(outputs: list[Tensor], caught: dict[nn.Module, Any], layers: Sequence[
 def is_in_place(func: Any, args: Any, kwargs: Any) -> bool:
     """Whether this call of a torch function overwrites its first argument."""
     name = func.__name__
-    if name.endswith("_") and not name.endswith("__") and name != "requires_grad_":
+    if name == "__setitem__" or (name.endswith("_") and not name.endswith("__") and name != "requires_grad_"):
         return True
     code = getattr(func, "__code__", None)
     if code and "inplace" in (names := code.co_varnames[: code.co_argcount]):
@@ -341,8 +341,8 @@ class ReluRule(TorchFunctionMode):
         given: Tensor = args[0] if args else kwargs["input"]
         in_place = is_in_place(func, args, kwargs)
         if in_place and given._is_view():  # autograd lets no function of one's own change these
-            return given.copy_(_RuledRelu.apply(given, self, False))  # type: ignore[no-untyped-call]
-        return _RuledRelu.apply(given, self, in_place)  # type: ignore[no-untyped-call]
+            return given.copy_(_RuledRelu.apply(given, self, False))  # type: ignore[no-untyped-call]  # torch's has no types
+        return _RuledRelu.apply(given, self, in_place)  # type: ignore[no-untyped-call]  # torch's has no types
 
     def _is_relu(self, func: Any, args: Any, kwargs: Any) -> bool:
         if func in self._CLAMPS:

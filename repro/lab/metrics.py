@@ -71,7 +71,7 @@ def boxes(heatmaps: Tensor, size: tuple[int, int], threshold: float = 0.2) -> ND
         if heatmap.max() <= 0:
             continue
         above = heatmap > threshold * heatmap.max()
-        parts = measure.label(above, connectivity=1)  # type: ignore[no-untyped-call]
+        parts = measure.label(above, connectivity=1)
         largest = np.bincount(parts.ravel())[1:].argmax() + 1
         rows, columns = np.nonzero(parts == largest)
         found[i] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import struct
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ def example(name: str) -> Tensor:
     """An image of the kind that the model of this name was trained on, ``(1 or 3, H, W)`` in [0, 1]: a digit, a scene
     of shapes, or for torchvision's models scikit-image's photograph of a cat (S. van der Walt, CC0)."""
     if not name.startswith(LAB):
-        photograph = skimage.data.chelsea()  # type: ignore[no-untyped-call]
+        photograph = skimage.data.chelsea()
         return torch.from_numpy(photograph).permute(2, 0, 1) / 255
     if name.endswith("-digits"):
         return torch.from_numpy(digits.load(1, 0).images[0]) / 255
@@ -221,7 +222,11 @@ def _state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     try:
-        state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a strange pickle, which is then refused below
+            state: Any = (
+                load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+            )
     except UnpicklingError as error:
         raise ValueError(
             f"{path} holds more than tensors, or is no file of weights: save model.state_dict() alone"
@@ -265,7 +270,7 @@ def _torchvision() -> ModuleType:
         if "torchvision::nms does not exist" not in str(error):
             raise
         global _DECLARED  # torch forgets the declarations when this object goes
-        _DECLARED = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        _DECLARED = torch.library.Library("torchvision", "DEF")
         _DECLARED.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _DECLARED.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         import torchvision

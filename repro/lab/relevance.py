@@ -194,7 +194,7 @@ class Relevance(TorchFunctionMode):
         if name in _PIECEWISE | _PRODUCTS | _CLAMPS:
             return self._piecewise(func, name, in_place, carrying, args, kwargs)
         result = func(*args, **kwargs)
-        if in_place or name == "__setitem__" or any(_carries(each) for each in tree_leaves(result)):
+        if in_place or any(_carries(each) for each in tree_leaves(result)):
             raise ValueError(f"LRP has no rule for {name}, and relevance would have to pass through it")
         return result
 
@@ -265,7 +265,7 @@ class Relevance(TorchFunctionMode):
         source = layer._source
         assert source is not None  # noqa: S101  # every layer here was made with one
         self._seen[source].used = True
-        result: Tensor = _ByRule.apply(source, layer, self.composite, compute)  # type: ignore[no-untyped-call]
+        result: Tensor = _ByRule.apply(source, layer, self.composite, compute)  # type: ignore[no-untyped-call]  # torch's has no types
         self._seen[result] = _Seen(layer=layer)
         return result
 
@@ -297,7 +297,7 @@ class Relevance(TorchFunctionMode):
     def _shift(self, func: Any, name: str, in_place: bool, args: Any, kwargs: Any) -> Tensor:
         image = args[0]
         shifted: Callable[..., Tensor] = getattr(Tensor, name) if in_place else func
-        result: Tensor = _Pass.apply(image, lambda: shifted(*args, **kwargs))  # type: ignore[no-untyped-call]
+        result: Tensor = _Pass.apply(image, lambda: shifted(*args, **kwargs))  # type: ignore[no-untyped-call]  # torch's has no types
         if result.shape != image.shape:
             return self._from_the_image(func, args, kwargs)  # type: ignore[no-any-return]  # of one tensor one
         result = image.copy_(result) if in_place else result
@@ -312,7 +312,7 @@ class Relevance(TorchFunctionMode):
         def enter(each: Any) -> Any:
             if not (isinstance(each, Tensor) and each in self._seen and self._seen[each].image):
                 return each
-            entered: Tensor = _Enter.apply(each)  # type: ignore[no-untyped-call]
+            entered: Tensor = _Enter.apply(each)  # type: ignore[no-untyped-call]  # torch's has no types
             self._seen[entered] = _Seen()
             return entered
 
@@ -328,7 +328,7 @@ class Relevance(TorchFunctionMode):
         plain = tensor.detach().clone()
         args, kwargs = tree_map(lambda each: plain if each is tensor else each, (args, kwargs))
         before = tensor.detach().clone() if in_place else tensor.detach()
-        result: Tensor = _Bend.apply(tensor, before, lambda: func(*args, **kwargs))  # type: ignore[no-untyped-call]
+        result: Tensor = _Bend.apply(tensor, before, lambda: func(*args, **kwargs))  # type: ignore[no-untyped-call]  # torch's has no types
         if in_place:
             self._overwrite(tensor)
             result = tensor.copy_(result)

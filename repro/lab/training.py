@@ -66,7 +66,7 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
         normalised = RECIPES.get(name) is NORMALISED
         if normalised:
             model = _normalised(model)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
         data = networks.data(name, recipe.images, seed, held_out=False)
         images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
@@ -120,7 +120,7 @@ def learn(model: nn.Module, batches: Sequence[Tensor], loss: Callable[[Tensor], 
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(batches))
     for rows in batches:
         optimiser.zero_grad()
-        loss(rows).backward()  # type: ignore[no-untyped-call]
+        loss(rows).backward()
         optimiser.step()
         schedule.step()
     return model.eval()
@@ -132,7 +132,7 @@ def _step(model: nn.Module, optimiser: torch.optim.Optimizer, rate: float, image
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_native_bfloat16()):
         logits = model((images / 255).contiguous(memory_format=torch.channels_last))
     optimiser.zero_grad(set_to_none=True)
-    functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
+    functional.cross_entropy(logits.float(), labels).backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # without BatchNorm the first steps are otherwise too long
     optimiser.step()
 

@@ -443,7 +443,7 @@ def _evolution(seed: int, device: str) -> dict[str, float]:
                 for rows in torch.split(torch.randperm(len(images)).to(device), 32):
                     optimiser.zero_grad()
                     loss = functional.cross_entropy(model(images[rows]), classes[rows])
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()
                     optimiser.step()
             if epoch in _EPOCHS:
                 for number, name in layer_properties.DIGITS.items():

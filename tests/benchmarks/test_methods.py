@@ -1,7 +1,9 @@
 """The benchmark's contestants run, and one that fails does not take the others' figures with it."""
 
 import importlib.util
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -23,11 +25,12 @@ def bench() -> ModuleType:
 @pytest.mark.parametrize("model", ["vgg16", "resnet50"])
 @pytest.mark.filterwarnings("ignore")  # peers warn of hooks
 def test_every_contestant_of_every_row_runs(bench: ModuleType, model: str) -> None:
-    """On small images, as the benchmark itself warms up: half an hour must not end in an error that a second shows.
+    """On small images: half an hour must not end in an error that a second shows.
 
     Peers on VGG16 are left out: they are slow there, and one that fails is only left out.
     """
-    small = bench.batch_of(bench.subject(model, "cpu", bench.SMALL), 1)
+    whole = bench.subject(model, "cpu")
+    small = replace(bench.batch_of(whole, 1), images=whole.images[:1, :, :96, :96])  # no smaller than a window
     places, _ = bench.rows_of(list(bench.METHODS), [model], [1])
     assert len(places) >= 9
     for place in places:
@@ -35,6 +38,20 @@ def test_every_contestant_of_every_row_runs(bench: ModuleType, model: str) -> No
         assert list(runners)[:2] == ["floor", "sightglass"]
         for name, run in list(runners.items())[: 2 if model == "vgg16" else None]:
             assert run(small) is not None or name == "floor", (place, name)
+
+
+def test_the_memory_told_is_the_most_that_one_call_holds(bench: ModuleType, monkeypatch) -> None:
+    if not os.access(bench.FORGET, os.W_OK):
+        pytest.skip("only Linux tells it")
+    torch = importlib.import_module("torch")
+
+    def run(subject) -> None:
+        parts = [torch.ones(40 * 2**18) for _ in range(3)]  # of 40 MiB each, which malloc gives back at once
+        del parts
+        torch.ones(40 * 2**18)
+
+    monkeypatch.setattr(bench, "runners", lambda place: {"a": run})
+    assert bench.peak_memory(bench.Place("cam", "resnet50", 1), "cpu", "a") == pytest.approx(120, abs=1)
 
 
 def test_what_a_peer_raises_leaves_it_out_and_ours_does_not(bench: ModuleType, monkeypatch) -> None:
