@@ -63,5 +63,6 @@ def main() -> None:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise SystemExit(2) from None
-    except BrokenPipeError:  # 'sightglass find x | head'
-        raise SystemExit(141) from None
+    except OSError as error:  # of the output, on a full disk: commands tell of other files' themselves
+        typer.echo(f"sightglass: {error.filename or 'the output'}: {error.strerror or error}", err=True)
+        raise SystemExit(2) from None

@@ -129,7 +129,7 @@ def _arguments(call: Call, batch: Tensor, predicted: _Prediction) -> tuple[dict[
     if method.takes("target_layer"):
         needed = not method.parameters["target_layer"] or method.takes("channels")
         name = call.layer or (models.last_maps_layer(model, batch) if needed else None)
-        facts["layer"] = name or "found by itself"
+        facts["layer"] = name or _last_maps(model, batch)
         if name:
             arguments["target_layer"] = models.layer(model, name)
     if method.takes("channels"):
@@ -137,6 +137,14 @@ def _arguments(call: Call, batch: Tensor, predicted: _Prediction) -> tuple[dict[
         arguments["channels"] = torch.tensor([unit], device=call.device)
         facts |= {"unit": unit, "activation": _short(value)}
     return arguments, facts
+
+
+def _last_maps(model: nn.Module, batch: Tensor) -> str:
+    """Where a method that is told no layer looks."""
+    try:
+        return models.last_maps_layer(model, batch)
+    except ValueError:  # what is pooled there is no module's output
+        return "found by itself"
 
 
 def _unit(model: nn.Module, layer: nn.Module, batch: Tensor, unit: int | None) -> tuple[int, float]:

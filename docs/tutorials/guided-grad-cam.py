@@ -77,8 +77,8 @@ plt.show()
 # ## What comes from which factor
 #
 # Two numbers for each map, over 100 scenes with objects of two classes, asked for each of the two. *Right of two*: how
-# often the map holds more on the object of its class than on the other one; a coin gets a half. *Fine*: how much of the
-# map is lost when it is blurred to blocks of 8 by 8 pixels.
+# often the map holds more on the object of its class than on the other one; a coin gets a half. *Fine*: the share of
+# the map's energy in waves so short that Grad-CAM's grid, of 16 by 16 cells here, cannot carry them.
 
 # %%
 pixels = torch.from_numpy(held_out.images[:100]) / 255
@@ -98,8 +98,10 @@ def fine(method):
     maps = metrics.upsample(
         size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, 0]))), (64, 64)
     )
-    coarse = metrics.upsample(functional.avg_pool2d(maps, 8), (64, 64))
-    return float(((maps - coarse).abs().sum((1, 2, 3)) / maps.sum((1, 2, 3)).clamp_min(1e-12)).mean())
+    energy = torch.fft.fft2(maps[:, 0] - maps.mean((1, 2, 3))[:, None, None]).abs() ** 2
+    waves = (torch.fft.fftfreq(64) * 64).abs()  # along a side
+    short = torch.maximum(waves[:, None], waves) > 8
+    return float(((energy * short).sum((1, 2)) / energy.sum((1, 2))).mean())
 
 
 def report(methods):
@@ -155,9 +157,9 @@ plt.show()
 
 # %% [markdown]
 # What chooses the object is Grad-CAM: where its head forgets, the choice falls furthest. Sobel's outlines, cut out by
-# its map, choose as well as guided backpropagation does, and are as fine. So read a Guided Grad-CAM picture as what it
-# is: *where* comes from the class; *what is drawn there* comes from the image, and an outline looks convincing whether
-# or not it had a part in the decision.
+# its map, choose as well as guided backpropagation does, and are no less fine. So read a Guided Grad-CAM picture as
+# what it is: *where* comes from the class; *what is drawn there* comes from the image, and an outline looks convincing
+# whether or not it had a part in the decision.
 #
 # **To try:** another scene (`WHICH`); an earlier layer, whose map is as coarse but says less about the class:
 # `METHODS["early"] = lambda m, i, c: guided_grad_cam(m, i, c, m.get_submodule("features.3"))`, then `report(METHODS)`;

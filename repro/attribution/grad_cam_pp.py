@@ -84,8 +84,8 @@ def grad_cam_pp(
 
 
 def _exponential_alpha(gradient: Tensor, feature_maps: Tensor) -> Tensor:
-    denominator = 2 + gradient * feature_maps.sum((2, 3), keepdim=True)  # Eq. (19), above and below divided by g^2
-    return torch.where(denominator == 0, 0, 1 / denominator)
+    denominator = 2 + gradient * _sum(feature_maps)  # Eq. (19), above and below divided by g^2
+    return torch.where(denominator == 0, 0, 1 / denominator).to(gradient)
 
 
 def _softmax_derivatives(logits: Tensor, classes: Tensor, feature_maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,8 +101,13 @@ def _softmax_derivatives(logits: Tensor, classes: Tensor, feature_maps: Tensor) 
 
 
 def _alpha(second: Tensor, third: Tensor, feature_maps: Tensor) -> Tensor:
-    denominator = 2 * second + feature_maps.sum((2, 3), keepdim=True) * third  # Eq. (10)
-    return torch.where(denominator == 0, 0, second / denominator)
+    denominator = 2 * second + _sum(feature_maps) * third  # Eq. (10)
+    return torch.where(denominator == 0, 0, second / denominator).to(second)
+
+
+def _sum(feature_maps: Tensor) -> Tensor:
+    """Over the places; of float16 in float32, for it ends at 65504."""
+    return feature_maps.sum((2, 3), keepdim=True, dtype=torch.promote_types(feature_maps.dtype, torch.float32))
 
 
 def _channel_weights(alpha: Tensor, first: Tensor) -> Tensor:

@@ -91,7 +91,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         quantities[f"{name}-of-two-classes"] = _similarity(*maps)
         maps = [ruled_gradient(each, images, classes, rule) for each in (model, forgetful)]
         quantities[f"{name}-randomised"] = _similarity(*maps)
-    return quantities
+    difference = quantities["guided-randomised"] - quantities["backprop-randomised"]
+    return quantities | {"guided-minus-backprop-randomised": difference}
 
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:

@@ -53,27 +53,30 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     """The claims' numbers on fc-scenes and 300 held-out scenes with objects of two classes.
 
     "right of two" is the share of maps that hold more on their class's object than on the other one; by chance a half.
-    "fine" is the share of a map's size that its 8 by 8 means leave out: 0 for a map with nothing smaller than that.
+    "fineness" is the share of a map's energy in waves shorter than the grid of Grad-CAM's maps can carry.
     """
     model = networks.load("fc-scenes", seed).to(device)
     two = scenes.load(400, seed, two_classes=True).take(np.arange(300))
     images = torch.from_numpy(two.images).to(device) / 255
-    right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in ("guided-grad-cam", "guided", "grad-cam")}
+    right: dict[str, list[NDArray[np.bool_]]] = {
+        name: [] for name in ("guided-grad-cam", "guided", "grad-cam", "squared")
+    }
     fine: dict[str, list[float]] = {name: [] for name in right}
     for own, other in ((0, 1), (1, 0)):
         classes = torch.from_numpy(two.instance_classes[:, own]).to(device)
         coarse, guided = grad_cam(model, images, classes), guided_backprop(model, images, classes)
         coarse = metrics.upsample(coarse, (scenes.SIZE, scenes.SIZE))
-        for name, attribution in (("guided-grad-cam", coarse * guided), ("guided", guided), ("grad-cam", coarse)):
+        maps = {"guided-grad-cam": coarse * guided, "guided": guided, "grad-cam": coarse, "squared": coarse**2}
+        for name, attribution in maps.items():
             size = metrics.channel_size(attribution)
+            fine[name].append(_fineness(attribution))
             on_own, on_other = (metrics.mass_in_mask(size, two.instance_masks[:, which]) for which in (own, other))
             right[name].append(on_own > on_other)
-            fine[name].append(_fineness(size))
     quantities = {f"{name}-right-of-two": float(np.mean(found)) for name, found in right.items()}
     quantities |= {f"{name}-fineness": float(np.mean(found)) for name, found in fine.items()}
     gain = quantities["guided-grad-cam-right-of-two"] - quantities["guided-right-of-two"]
-    sharper = quantities["guided-grad-cam-fineness"] - quantities["grad-cam-fineness"]
-    return quantities | {"guided-grad-cam-minus-guided-right-of-two": gain, "sharper-than-grad-cam": sharper}
+    sharper = quantities["guided-grad-cam-fineness"] - quantities["squared-fineness"]
+    return quantities | {"guided-grad-cam-minus-guided-right-of-two": gain, "finer-than-grad-cam-squared": sharper}
 
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:
@@ -101,8 +104,13 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     return figures.panels(rows, "Guided Grad-CAM", "share of the map's maximum, size summed over colours")
 
 
-def _fineness(maps: Tensor) -> float:
-    """How far a map departs from its means over 8 by 8 pixels, as a share of its sum."""
-    smooth = metrics.upsample(nn.functional.avg_pool2d(maps, 8), (maps.shape[2], maps.shape[3]))
-    total = maps.sum((1, 2, 3)).clamp_min(1e-12)
-    return float(((maps - smooth).abs().sum((1, 2, 3)) / total).mean())
+def _fineness(attributions: Tensor, grid: int = 16) -> float:
+    """Share of the energy of the colours' sum, its mean left out, in waves of which more than half a grid's cells fit
+    along a side: above the Nyquist frequency of a map on that grid.
+    """
+    size = attributions.shape[2]
+    energy = torch.fft.fft2(attributions.sum(1)).abs().square()
+    energy[:, 0, 0] = 0
+    waves = (torch.fft.fftfreq(size, device=energy.device) * size).abs()
+    short = torch.maximum(waves[:, None], waves) > grid / 2
+    return float(((energy * short).sum((1, 2)) / energy.sum((1, 2)).clamp_min(1e-30)).mean())

@@ -31,12 +31,10 @@ from typing import Literal
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, controls, figures, networks, scenes
+from repro.lab import capture, controls, figures, metrics, networks, scenes
 
 Report = Callable[[float], None]
 
@@ -151,13 +149,12 @@ def spread(falls: Tensor, size: tuple[int, int], patch: int = 16, stride: int = 
 
     To stretch the grid over the image would put each square's value beside its middle.
     """
-    height, width = ((cells - 1) * stride + patch for cells in falls.shape[2:])
+    if falls.shape[2:] != tuple(len(_starts(side, patch, stride, falls.device)) for side in size):
+        raise ValueError(f"falls {tuple(falls.shape)} are not those of squares of {patch} by {stride} pixels on {size}")
     ones = falls.new_ones(1, 1, patch, patch)
     total, covering = (
         functional.conv_transpose2d(each, ones, stride=stride) for each in (falls, torch.ones_like(falls[:1]))
     )
-    if height < size[0] or width < size[1]:
-        raise ValueError(f"squares of {patch} by {stride} pixels on this grid cover {height}x{width}, not {size}")
     return (total / covering)[:, :, : size[0], : size[1]]
 
 
@@ -178,12 +175,12 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     falls = occlusion(model, images, classes)
     maps = {
         "occlusion": spread(falls, size),
-        "centre": _nearness(len(images), device),
+        "centre": controls.centre(images),
         "edges": controls.edges(images),
         "gradient": controls.saliency(model, images, classes),
         "other-scene": spread(falls.roll(1, 0), size),
     }
-    quantities = {f"{name}-auc": _auc(found, masks) for name, found in maps.items()}
+    quantities = {f"{name}-auc": float(metrics.pixel_auc(found, masks).mean()) for name, found in maps.items()}
     for control in ("centre", "edges", "gradient", "other-scene"):
         quantities[f"occlusion-minus-{control}-auc"] = quantities["occlusion-auc"] - quantities[f"{control}-auc"]
 
@@ -199,18 +196,6 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     quantities |= {"fall-on-object": float(hiding.mean()), "fall-beside-object": float(beside.mean())}
     quantities["fall-on-minus-beside-object"] = float((hiding - beside).mean())
     return quantities
-
-
-def _nearness(count: int, device: str) -> Tensor:
-    """A map that is highest in the middle of the image: the control that has not looked."""
-    along = torch.arange(scenes.SIZE, device=device) - (scenes.SIZE - 1) / 2
-    return -(along[:, None].square() + along[None].square()).sqrt().expand(count, 1, -1, -1)
-
-
-def _auc(maps: Tensor, masks: NDArray[np.bool_]) -> float:
-    """Area under the curve of each map's pixels against the object's, mean over the images."""
-    values = maps.flatten(1).cpu().numpy()
-    return float(np.mean([roc_auc_score(mask.ravel(), each) for mask, each in zip(masks, values, strict=True)]))
 
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:

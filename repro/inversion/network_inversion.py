@@ -43,10 +43,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from repro.lab import capture, figures, networks, scenes
+from repro.lab import capture, figures, metrics, networks, scenes
 from repro.lab.hog import Hog
 
 MOMENTUM = 0.9
@@ -310,10 +309,8 @@ def _mean_colour(images: Tensor) -> Tensor:
 
 def _position(images: Tensor, masks: NDArray[np.bool_]) -> float:
     usual = images.flatten(2).median(2).values[..., None, None]
-    unusual = nn.functional.avg_pool2d((images - usual).square().sum(1), 5, 1, 2).cpu().numpy()
-    return float(
-        np.mean([roc_auc_score(mask.ravel(), each.ravel()) for mask, each in zip(masks, unusual, strict=True)])
-    )
+    unusual = nn.functional.avg_pool2d((images - usual).square().sum(1, keepdim=True), 5, 1, 2)
+    return float(metrics.pixel_auc(unusual, masks).mean())
 
 
 def _spikes(images: Tensor) -> float:

@@ -7,8 +7,6 @@ it was made.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from repro.lab import files
 from repro.lab.metrics import upsample
 from repro.lab.scenes import Floats
 
@@ -108,13 +107,8 @@ def save(figure: Figure, path: Path | str, provenance: Mapping[str, str], dpi: i
     for key, value in {"Software": "Sightglass", **provenance}.items():
         notes.add_itxt(key, value)
     picture = Image.open(drawn).convert("RGB")
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sightglass-") as folder:
-            part = Path(folder) / path.name
-            picture.save(part, pnginfo=notes, optimize=True)
-            os.replace(part, path)
-    except OSError as error:  # of the temporary folder nobody knows
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with files.whole(path) as file:
+        picture.save(file, "PNG", pnginfo=notes, optimize=True)
 
 
 def _draw(axis: Axes, panel: Panel, scale: Scale) -> None:

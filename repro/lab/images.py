@@ -74,7 +74,9 @@ def _as_rgb(image: Image.Image) -> np.ndarray:
     if image.mode.startswith(("I", "F")):  # one channel of 16 or 32 bits: convert("RGB") would cut all above 255
         values = np.asarray(image, np.float32)
         values = np.nan_to_num(values)
-        full = max(float(values.max()), 1.0 if image.mode == "F" else 65535.0)
+        most = float(values.max())
+        usual = {"F": 1.0, "I": 255.0 if most <= 255 else 65535.0}  # 32 bits hold values of 8 bits or of 16
+        full = max(most, usual.get(image.mode, 65535.0))
         image = Image.fromarray(np.clip(values / full, 0, 1)).resize(size, Image.Resampling.BILINEAR)
         return np.repeat(np.asarray(image)[:, :, None], 3, 2)
     if (profile := image.info.get("icc_profile")) and image.mode in ("RGB", "CMYK"):

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage import measure
+from skimage import filters, measure
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,7 +30,7 @@ def upsample(heatmaps: Tensor, size: tuple[int, int]) -> Tensor:
 def stretched(heatmaps: Tensor) -> Tensor:
     """From 0 to 1: the lowest and the highest value of each map.  A constant map becomes 0."""
     low, high = heatmaps.amin((1, 2, 3), keepdim=True), heatmaps.amax((1, 2, 3), keepdim=True)
-    return (heatmaps - low) / (high - low).clamp_min(1e-12)
+    return (heatmaps - low) / torch.where(high > low, high - low, 1)
 
 
 def channel_size(attribution: Tensor) -> Tensor:
@@ -61,14 +62,23 @@ def mass_in_mask(heatmaps: Tensor, masks: NDArray[np.bool_]) -> Floats:
     return share
 
 
+def pixel_auc(heatmaps: Tensor, masks: NDArray[np.bool_]) -> Floats:
+    """Chance that a pixel of the object has a larger value than one beside it: the area under the ROC curve, 0.5 for a
+    map that knows nothing.  NaN where the object fills the image, or is not there.
+    """
+    values = upsample(heatmaps, (masks.shape[1], masks.shape[2])).flatten(1).detach().float().cpu().numpy()
+    pairs = zip(masks.reshape(len(masks), -1), values, strict=True)
+    return np.array([roc_auc_score(*pair) if 0 < pair[0].mean() < 1 else np.nan for pair in pairs], np.float32)
+
+
 def boxes(heatmaps: Tensor, size: tuple[int, int], threshold: float = 0.2) -> NDArray[np.int64]:
     """The box around the largest connected part that is above a share of the map's maximum (Zhou et al. 2016, Sec. 3.2:
-    20%).  Pixels that touch at a side are connected; of equal parts the first counts; a map without a positive value
-    has no box, and gets 0 0 0 0.
+    20%).  Pixels that touch at a side are connected; of equal parts the first counts; a map without a positive value,
+    or with NaN, has no box, and gets 0 0 0 0.
     """
     found = np.zeros((len(heatmaps), 4), np.int64)
-    for i, heatmap in enumerate(upsample(heatmaps, size)[:, 0].detach().cpu().numpy()):
-        if heatmap.max() <= 0:
+    for i, heatmap in enumerate(upsample(heatmaps, size)[:, 0].detach().float().cpu().numpy()):
+        if not heatmap.max() > 0:
             continue
         above = heatmap > threshold * heatmap.max()
         parts = measure.label(above, connectivity=1)
@@ -119,9 +129,9 @@ def explanation(images: Tensor, heatmaps: Tensor, fill: float | Tensor) -> Tenso
 
 def confidence_drops(before: Tensor, after: Tensor) -> Floats:
     """The share of the confidence Y in the image that is lost when only the explanation is shown, with the confidence
-    O: max(0, Y - O) / Y (Chattopadhay et al. 2018, Sec. 4.1 (i), whose mean is the average drop).
+    O: max(0, Y - O) / Y (Chattopadhay et al. 2018, Sec. 4.1 (i), whose mean is the average drop).  0 where Y is 0.
     """
-    drops: Floats = ((before - after).clamp_min(0) / before).float().cpu().numpy()
+    drops: Floats = ((before - after).clamp_min(0) / torch.where(before > 0, before, 1)).float().cpu().numpy()
     return drops
 
 
@@ -178,16 +188,15 @@ def area(curves: Tensor) -> Floats:
 
 
 def blurred(images: Tensor, size: int = 11, deviation: float = 5.0) -> Tensor:
-    """By a Gaussian of ``size`` by ``size`` pixels, as the authors of RISE do for insertion; beyond the edge the image
-    is taken to go on as it ends, where they take it for 0.
+    """By the kernel of ``size`` by ``size`` pixels that the code of RISE's authors has for insertion: a Gaussian whose
+    tails are folded back into the square, which leaves it nearly flat.  Beyond the edge the image is taken to go on as
+    it ends, where they take it for 0.
     """
-    offsets = torch.arange(size, device=images.device, dtype=images.dtype) - size // 2
-    weights = (-0.5 * (offsets / deviation).square()).exp()
-    weights = (weights / weights.sum()).expand(images.shape[1], 1, size)
-    half = size // 2
+    point, half = np.zeros((size, size)), size // 2
+    point[half, half] = 1
+    kernel = torch.from_numpy(filters.gaussian(point, deviation, mode="reflect")).to(images)
     padded = functional.pad(images, (half, half, half, half), mode="replicate")
-    rows = functional.conv2d(padded, weights[:, :, None], groups=images.shape[1])
-    return functional.conv2d(rows, weights[..., None], groups=images.shape[1])
+    return functional.conv2d(padded, kernel.expand(images.shape[1], 1, -1, -1), groups=images.shape[1])
 
 
 @torch.no_grad()

@@ -87,11 +87,13 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
         if name.endswith("-digits"):
             return LoadedModel(model, Preprocessing(digits.SIZE, digits.SIZE, 1), digits.CLASSES)
         return LoadedModel(model, Preprocessing(scenes.SIZE, scenes.SIZE), scenes.CLASSES)
+    vision = _torchvision()
+    names = vision.models.list_models(vision.models)
+    if name not in names:
+        own = [LAB + network for network in networks.NAMES]
+        raise ValueError(f"no model is called {name!r}{_suggest(name, [*names, *own])}")
     if weights is None:
         raise ValueError(f"{name} needs weights: DEFAULT (torchvision's, downloaded), a local file, or random")
-    vision = _torchvision()
-    if name not in vision.models.list_models(vision.models):
-        raise ValueError(f"no model is called {name!r}{_suggest(name, vision.models.list_models(vision.models))}")
     choices = vision.models.get_model_weights(name)
     if weights != "random" and not Path(weights).suffix:
         if weights not in ("DEFAULT", *choices.__members__):
@@ -169,8 +171,8 @@ def last_maps_layer(model: nn.Module, images: Tensor) -> str:
 
 def class_index(classes: Sequence[str], chosen: str, count: int) -> int:
     """A class by its number or (part of) its name; ValueError with candidates if there is none or more than one."""
-    if chosen.isdecimal():
-        if int(chosen) < count:
+    if chosen.removeprefix("-").isdecimal():
+        if 0 <= int(chosen) < count:
             return int(chosen)
         raise ValueError(f"there is no class {chosen}: the model has {count} classes, 0 to {count - 1}")
     names = [name.lower() for name in classes]
@@ -227,11 +229,11 @@ def _state(path: Path) -> dict[str, Tensor]:
             state: Any = (
                 load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
             )
-    except UnpicklingError as error:
+    except (UnpicklingError, LookupError, struct.error) as error:
         raise ValueError(
             f"{path} holds more than tensors, or is no file of weights: save model.state_dict() alone"
         ) from error
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, LookupError, struct.error) as error:
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{path} cannot be read as weights ({reason[:160]}): save model.state_dict() alone") from error
     for wrapping in ("state_dict", "model"):

@@ -13,16 +13,14 @@ round sines differently).
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import sys
-import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from repro.lab import files
 
 DATA_VERSION = 1  # to be raised with every change that alters a scene: weights and results name it
 SIZE = 64
@@ -103,16 +101,12 @@ def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Sc
         [f"{'held-out' if held_out else 'training'}-{seed}-{count}", *sorted(k for k in options if options[k])]
     )
     code = hashlib.sha256(Path(__file__).read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:12]
-    folder = cache_folder() / "scenes" / code
+    folder = files.cache_folder() / "scenes" / code
     path = folder / f"{name}.npz"
     if path.exists():
         return _read(path)
     first = HELD_OUT if held_out else 0
     scenes = render(np.arange(first, first + count), seed, **options)
-    if not folder.exists():
-        for former in folder.parent.glob("*"):  # scenes of former versions of this file
-            if former != folder:  # which another process may have just begun
-                shutil.rmtree(former, ignore_errors=True)
     _write(path, scenes)
     return scenes
 
@@ -121,19 +115,6 @@ def one_object(count: int, seed: int) -> Scenes:
     """The first ``count`` (at most 500) held-out scenes of ``seed`` that show one object."""
     held_out = load(2000, seed)
     return held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) == 1)[:count])
-
-
-def cache_folder() -> Path:
-    """Where scenes and checkpoints are kept: $SIGHTGLASS_CACHE, or ``sightglass`` in the platform's cache folder."""
-    if chosen := os.environ.get("SIGHTGLASS_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "sightglass"
 
 
 def _read(path: Path) -> Scenes:
@@ -149,9 +130,8 @@ def _write(path: Path, scenes: Scenes) -> None:
     for name in ("instance_masks", "distractor_mask"):
         arrays[name] = np.packbits(arrays[name], axis=-1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+    with files.whole(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
-    os.replace(file.name, path)  # other processes see the whole file or none
 
 
 # Random numbers: SplitMix64 (Steele, Lea and Flood, 2014) of a counter.

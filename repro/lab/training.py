@@ -10,14 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, cast
@@ -30,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from repro.lab import digits, networks, scenes
+from repro.lab import digits, files, networks, scenes
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,9 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
                     progress.advance(task)
                 seconds += time.perf_counter() - start
                 state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-                _write(checkpoint, partial(torch.save, state | {"epochs": epoch + 1, "seconds": seconds}))
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+                with files.whole(checkpoint) as file:
+                    torch.save(state | {"epochs": epoch + 1, "seconds": seconds}, file)
         model = _folded(model.eval()) if normalised else model.eval()
         # the accuracy is that of the weights as they are kept: float16 on disk, float32 in use
         kept = {key: value.half().contiguous() for key, value in model.state_dict().items()}
@@ -108,8 +107,10 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
         "sha256": hashlib.sha256(blob).hexdigest(),
     }
     text = json.dumps(record, indent=2) + "\n"
-    _write(folder / f"{name}-{seed}.safetensors", lambda file: file.write(blob))
-    _write(folder / f"{name}-{seed}.json", lambda file: file.write(text.encode()))
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, content in ((".safetensors", blob), (".json", text.encode())):
+        with files.whole(folder / f"{name}-{seed}{suffix}") as file:
+            file.write(content)
     checkpoint.unlink(missing_ok=True)
     return record
 
@@ -188,7 +189,7 @@ def _rate(recipe: Recipe, done: float) -> float:
 def _checkpoint(name: str, seed: int, recipe: Recipe) -> Path:
     """A place of its own for each recipe and data version: a run never goes on from another's."""
     key = hashlib.sha256(f"{recipe} {scenes.DATA_VERSION}".encode()).hexdigest()[:12]
-    return scenes.cache_folder() / "checkpoints" / f"{name}-{seed}-{key}.pt"
+    return files.cache_folder() / "checkpoints" / f"{name}-{seed}-{key}.pt"
 
 
 def _resume(checkpoint: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
@@ -202,19 +203,6 @@ def _resume(checkpoint: Path, model: nn.Module, optimiser: torch.optim.Optimizer
         return int(stored["epochs"]), float(stored["seconds"])
     except (RuntimeError, KeyError, ValueError, OSError, UnpicklingError) as error:
         raise ValueError(f"{checkpoint} cannot be read: delete it to train from the start") from error
-
-
-def _write(path: Path, save: Any) -> None:
-    """Let ``save`` fill a file that takes its name only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            save(file)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    finally:
-        Path(part).unlink(missing_ok=True)
 
 
 @contextmanager

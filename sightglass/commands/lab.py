@@ -180,8 +180,10 @@ def plain_errors() -> Iterator[None]:
         yield
     except (ValueError, ledger.MeasurementError) as error:
         raise fail(str(error)) from error
+    except BrokenPipeError:  # whoever read the output has had enough
+        raise
     except OSError as error:
-        raise fail(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+        raise fail(f"{error.filename or 'the output'}: {error.strerror or error}") from error
     except RuntimeError as error:
         if "out of memory" not in str(error).lower():
             raise

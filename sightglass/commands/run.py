@@ -143,6 +143,8 @@ def _check_given(method: runnable.Runnable, **given: Any) -> None:
     uses = {"image": "images", "layer": "target_layer", "target": "target_classes", "unit": "channels"}
     words = {"image": "an image", "layer": "a layer", "target": "a class", "unit": "a unit"}
     for name, parameter in uses.items():
+        if given[name] == "":
+            raise fail(f"--{'class' if name == 'target' else name} is empty: give a value, or leave it out")
         if given[name] is not None and not method.takes(parameter):
             option = "class" if name == "target" else name
             raise fail(f"{method.slug} does not take {words[name]}: leave --{option} out")

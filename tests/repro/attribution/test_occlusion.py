@@ -113,7 +113,7 @@ def test_spread_by_hand_and_back_to_a_constant() -> None:
     assert spread(falls, (2, 3), patch=2, stride=1).tolist() == [[[[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]]]
     cut = spread(torch.full((1, 1, 3, 4), 0.7), (11, 14), patch=5, stride=3)  # the last ones reach over the border
     torch.testing.assert_close(cut, torch.full((1, 1, 11, 14), 0.7))
-    with pytest.raises(ValueError, match="cover"):
+    with pytest.raises(ValueError, match="not those of squares"):
         spread(falls, (4, 4), patch=2, stride=1)
 
 

@@ -49,6 +49,8 @@ def test_sixteen_bits_are_scaled_not_cut(tmp_path) -> None:
 
 
 def test_whole_numbers_of_32_bits_and_numbers_that_are_none(tmp_path) -> None:
+    found = images.load(saved(tmp_path, Image.fromarray(np.array([[0, 51, 255]], np.int32)), "bytes.tif"))
+    assert found[0, 0].tolist() == pytest.approx([0, 0.2, 1])
     found = images.load(saved(tmp_path, Image.fromarray(np.array([[0, 10**9, 2 * 10**9]], np.int32)), "long.tif"))
     torch.testing.assert_close(found[1, 0], torch.tensor([0, 0.5, 1]))
     found = images.load(saved(tmp_path, Image.fromarray(np.array([[np.nan, 0.5]], np.float32)), "float.tif"))

@@ -202,12 +202,16 @@ def test_a_map_of_the_object_scores_better_than_noise_and_its_negative_worse() -
     assert inserted[0] > inserted[1] > inserted[2]
 
 
-def test_blur_is_a_gaussian_and_keeps_flat_parts() -> None:
+def test_blur_is_the_nearly_flat_gaussian_of_rise_and_keeps_flat_parts() -> None:
     dot = torch.zeros(1, 2, 31, 31)
     dot[0, 1, 15, 15] = 1
     found = metrics.blurred(dot)
-    across = np.exp(-(np.arange(-5, 6) ** 2) / 50)
-    expected = np.outer(across, across) / np.outer(across, across).sum()
+    across = np.zeros(11)
+    for offset in range(-20, 21):  # four deviations; what falls outside of the eleven is folded back
+        place = (5 + offset) % 22
+        across[min(place, 21 - place)] += np.exp(-(offset**2) / 50)
+    expected = np.outer(across, across) / across.sum() ** 2
+    assert expected[5, 5] / expected[0, 0] == pytest.approx(1.14, abs=0.005)
     np.testing.assert_allclose(found[0, 1, 10:21, 10:21].numpy(), expected, rtol=1e-5)
     assert found[0, 0].abs().max() == 0
     assert found.sum() == pytest.approx(1)
@@ -216,7 +220,8 @@ def test_blur_is_a_gaussian_and_keeps_flat_parts() -> None:
 
 def test_stretched_and_channel_size() -> None:
     assert metrics.stretched(one([[-1, 1], [0, 3]])).flatten().tolist() == [0, 0.5, 0.25, 1]
-    assert metrics.stretched(one([[2, 2]])).flatten().tolist() == [0, 0]
+    assert metrics.stretched(one([[2, 2]]).half()).flatten().tolist() == [0, 0]
+    assert metrics.stretched(one([[0, 1e-14]])).flatten().tolist() == [0, 1]
     assert metrics.channel_size(torch.tensor([[[[1.0]], [[-2.0]], [[0.0]]]])).tolist() == [[[[3.0]]]]
 
 

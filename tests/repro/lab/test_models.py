@@ -165,8 +165,10 @@ def test_files_that_are_no_weights_are_refused(tmp_path) -> None:
     torch.save([1, 2], tmp_path / "list.pth")
     torch.save({"fc.weight": torch.ones(1000, 512)}, tmp_path / "part.pth")
     torch.save({}, tmp_path / "empty.pth")
+    (tmp_path / "short.pth").write_text("hello")
     (tmp_path / "noise.pth").write_bytes(bytes(range(128, 256)))
     reasons = {"code.pth": "more than tensors", "text.safetensors": "cannot be read", "text.pth": "no file of weights"}
+    reasons |= {"short.pth": "no file of weights"}
     reasons |= {"empty.pth": "do not fit", "noise.pth": r"no file of weights|cannot be read"}
     reasons |= {"list.pth": "no state dict", "part.pth": "do not fit", "none.pth": "there is no file"}
     for name, reason in reasons.items():
@@ -182,6 +184,10 @@ def test_names_that_do_not_exist_come_with_candidates() -> None:
         models.load("resnet18", "IMAGENET")
     with pytest.raises(ValueError, match="needs weights: DEFAULT"):
         models.load("resnet18")
+    with pytest.raises(ValueError, match="no model is called 'vgg15': did you mean vgg1"):
+        models.load("vgg15")
+    with pytest.raises(ValueError, match="did you mean lab:gap-scenes"):
+        models.load("gap-scenes")
     with pytest.raises(ValueError, match="weights of its own"):
         models.load("lab:gap-scenes", "DEFAULT")
 
@@ -204,6 +210,7 @@ def test_classes_by_number_and_name() -> None:
         ("shark", "great white shark, tiger shark"),
         ("trench", "did you mean tench"),
         ("4", "0 to 3"),
+        ("-1", "0 to 3"),
     ):
         with pytest.raises(ValueError, match=reason):
             models.class_index(classes, chosen, 4)

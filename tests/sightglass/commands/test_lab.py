@@ -3,6 +3,8 @@
 import dataclasses
 import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,14 @@ def test_methods_lists_cam_with_its_verdicts() -> None:
     assert rows["guided-backprop"]["needs"] == ["image", "(class)"]
     assert rows["cam"]["gives"] == "map"
     assert "cam" in call("methods").stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_is_told_in_one_line() -> None:
+    command = [sys.executable, "-c", "from sightglass.cli import main; main()", "methods"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "sightglass: the output: No space left on device\n")
 
 
 def made(monkeypatch: pytest.MonkeyPatch, value: float) -> dict:

@@ -106,6 +106,7 @@ def test_a_picture_of_the_example(tmp_path: Path) -> None:
     with Image.open(out) as picture:
         assert picture.width > 1000
     assert metadata(out)["class_name"] == "checked square"
+    assert metadata(out)["layer"] == "features"
     assert metadata(out)["Software"] == "Sightglass"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cam.npy", "cam.png"]
 
@@ -174,6 +175,8 @@ def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> 
     assert "try features" in refused(*run, "--layer", "feature")
     assert "did you mean star" in refused(*run, "--class", "starr")
     assert "0 to 9" in refused(*run, "--class", "10")
+    assert "--class is empty" in refused(*run, "--class", "")
+    assert "--image is empty" in refused("cam", "--image", "", "--out", out)
     assert "CAM" in refused(*run, "--model", "vgg11", "--weights", "random")
     assert "leave --unit out" in refused(*run, "--unit", "3")
     assert "leave --layer out" in refused("guided-backprop", "--image", "example", "--out", out, "--layer", "features")

@@ -1,0 +1,37 @@
+"""Files that are seen whole or not at all, and where they are kept that can be made again."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file beside ``path`` to write to, which takes its place when all has gone well.  OSError names ``path``."""
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sightglass-") as folder:
+            part = Path(folder) / path.name
+            with part.open("wb") as file:
+                yield file
+            os.replace(part, path)
+    except OSError as error:  # of the temporary folder nobody knows
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def cache_folder() -> Path:
+    """Where scenes and checkpoints are kept: $SIGHTGLASS_CACHE, or ``sightglass`` in the platform's cache folder."""
+    if chosen := os.environ.get("SIGHTGLASS_CACHE"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "sightglass"
