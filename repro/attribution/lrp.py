@@ -338,12 +338,12 @@ def _propagate(
     relevance: Tensor | None,
 ) -> list[Tensor]:
     """Relevance of the images and of what the layers returned."""
-    with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
+    capture.check_images(images)
+    exact = torch.autocast(images.device.type, enabled=False)
+    with torch.inference_mode(False), torch.enable_grad(), exact, capture.evaluating(model), capture.frozen(model):
         pixels = images.detach().clone().requires_grad_()
         with Relevance(pixels, composite) as mode, capture.activations(model, *layers) as outputs:
             logits = model(pixels.clone())
-        if not isinstance(logits, Tensor) or logits.dim() != 2:
-            raise ValueError("the model must return logits of shape (B, K)")
         classes = capture.class_indices(target_classes, logits)
         if not logits.requires_grad or not mode.reaches(logits):
             raise ValueError("the logits do not depend on the image by operations that LRP can see")
