@@ -28,8 +28,8 @@ Differences from the papers:
    so that its gradient is the same but for a positive factor; that factor is zero in floating point where the network
    is sure, and then torchattacks 3.5.1 in float32 moves the wrong way, or not at all.
 
-Raises ValueError for images outside [0, 1] or of whole numbers, a negative budget, classes that do not fit, and logits
-that do not depend on the image.
+Raises ValueError for images outside [0, 1], of whole numbers or another shape, a negative budget, classes that do not
+fit, and logits that do not depend on the image.
 """
 
 from __future__ import annotations

@@ -391,7 +391,8 @@ def check_ruled(output: Tensor) -> None:
     """ValueError if a ReLU on the way to this output, which a ``ReluRule`` was to rule, kept its own gradient: one in a
     scripted or compiled part, where no rule can reach it.
     """
-    nodes, seen = [output.grad_fn], set()
+    nodes: list[Any] = [output.grad_fn]
+    seen = set()
     while nodes:
         node = nodes.pop()
         if node is None or node in seen:

@@ -27,8 +27,8 @@ Differences from the paper:
 ``receptive_fields`` and ``strongest`` are for the paper's Fig. 2: the nine images that excite a unit most, the patches
 that it sees of them and their reconstructions.
 
-Raises ValueError if layer, channels or positions do not fit, and if what leads from the pixels to the layer is not one
-chain of convolutions, ReLUs, max poolings and linear layers.
+Raises ValueError if images, layer, channels or positions do not fit, and if what leads from the pixels to the layer is
+not one chain of convolutions, ReLUs, max poolings and linear layers.
 """
 
 from __future__ import annotations
