@@ -324,7 +324,7 @@ class ReluRule(TorchFunctionMode):
 
     Other ways to write it keep their own gradient, and nothing tells: ``maximum(x, 0)``, ``where(x > 0, x, 0)``,
     ``x * (x > 0)``, ``hardtanh(x, 0, inf)``, ``leaky_relu(x, 0)``, and a clamp at a tensor that is no scalar or on a
-    graphics card.  A scripted or compiled ReLU is out of reach: ``check_ruled`` tells.
+    graphics card.  A scripted or compiled ReLU is out of reach: ``check_ruled`` tells, but not of every clamp.
     """
 
     _RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
