@@ -28,8 +28,8 @@ Differences from the papers:
    so that its gradient is the same but for a positive factor; that factor is zero in floating point where the network
    is sure, and then torchattacks 3.5.1 in float32 moves the wrong way, or not at all.
 
-Raises ValueError for images outside [0, 1] or of whole numbers, a negative budget, classes that do not fit, and logits
-that do not depend on the image.
+Raises ValueError for images outside [0, 1], of whole numbers or another shape, a negative budget, classes that do not
+fit, and logits that do not depend on the image.
 """
 
 from __future__ import annotations
@@ -140,8 +140,7 @@ def _differentiated(model: nn.Module, images: Tensor, loss: Callable[[Tensor], T
 def _check(images: Tensor, budget: float) -> None:
     if not budget >= 0:
         raise ValueError(f"budget must not be negative, and it is {budget}: 8/255 is eight grey levels")
-    if not images.is_floating_point():
-        raise ValueError(f"images must be floating point, in [0, 1], not {images.dtype}: divide grey levels by 255")
+    capture.check_images(images)
     if not bool(((images >= 0) & (images <= 1)).all()):
         raise ValueError("images must lie in [0, 1]: build the normalisation into the model, before its first layer")
 

@@ -20,7 +20,7 @@ Differences from the paper:
 3. The paper replaces the top of AlexNet, VGG and GoogLeNet and trains it; here a network has to end that way already,
    and this is checked by its numbers: weights times pooled maps, plus bias, must be the logits.
 
-Raises ValueError if the network does not end that way, and if classes or layer do not fit.
+Raises ValueError if the network does not end that way, and if images, classes or layer do not fit.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ def cam(model: nn.Module, images: Tensor, target_classes: Tensor, target_layer: 
 
     ``target_layer`` returns the feature maps f_k; unless it is given they are what the last pooling is given.
     """
+    capture.check_images(images)
     caught = capture.activations(model, *([target_layer] if target_layer else []))
     with capture.evaluating(model), capture.Head() as head, caught as outputs:
         logits = model(images)
+    classes = capture.class_indices(target_classes, logits)
     feature_maps = outputs[0] if target_layer else head.feature_maps
     if head.linear is None or feature_maps is None or feature_maps.dim() != 4:
         raise ValueError(
@@ -50,7 +52,7 @@ def cam(model: nn.Module, images: Tensor, target_classes: Tensor, target_layer: 
         )
     weight, bias = head.linear
     _check_head(feature_maps, weight, bias, logits)
-    return _class_activation_map(feature_maps, weight[capture.class_indices(target_classes, logits)])
+    return _class_activation_map(feature_maps, weight[classes])
 
 
 def _class_activation_map(feature_maps: Tensor, class_weights: Tensor) -> Tensor:
@@ -59,7 +61,9 @@ def _class_activation_map(feature_maps: Tensor, class_weights: Tensor) -> Tensor
 
 def _check_head(feature_maps: Tensor, weight: Tensor, bias: Tensor | None, logits: Tensor) -> None:
     """Eq. (1) on the network's own numbers: whatever happens between maps and logits, it must be this."""
-    if isinstance(logits, Tensor) and feature_maps.shape[1] == weight.shape[1] and logits.shape[1:] == weight.shape[:1]:
+    if feature_maps.shape[1] == weight.shape[1] and logits.shape[1:] == weight.shape[:1]:
+        if not len(logits):
+            return  # without numbers nothing speaks against it
         scores = logits if bias is None else logits - bias
         rounding = 16 * torch.finfo(logits.dtype).eps
         allowed = max(1e-3, rounding) * scores.abs().max() + rounding * logits.abs().max()

@@ -42,7 +42,7 @@ less; torch-cam 0.5.0 divides a masked copy and goes on with g^2 alone; Xplique 
 changes nothing but the size; the authors' own code divides alpha by its sum over the places with a positive gradient,
 which the paper does not.
 
-Raises ValueError if classes, layer or ``output`` do not fit.
+Raises ValueError if images, classes, layer or ``output`` do not fit.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def grad_cam_pp(
     """
     if output not in ("exponential", "softmax"):
         raise ValueError(f"output must be 'exponential' or 'softmax', not {output!r}")
+    capture.check_images(images)
     with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
         classes = capture.class_indices(target_classes, logits)
         if output == "exponential":

@@ -17,13 +17,14 @@ al. 2018), and this module measures both.
 Differences from the paper:
 1. It starts from a single unit of some layer; here from the logit of a class.
 
-The rule reaches every ReLU however it is written, as a module, a function or a method, in place or not: the operation
-is intercepted, not the modules. Libraries that hook modules (captum 0.9.0, zennit 0.5.1, pytorch-grad-cam 1.5.7)
-silently use the plain gradient at a ReLU that is a function call, such as DenseNet's last. Other activations (GELU,
-SiLU, leaky ReLU, ReLU6) keep their own gradient. A compiled model runs as it was written; a ReLU in a scripted part
-can't be reached.
+The rule reaches a ReLU as a module, a function or a method, in place or not, a clamp at 0 and a threshold from 0 to 0:
+the operation is intercepted, not the modules. Libraries that hook modules (captum 0.9.0, zennit 0.5.1, pytorch-grad-cam
+1.5.7) silently use the plain gradient at a ReLU that is a function call, such as DenseNet's last. Other activations
+(GELU, SiLU, leaky ReLU, ReLU6) keep their own gradient, and so does a ReLU that is written in another way, such as
+``torch.maximum(x, zeros)`` or ``torch.where(x > 0, x, 0)``. A compiled model runs as it was written; a ReLU in a
+scripted part can't be reached.
 
-Raises ValueError if the classes do not fit, and if a ReLU is in a scripted part.
+Raises ValueError if images or classes do not fit, and if a ReLU is in a scripted part.
 """
 
 from __future__ import annotations
@@ -54,12 +55,14 @@ def backprop_rule(relevance: Tensor, passed: Tensor) -> Tensor:
 
 def ruled_gradient(model: nn.Module, images: Tensor, target_classes: Tensor, rule: capture.Rule) -> Tensor:
     """The logit's gradient, with this rule at every ReLU."""
+    capture.check_images(images)
     with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
         pixels = images.detach().clone().requires_grad_()
         with capture.ReluRule(rule):
             logits = model(pixels)
+            classes = capture.class_indices(target_classes, logits)
             capture.check_ruled(logits)
-            return capture.gradient(logits, capture.class_indices(target_classes, logits), pixels)
+            return capture.gradient(logits, classes, pixels)
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:

@@ -13,7 +13,7 @@ The attribution is ``(B, 3, H, W)``, signed as guided backpropagation is; its si
 that keeps guided backpropagation from explaining the network (see there) holds for the edges shown here as well: only
 where they are shown comes from the class.
 
-Raises ValueError if classes or layer do not fit.
+Raises ValueError if images, classes or layer do not fit.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def guided_grad_cam(
     ``target_layer`` is Grad-CAM's; unless it is given its maps are what the last pooling is given.  One forward
     pass, and two back.
     """
+    capture.check_images(images)
     with torch.inference_mode(False):
         pixels = images.detach().clone().requires_grad_()
     relus = capture.ReluRule(backprop_rule)
     with relus, capture.maps_and_logits(model, pixels, target_layer, joined=True) as (feature_maps, logits):
-        capture.check_ruled(logits)
         classes = capture.class_indices(target_classes, logits)
+        capture.check_ruled(logits)
         coarse = heatmap(feature_maps.detach(), capture.gradient(logits, classes, feature_maps, again=True))
         relus.rule = guided_rule
         fine = capture.gradient(logits, classes, pixels)

@@ -43,7 +43,8 @@ among the inputs.  captum 0.9.0 gives max pooling the epsilon rule, and does not
 alpha-beta conserve what reaches a unit whose contributions all have one sign: the other has nothing to share.
 
 Raises ValueError for operations without a rule (products of two parts of the network, as in squeeze-and-excitation and
-attention; softmax, GELU, SiLU, sigmoid; LayerNorm) and for those that cannot be seen; and if classes do not fit.
+attention; softmax, GELU, SiLU, sigmoid; LayerNorm) and for those that cannot be seen; and if images or classes do not
+fit.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def lrp(
     """Relevance ``(B, C, H, W)`` of ``images`` for one class an image, ``(B,)``: one pass forward, one back.
 
     ``relevance (B, K)`` is that of the logits, if it is not to be the logit of the class; a logit that is exactly 0
-    has none to pass on.
+    has none to pass on.  An autocast around it is switched off: rules want inputs and weights of one type.
     """
     return _propagate(model, images, target_classes, composite, (), relevance)[0]
 
@@ -338,12 +339,12 @@ def _propagate(
     relevance: Tensor | None,
 ) -> list[Tensor]:
     """Relevance of the images and of what the layers returned."""
-    with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
+    capture.check_images(images)
+    exact = torch.autocast(images.device.type, enabled=False)
+    with torch.inference_mode(False), torch.enable_grad(), exact, capture.evaluating(model), capture.frozen(model):
         pixels = images.detach().clone().requires_grad_()
         with Relevance(pixels, composite) as mode, capture.activations(model, *layers) as outputs:
             logits = model(pixels.clone())
-        if not isinstance(logits, Tensor) or logits.dim() != 2:
-            raise ValueError("the model must return logits of shape (B, K)")
         classes = capture.class_indices(target_classes, logits)
         if not logits.requires_grad or not mode.reaches(logits):
             raise ValueError("the logits do not depend on the image by operations that LRP can see")

@@ -59,6 +59,7 @@ def occlusion(
     """
     if of not in ("probability", "logit"):
         raise ValueError(f"the fall can be that of the 'probability' or the 'logit', not of {of!r}")
+    capture.check_images(images)
 
     def chosen(logits: Tensor, classes: Tensor) -> Tensor:
         values = logits.softmax(1) if of == "probability" else logits
@@ -68,7 +69,7 @@ def occlusion(
         return chosen(model(covered), classes[rows])
 
     with torch.no_grad(), capture.evaluating(model):
-        logits = _in_parts(model, images, batch)
+        logits = _in_parts(lambda part: capture.check_logits(model(part)), images, batch)
         classes = capture.class_indices(target_classes, logits)
         return _falls(score, chosen(logits, classes), images, patch, stride, fill, batch, report)
 
@@ -87,6 +88,7 @@ def map_occlusion(
     """Fall of the summed activation of the layer's strongest feature map at each position, ``(B, 1, h, w)``, and which
     map that is in each image, ``(B,)``.  Arguments as in ``occlusion``.
     """
+    capture.check_images(images)
 
     def totals(covered: Tensor) -> Tensor:
         with capture.activations(model, target_layer) as outputs:
@@ -125,7 +127,7 @@ def _falls(
     count, places = len(images), len(rows_of) * len(columns_of)
     at = torch.as_tensor(fill, device=images.device, dtype=images.dtype)
     down, across = (torch.arange(size, device=images.device) for size in images.shape[2:])
-    scores = []
+    scores = [whole[:0]]
     for start in range(0, count * places, batch):
         part = torch.arange(start, min(start + batch, count * places), device=images.device)
         rows, place = part // places, part % places

@@ -73,8 +73,7 @@ def network_inversion(
     computed.  ``sigma`` is the root mean square of an average image's values about mid-grey, 0.27 as the authors
     measured it.  Each rate is one step of the descent.  Another ``seed`` starts elsewhere and may end elsewhere.
     """
-    if images.dim() != 4 or not images.is_floating_point():
-        raise ValueError(f"images must be floating point (B, C, H, W), not {images.dtype} {tuple(images.shape)}")
+    capture.check_images(images)
     if images.dtype == torch.float16:
         raise ValueError("float16 has no room for the priors' weights: give the images and the model in float32")
     rates = [float(rate) for rate in rates]

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 _UNSCRIPTED = "give the model as it was before torch.jit made it"
+_SEEN = "a ReluRule saw this threshold, and it's no ReLU"
 Rule = Callable[[Tensor, Tensor], Tensor]  # gradient and where the input was positive, to what is sent back
 
 
@@ -140,8 +141,9 @@ class Head(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         output = func(*args, **kwargs)
-        if func in self._POOLING and args[0].dim() == 4:
-            self.feature_maps = args[0]
+        pooled = args[0] if args else kwargs.get("input")
+        if func in self._POOLING and pooled.dim() == 4:
+            self.feature_maps = pooled
         elif func is functional.linear:
             given = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
             self.linear = (given["weight"], given.get("bias"))
@@ -212,8 +214,8 @@ class LastMaps(TorchFunctionMode):
 def maps_and_logits(
     model: nn.Module, images: Tensor, target_layer: nn.Module | None = None, *, joined: bool = False
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Feature maps ``(B, C, h, w)`` of a layer, and the logits ``(B, K)`` with a graph that reaches back to them and no
-    further: what comes before takes no memory.  With ``joined`` it goes on to the images, which require gradients.
+    """Feature maps ``(B, C, h, w)`` of a layer, and what the model returns, with a graph that reaches back to them and
+    no further: what comes before takes no memory.  With ``joined`` it goes on to the images, which require gradients.
 
     One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
     off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
@@ -230,8 +232,6 @@ def maps_and_logits(
             feature_maps: Tensor | None = outputs[0]
         else:
             feature_maps, logits = _last_maps(model, images, joined)
-        if not isinstance(logits, Tensor) or logits.dim() != 2:
-            raise ValueError("the model must return logits of shape (B, K)")
         if feature_maps is None or feature_maps.dim() != 4:
             wrong = (
                 "has no pooling over places to find feature maps at"
@@ -318,9 +318,13 @@ class ReluRule(TorchFunctionMode):
     """Within ``with ReluRule(rule):`` every ReLU sends back ``rule(gradient, passed)`` in place of its gradient.
 
     ``gradient`` is what arrives at the ReLU's output, ``passed`` says where its input was positive.  The operation
-    itself is replaced, so that ``nn.ReLU``, ``functional.relu``, ``Tensor.relu_``, ``clamp_min(0)`` and every other way
-    to write it are reached, and no module is touched.  Forward values stay the same to the last bit.  Another ``rule``
-    can be set between two ways back.  A scripted or compiled ReLU is out of reach: ``check_ruled`` tells.
+    itself is replaced, as a module, function or method, in place or not: every ``relu``, ``clamp``, ``clip`` and
+    ``clamp_min`` at 0, and ``threshold`` from 0 to 0.  No module is touched, and forward values stay the same to the
+    last bit.  Another ``rule`` can be set between two ways back.
+
+    Other ways to write it keep their own gradient, and nothing tells: ``maximum(x, 0)``, ``where(x > 0, x, 0)``,
+    ``x * (x > 0)``, ``hardtanh(x, 0, inf)``, ``leaky_relu(x, 0)``, and a clamp at a tensor that is no scalar or on a
+    graphics card.  A scripted or compiled ReLU is out of reach: ``check_ruled`` tells, but not of every clamp.
     """
 
     _RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
@@ -329,6 +333,7 @@ class ReluRule(TorchFunctionMode):
         *(torch.clip, torch.clip_, Tensor.clip, Tensor.clip_),
     )
     _MINIMA = (torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_)
+    _THRESHOLDS = (functional.threshold, torch.threshold, torch.threshold_)
 
     def __init__(self, rule: Rule) -> None:
         super().__init__()
@@ -337,7 +342,10 @@ class ReluRule(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if not self._is_relu(func, args, kwargs):
-            return func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            if func in self._THRESHOLDS and result.grad_fn:
+                result.grad_fn.metadata[_SEEN] = True
+            return result
         given: Tensor = args[0] if args else kwargs["input"]
         in_place = is_in_place(func, args, kwargs)
         if in_place and given._is_view():  # autograd lets no function of one's own change these
@@ -348,11 +356,19 @@ class ReluRule(TorchFunctionMode):
         if func in self._CLAMPS:
             bounds = dict(zip(("input", "min", "max"), args, strict=False)) | kwargs
             low, high = bounds.get("min"), bounds.get("max")
-            return high is None and isinstance(low, int | float) and low == 0
+            return high is None and _is_zero(low)
         if func in self._MINIMA:
-            low = args[1] if len(args) > 1 else kwargs.get("min")
-            return isinstance(low, int | float) and low == 0
+            return _is_zero(args[1] if len(args) > 1 else kwargs.get("min"))
+        if func in self._THRESHOLDS:
+            numbers = dict(zip(("input", "threshold", "value"), args, strict=False)) | kwargs
+            return _is_zero(numbers["threshold"]) and _is_zero(numbers["value"])
         return func in self._RELUS
+
+
+def _is_zero(number: Any) -> bool:
+    if isinstance(number, Tensor) and number.dim() == 0 and number.device.type == "cpu" and not number.requires_grad:
+        number = number.item()  # there's no graphics card to wait for
+    return isinstance(number, int | float) and number == 0
 
 
 class _RuledRelu(torch.autograd.Function):
@@ -375,22 +391,43 @@ def check_ruled(output: Tensor) -> None:
     """ValueError if a ReLU on the way to this output, which a ``ReluRule`` was to rule, kept its own gradient: one in a
     scripted or compiled part, where no rule can reach it.
     """
-    nodes, seen = [output.grad_fn], set()
+    nodes: list[Any] = [output.grad_fn]
+    seen = set()
     while nodes:
         node = nodes.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
         name = node.name()
-        if name.startswith(("ReluBackward", "ThresholdBackward")) or "DifferentiableGraph" in name:
+        threshold = name.startswith("ThresholdBackward") and node._saved_threshold == 0 and _SEEN not in node.metadata
+        if name.startswith("ReluBackward") or threshold or "DifferentiableGraph" in name:
             raise ValueError(f"the rule for ReLUs can't reach all of them, some are in a scripted part: {_UNSCRIPTED}")
         nodes += [following for following, _ in node.next_functions]
 
 
+def check_images(images: Tensor) -> None:
+    """ValueError if images are no floating-point tensor ``(B, C, H, W)``."""
+    tensor = isinstance(images, Tensor)
+    if not tensor or not images.is_floating_point() or images.dim() != 4:
+        given = f"{images.dtype} {tuple(images.shape)}" if tensor else type(images).__name__
+        advice = "divide grey levels by 255, and give a single image as images[None]"
+        raise ValueError(f"images must be floating point (B, C, H, W), not {given}: {advice}")
+
+
+def check_logits(logits: Tensor) -> Tensor:
+    """What a model returned, if these are logits ``(B, K)``; ValueError if not."""
+    tensor = isinstance(logits, Tensor)
+    if not tensor or logits.dim() != 2:
+        given = f"a tensor {tuple(logits.shape)}" if tensor else type(logits).__name__
+        raise ValueError(f"the model must return logits of shape (B, K), not {given}: wrap it so that it does")
+    return logits
+
+
 def class_indices(target_classes: Tensor | Sequence[int], logits: Tensor) -> Tensor:
-    """Target classes as a tensor ``(B,)`` beside the logits ``(B, K)``; ValueError if they do not fit."""
+    """Target classes as a tensor ``(B,)`` beside the logits ``(B, K)``; ValueError if either does not fit."""
+    check_logits(logits)
     classes = torch.as_tensor(target_classes, device=logits.device)
-    if classes.shape != logits.shape[:1] or classes.dtype.is_floating_point:
+    if classes.shape != logits.shape[:1] or (len(classes) and classes.is_floating_point()):  # [] is floating point
         given = f"{classes.dtype} {tuple(classes.shape)}"
         raise ValueError(f"target_classes must be {len(logits)} whole numbers, one an image, not {given}")
     if ((classes < 0) | (classes >= logits.shape[1])).any():

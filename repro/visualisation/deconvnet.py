@@ -27,8 +27,8 @@ Differences from the paper:
 ``receptive_fields`` and ``strongest`` are for the paper's Fig. 2: the nine images that excite a unit most, the patches
 that it sees of them and their reconstructions.
 
-Raises ValueError if layer, channels or positions do not fit, and if what leads from the pixels to the layer is not one
-chain of convolutions, ReLUs, max poolings and linear layers.
+Raises ValueError if images, layer, channels or positions do not fit, and if what leads from the pixels to the layer is
+not one chain of convolutions, ReLUs, max poolings and linear layers.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def deconvnet(
     ``channels (B,)`` names the units; ``positions (B, 2)`` their row and column in the layer's maps, and unless it is
     given each channel's strongest place is taken.  A layer after flattening, ``(B, K)``, has no positions.
     """
+    capture.check_images(images)
     with torch.inference_mode(False), torch.enable_grad():
         pixels, maps = _forward(model, images, target_layer)
         _chain(maps)
@@ -175,6 +176,7 @@ def receptive_fields(model: nn.Module, images: Tensor, target_layer: nn.Module, 
     input, for what lies beyond is padding.  ``images`` are one or more images of the size meant.  After flattening a
     unit has no position and sees everything.
     """
+    capture.check_images(images)
     height, width = images.shape[2:]
     with torch.inference_mode(False), torch.enable_grad():
         _, maps = _forward(model, images[:1], target_layer)
@@ -231,6 +233,7 @@ def strongest(
 
     ``report`` hears the share that is done, 0 to 1.  Raises ValueError if there are fewer images, or no channels.
     """
+    capture.check_images(images)
     if not 1 <= count <= len(images):
         raise ValueError(f"the {count} strongest of {len(images)} images: give more images, or another count")
     if not len(channels):

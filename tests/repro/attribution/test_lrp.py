@@ -514,3 +514,19 @@ def test_logits_that_do_not_depend_on_the_image_are_refused() -> None:
 
     with pytest.raises(ValueError, match="do not depend"):
         lrp(Ignores(), images_of(1), torch.tensor([0]))
+
+
+@pytest.mark.parametrize("composite", [epsilon_plus, epsilon_alpha2_beta1, everywhere(Epsilon())])
+def test_autocast_changes_nothing(composite) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(36, 5, bias=False)),
+    ).eval()
+    images, classes = images_of(2, 8).float(), torch.tensor([3, 1])
+    expected = lrp(model, images, classes, composite)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = lrp(model, images, classes, composite)
+        assert torch.is_autocast_enabled("cpu")
+    assert torch.equal(found, expected)
+    torch.testing.assert_close(found.sum((1, 2, 3)), model(images)[[0, 1], classes], rtol=1e-3, atol=1e-4)

@@ -1,5 +1,7 @@
 """Capturing sees what a layer returned, lets gradients through, and leaves nothing behind."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -80,6 +82,7 @@ def test_modes_and_flags_return_also_after_an_error() -> None:
         lambda maps: functional.avg_pool2d(maps, 4).flatten(1),
         lambda maps: maps.mean((2, 3)),
         lambda maps: torch.mean(maps, dim=[2, 3]),
+        lambda maps: torch.mean(input=maps, dim=(2, 3)),
     ],
 )
 def test_head_is_found_however_it_is_written(pool) -> None:
@@ -181,6 +184,47 @@ def test_a_rule_that_reached_every_relu_is_told_from_one_that_did_not() -> None:
         capture.check_ruled(model(images))
     with pytest.raises(ValueError, match="can't reach all of them"):
         capture.check_ruled(model(images))
+
+
+WRITTEN = {
+    "threshold": (True, lambda x: functional.threshold(x, 0, 0)),
+    "threshold in place": (True, lambda x: functional.threshold(x, 0.0, value=0.0, inplace=True)),
+    "threshold_": (True, lambda x: functional.threshold_(x, 0, 0)),
+    "torch.threshold": (True, lambda x: torch.threshold(x, threshold=0, value=0)),
+    "Threshold": (True, nn.Threshold(0, 0)),
+    "Threshold in place": (True, nn.Threshold(0, 0, inplace=True)),
+    "clamp at a scalar": (True, lambda x: x.clamp(min=torch.tensor(0.0))),
+    "clamp_ at a scalar": (True, lambda x: x.clamp_(torch.tensor(0.0))),
+    "clamp_min at a scalar": (True, lambda x: torch.clamp_min(x, torch.zeros(()))),
+    "higher threshold": (False, lambda x: functional.threshold(x, 0.5, 0)),
+    "other value": (False, lambda x: functional.threshold(x, 0, -1)),
+    "other value in place": (False, nn.Threshold(0, -1, inplace=True)),
+    "clamp at 1": (False, lambda x: x.clamp(min=torch.tensor(1.0))),
+    "clamp from both sides": (False, lambda x: x.clamp(torch.tensor(0.0), torch.tensor(1.0))),
+}
+
+
+@pytest.mark.parametrize(("relu", "written"), WRITTEN.values(), ids=WRITTEN)
+def test_what_is_a_relu_is_ruled_and_what_is_none_is_left_alone(relu: bool, written) -> None:
+    pixels = torch.tensor([[1.0, -1.0, 2.0, -0.2, 0.3]], requires_grad=True)
+    expected = written(pixels * 1)
+    (own,) = torch.autograd.grad(expected.sum(), pixels)
+    with capture.ReluRule(lambda gradient, passed: 10 * gradient * passed):
+        found = written(pixels * 1)
+        capture.check_ruled(found)
+    assert torch.equal(found, expected)
+    assert torch.equal(torch.autograd.grad(found.sum(), pixels)[0], 10 * own if relu else own)
+
+
+@pytest.mark.parametrize(("threshold", "refused"), [(0.0, True), (0.5, False)])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit is on its way out
+def test_a_threshold_in_a_scripted_part_is_refused_if_it_may_be_a_relu(threshold: float, refused: bool) -> None:
+    pixels = torch.randn(1, 4, requires_grad=True)
+    traced = torch.jit.trace(nn.Threshold(threshold, 0), pixels)
+    with capture.ReluRule(lambda gradient, passed: gradient):
+        found = traced(pixels)
+    with pytest.raises(ValueError, match="can't reach all of them") if refused else nullcontext():
+        capture.check_ruled(found)
 
 
 def test_relu_rule_changes_no_forward_value_and_ends_with_its_block() -> None:
