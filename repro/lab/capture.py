@@ -234,14 +234,10 @@ def maps_and_logits(
             feature_maps, logits = _last_maps(model, images, joined)
         if feature_maps is None or feature_maps.dim() != 4:
             wrong = (
-                "has no pooling over places to find feature maps at"
-                if feature_maps is None
-                else "layer has no such maps"
+                "model has no pooling over places to find them at" if feature_maps is None else "layer has no such maps"
             )
             layers = ", ".join(_layers_with_maps(model, images)[-8:])
-            raise ValueError(
-                f"feature maps have the shape (B, C, h, w), and this {wrong}: choose target_layer of {layers}"
-            )
+            raise ValueError(f"feature maps have the shape (B, C, h, w), and this {wrong}: choose a layer of {layers}")
         yield feature_maps, logits
 
 
@@ -324,7 +320,7 @@ class ReluRule(TorchFunctionMode):
 
     Other ways to write it keep their own gradient, and nothing tells: ``maximum(x, 0)``, ``where(x > 0, x, 0)``,
     ``x * (x > 0)``, ``hardtanh(x, 0, inf)``, ``leaky_relu(x, 0)``, and a clamp at a tensor that is no scalar or on a
-    graphics card.  A scripted or compiled ReLU is out of reach: ``check_ruled`` tells, but not of every clamp.
+    GPU.  A scripted or compiled ReLU is out of reach: ``check_ruled`` tells, but not of every clamp.
     """
 
     _RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
@@ -367,7 +363,7 @@ class ReluRule(TorchFunctionMode):
 
 def _is_zero(number: Any) -> bool:
     if isinstance(number, Tensor) and number.dim() == 0 and number.device.type == "cpu" and not number.requires_grad:
-        number = number.item()  # there's no graphics card to wait for
+        number = number.item()  # there's no GPU to wait for
     return isinstance(number, int | float) and number == 0
 
 

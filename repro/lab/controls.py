@@ -17,10 +17,11 @@ from repro.lab.scenes import Floats
 
 def saliency(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
     """Size of the logit's gradient, largest over the channels, ``(B, 1, H, W)`` (Simonyan et al. 2014, Sec. 3.1)."""
+    capture.check_images(images)
     with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
         pixels = images.detach().clone().requires_grad_()
         logits = model(pixels)
-        (gradient,) = torch.autograd.grad(logits.gather(1, target_classes[:, None]).sum(), pixels)
+        gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), pixels)
     return gradient.abs().amax(1, keepdim=True)
 
 

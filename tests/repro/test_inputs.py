@@ -16,6 +16,7 @@ from repro.attribution.guided_grad_cam import guided_grad_cam
 from repro.attribution.lrp import lrp, lrp_at
 from repro.attribution.occlusion import map_occlusion, occlusion
 from repro.inversion.network_inversion import network_inversion
+from repro.lab.controls import saliency
 from repro.visualisation.deconvnet import deconvnet, receptive_fields, strongest
 
 Method = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -32,6 +33,7 @@ CLASSIFYING: dict[str, Method] = {
     "lrp": lrp,
     "lrp_at": lambda *given: lrp_at(*given, [first(given[0])])[0],
     "occlusion": occlusion,
+    "saliency": saliency,
     "fgsm": lambda *given: fgsm(*given, budget=0.1),
     "adversarial_examples": lambda *given: adversarial_examples(*given, searches=2, evaluations=3),
 }

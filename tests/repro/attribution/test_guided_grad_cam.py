@@ -51,5 +51,5 @@ def test_equals_captum(vision, require_module) -> None:
 
 def test_a_layer_that_does_not_fit_is_refused() -> None:
     model = networks.load("fc-scenes", 0)
-    with pytest.raises(ValueError, match="choose target_layer of"):
+    with pytest.raises(ValueError, match="choose a layer of"):
         guided_grad_cam(model, torch.rand(1, 3, 64, 64), torch.tensor([0]), model.get_submodule("classifier.0"))
