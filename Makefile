@@ -7,7 +7,7 @@ METHODS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve site check test lint verify bench train lock clean
+.PHONY: help serve setup site check test lint verify bench train lock clean
 
 help: ## list the recipes
 	@echo "Sightglass: make RECIPE"; echo
@@ -16,6 +16,8 @@ help: ## list the recipes
 
 serve: $(VENV)/.site ## read the library at http://127.0.0.1:8000, with reload (no torch needed)
 	$(BIN)/sightglass site --serve --no-execute --address $(ADDRESS)
+
+setup: $(VENV)/.all ## set up torch and all the rest: to run methods, to measure, to test
 
 site: $(VENV)/.all ## build the whole site into site/, tutorials executed
 	$(BIN)/sightglass site

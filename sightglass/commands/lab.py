@@ -21,7 +21,7 @@ from sightglass.commands.catalogue import AsJson, fail, print_json
 from sightglass.models import Claim, Method
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", metavar="NAME")]
-INSTALL = "torch is not installed: pip install -e '.[lab]' in the checkout (or make verify) installs what this needs"
+INSTALL = "torch is not installed: make setup, or pip install -e '.[lab]' in the checkout, installs what this needs"
 EXIT_DIFFERS = 1
 
 
