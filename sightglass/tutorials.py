@@ -99,7 +99,9 @@ def _execute(notebook: Any, path: Path, root: Path) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(root)}})
+    where = {"metadata": {"path": str(root)}}
+    # what a cell prints is one block, however slowly it comes
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, resources=where, coalesce_streams=True)
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError) as error:

@@ -101,7 +101,7 @@ def fine(method):
     energy = torch.fft.fft2(maps[:, 0] - maps.mean((1, 2, 3))[:, None, None]).abs() ** 2
     waves = (torch.fft.fftfreq(64) * 64).abs()  # along a side
     short = torch.maximum(waves[:, None], waves) > 8
-    return float(((energy * short).sum((1, 2)) / energy.sum((1, 2))).mean())
+    return float(((energy * short).sum((1, 2)) / energy.sum((1, 2)).clamp_min(1e-12)).mean())  # 0 for an empty map
 
 
 def report(methods):

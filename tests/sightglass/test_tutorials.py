@@ -95,6 +95,9 @@ def test_executing_shows_outputs_and_a_failing_cell_stops_the_build(
     assert "```text\n2\n```" in page
     assert '"outputs": [],' in built(root, execute=True)["tutorials/counting.ipynb"]
     path = root / "docs" / "tutorials" / "counting.py"
+    slowly = "import time\nfor i in range(2):\n    print(i, flush=True)\n    time.sleep(1)"
+    path.write_text(TEXT.replace("1 + 1", slowly), encoding="utf-8")
+    assert "```text\n0\n1\n```" in built(root, execute=True)["tutorials/counting.md"]
     path.write_text(TEXT.replace("1 + 1", "1 / 0"), encoding="utf-8")
     with pytest.raises(tutorials.TutorialError, match=r"counting\.py: a cell failed\n(.|\n)*ZeroDivisionError"):
         built(root, execute=True)
