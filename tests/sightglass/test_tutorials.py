@@ -95,7 +95,7 @@ def test_executing_shows_outputs_and_a_failing_cell_stops_the_build(
     assert "```text\n2\n```" in page
     assert '"outputs": [],' in built(root, execute=True)["tutorials/counting.ipynb"]
     path = root / "docs" / "tutorials" / "counting.py"
-    slowly = "import time\nfor i in range(2):\n    print(i, flush=True)\n    time.sleep(1)"
+    slowly = "0, flush=True)\nimport time\ntime.sleep(1)\nprint(1"
     path.write_text(TEXT.replace("1 + 1", slowly), encoding="utf-8")
     assert "```text\n0\n1\n```" in built(root, execute=True)["tutorials/counting.md"]
     path.write_text(TEXT.replace("1 + 1", "1 / 0"), encoding="utf-8")
