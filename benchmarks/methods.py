@@ -510,11 +510,7 @@ def measure(
         while waiting or running:
             busy = {place for place, _ in running.values()}  # a row's rounds come one after the other
             now = time.monotonic()
-            fits = [
-                task
-                for task in waiting
-                if task[1] not in busy and (task[0] == 0 or (taken[task[1]] and now + lasted[task[1]] < end))
-            ]
+            fits = [task for task in waiting if task[1] not in busy and (task[0] < 2 or now + lasted[task[1]] < end)]
             while fits and len(running) < jobs:
                 number, place = task = fits.pop(0)
                 fits = [other for other in fits if other[1] != place]
@@ -602,7 +598,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=["vgg16", "resnet50"], choices=("vgg16", "resnet50"))
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8], choices=range(1, 9), metavar="1..8")
     parser.add_argument("--rounds", type=int, help="at most (default: 7 on a CPU, 30 on a GPU)")
-    parser.add_argument("--minutes", type=float, default=28, help="no new round after these; one is always made")
+    parser.add_argument("--minutes", type=float, default=28, help="no new round after these; two are always made")
     parser.add_argument("--jobs", type=int, help="processes at once, one thread each (default: 2 on a CPU, 1 on a GPU)")
     parser.add_argument("--quick", action="store_true", help="ResNet-50, one image, two rounds: to see that it runs")
     parser.add_argument("--out", type=Path, help="write the result here; a complete run has a place of its own")
