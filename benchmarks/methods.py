@@ -138,7 +138,7 @@ def forward_whole_and_at_each_place(s: Subject) -> object:
 def reproduction(slug: str, name: str = "") -> Callable[..., Any]:
     """A method's public function, or another, found by its name; ``rows_of`` leaves out a method that has no module."""
     module = ledger.module_of(ROOT, slug)
-    assert module is not None  # noqa: S101  # see above
+    assert module is not None  # noqa: S101  # rows_of leaves such rows out
     return getattr(
         importlib.import_module(".".join(module.relative_to(ROOT).with_suffix("").parts)), name or module.stem
     )
@@ -347,9 +347,10 @@ def subject(name: str, device: str) -> Subject:
         model.train()(torch.rand(4, 3, 64, 64, generator=generator))  # BatchNorm as it is after some training
     model.eval().to(device)
     if name.startswith("vgg"):
-        parts = nn.Sequential(*model.features[:-1]), nn.Sequential(
-            model.features[-1], model.avgpool, nn.Flatten(), model.classifier
-        )  # fmt: skip  # on fewer lines
+        parts = (
+            nn.Sequential(*model.features[:-1]),
+            nn.Sequential(model.features[-1], model.avgpool, nn.Flatten(), model.classifier),
+        )
         last = model.features[-2]
     else:
         children = list(model.children())

@@ -159,11 +159,7 @@ def plan(
     limit: int | None = None,
 ) -> list[str]:
     """What to ask now: what was not asked on ``since`` or later, longest ago first, at most ``limit``."""
-    due = [
-        url
-        for url in urls
-        if (host is None or is_at(url, host)) and (url not in checked or checked[url] < since)
-    ]  # fmt: skip  # on fewer lines
+    due = [url for url in urls if (host is None or is_at(url, host)) and (url not in checked or checked[url] < since)]
     return sorted(due, key=lambda url: (checked.get(url, datetime.date.min), url))[:limit]
 
 

@@ -113,9 +113,13 @@ torch.testing.assert_close(both[:, 0], M, rtol=1e-4, atol=1e-3)
 
 # %%
 hidden = torch.nn.Sequential(
-    network.features, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
-    torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10),
-)  # fmt: skip  # on fewer lines
+    network.features,
+    torch.nn.AdaptiveAvgPool2d(1),
+    torch.nn.Flatten(),
+    torch.nn.Linear(64, 64),
+    torch.nn.ReLU(),
+    torch.nn.Linear(64, 10),
+)
 try:
     cam(hidden, images, torch.tensor(classes[:1]))
 except ValueError as error:

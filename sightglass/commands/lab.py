@@ -120,8 +120,7 @@ def verify(
                 rows.append(_claim_row(slug, claim, result, word))
                 wanted, whose = claim.expect, "expected"
                 if check:
-                    # a verdict and an expectation are two vocabularies that meet in their words
-                    wanted, whose = ledger.verdict(claim, stored.get(slug)), "in the ledger"  # type: ignore[assignment]  # see above
+                    wanted, whose = ledger.verdict(claim, stored.get(slug)), "in the ledger"  # type: ignore[assignment]  # two vocabularies that share words
                 if word != wanted:
                     differences.append(f"{slug}: {claim.id} {_told(word)}, {whose}: {wanted}")
             if check and slug not in stored:

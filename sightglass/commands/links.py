@@ -156,7 +156,7 @@ def _ask(asker: Asker, urls: list[str], run: _Run, *, quiet: bool) -> bool:
             asyncio.run(asker.ask_all(urls, heard))
     except KeyboardInterrupt:
         stopped = True
-    except ExceptionGroup as group:  # a task group's
+    except ExceptionGroup as group:  # a task group wraps whatever its tasks raise
         writing, others = group.split(OSError)
         raise (others or writing.exceptions[0] if writing else group) from None
     if not run.offline:

@@ -89,8 +89,14 @@ def _words(site: Site) -> dict[str, str]:
     answers = {
         f"{facet}.{word}": site.say(word) for facet in ("reproduction", "verified") for word in ("yes", "not yet")
     }
-    templates = {"count": "found", "loading": "loading", "partly": "partly", "failed": "failed", "others": "and others",
-                 "remove": "remove"}  # fmt: skip  # on fewer lines
+    templates = {
+        "count": "found",
+        "loading": "loading",
+        "partly": "partly",
+        "failed": "failed",
+        "others": "and others",
+        "remove": "remove",
+    }
     return {name: PHRASES[key][site.language == "zh"] for name, key in templates.items()} | named | folders | answers
 
 

@@ -55,8 +55,12 @@ def test_load_raises_with_every_problem_and_its_place(toy: Path) -> None:
     with pytest.raises(CatalogueError) as caught:
         catalogue.load(toy)
     assert [problem.rule for problem in caught.value.problems] == [
-        "missing-key", "missing-key", "missing-key", "unknown-key", "yaml-syntax",
-    ]  # fmt: skip  # on fewer lines
+        "missing-key",
+        "missing-key",
+        "missing-key",
+        "unknown-key",
+        "yaml-syntax",
+    ]
     assert "catalog/posts/zhihu-heat-sum.yaml:1:1: unknown key 'titel', did you mean 'title'?" in str(caught.value)
 
 

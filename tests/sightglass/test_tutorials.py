@@ -106,7 +106,7 @@ def test_executing_shows_outputs_and_a_failing_cell_stops_the_build(
 def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a fresh kernel, with nothing but an importable project; the installing cell then has nothing to do."""
     pytest.importorskip("torch")  # the light installation has no torch
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")  # see above
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")  # nor notebooks
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("SIGHTGLASS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SIGHTGLASS_ROOT", raising=False)

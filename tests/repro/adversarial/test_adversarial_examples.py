@@ -409,6 +409,9 @@ def test_logits_that_do_not_depend_on_the_image_are_refused() -> None:
         def forward(self, images: Tensor) -> Tensor:
             return images.detach().flatten(1)[:, :4]
 
-    for attack in (lambda: fgsm(Rounds(), images_of(1), torch.tensor([0]), 0.1), lambda: adversarial_examples(Rounds(), images_of(1), torch.tensor([0]))):  # fmt: skip  # on fewer lines
+    for attack in (
+        lambda: fgsm(Rounds(), images_of(1), torch.tensor([0]), 0.1),
+        lambda: adversarial_examples(Rounds(), images_of(1), torch.tensor([0])),
+    ):
         with pytest.raises(ValueError, match="do not depend on the image"):
             attack()

@@ -60,8 +60,13 @@ def test_as_low_as_scipy(require_module) -> None:
             return value.item(), gradient[0].numpy()
 
         best = optimize.minimize(
-            numbers, start[b].numpy(), jac=True, method="L-BFGS-B", bounds=[(0, 1)] * 12, options={"ftol": 1e-15, "gtol": 1e-10}
-        )  # fmt: skip  # on fewer lines
+            numbers,
+            start[b].numpy(),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0, 1)] * 12,
+            options={"ftol": 1e-15, "gtol": 1e-10},
+        )
         assert values[b].item() == pytest.approx(best.fun, rel=1e-10)
         torch.testing.assert_close(found[b], torch.from_numpy(best.x), rtol=0, atol=1e-5)
 

@@ -257,8 +257,13 @@ def test_export_in_every_format(root: Path) -> None:
         assert printed.stdout_bytes == content
     assert len(Calendar.from_ical((root / "term.ics").read_bytes()).walk("VEVENT")) == 3
     assert sorted(path.name for path in root.iterdir()) == [
-        "catalog", "pyproject.toml", "term.bib", "term.ics", "term.md", "term.ris",
-    ]  # fmt: skip  # on fewer lines
+        "catalog",
+        "pyproject.toml",
+        "term.bib",
+        "term.ics",
+        "term.md",
+        "term.ris",
+    ]
 
 
 def test_export_refuses() -> None:

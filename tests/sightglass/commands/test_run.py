@@ -79,8 +79,11 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
     def make(family: str, slug: str, source: str) -> None:
         path = root / "repro" / family / f"{slug.replace('-', '_')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("from __future__ import annotations\nimport torch\nfrom torch import Tensor\n"
-                        "from typing import Literal\n" + textwrap.dedent(source), encoding="utf-8")  # fmt: skip  # on fewer lines
+        path.write_text(
+            "from __future__ import annotations\nimport torch\nfrom torch import Tensor\n"
+            "from typing import Literal\n" + textwrap.dedent(source),
+            encoding="utf-8",
+        )
         name = f"repro.{family}.{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
