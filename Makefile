@@ -39,7 +39,7 @@ verify: $(VENV)/.all ## measure every claim anew and write the ledger (METHODS="
 	$(BIN)/python -m repro.lab.samples
 
 bench: $(VENV)/.all ## measure speed and memory beside other libraries, half an hour (ARGS="--device cuda")
-	$(BIN)/python -m benchmarks.methods $(ARGS)
+	PYTHONPATH=tools $(BIN)/python -m benchmarks.methods $(ARGS)
 
 train: $(VENV)/.all ## train the small networks that the claims are measured on (minutes each)
 	$(BIN)/sightglass train

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-
 from sightglass.catalogue import FOLDERS
-from sightglass.models import Entry, Venue
+from sightglass.catalogue.models import Entry, Venue
 
 
 def _missing(name: str, remedy: str) -> None:

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from repro.attribution.cam import cam, cam_boxes
-from repro.lab import capture, figures, metrics, networks, scenes
+from repro.engine import watching
+from repro.lab import figures, metrics, networks, scenes
 
 torch.set_num_threads(1)
 network = networks.load("gap-scenes", seed=0)
@@ -40,7 +41,7 @@ images = torch.from_numpy(scene.images[WHICH : WHICH + 1]) / 255
 classes = scene.instance_classes[WHICH, :2].tolist()
 names = [scenes.CLASSES[c] for c in classes]
 
-with torch.no_grad(), capture.activations(network, network.features) as outputs:
+with torch.no_grad(), watching.activations(network, network.features) as outputs:
     logits = network(images)
 f = outputs[0][0]  # f_k(x, y): the feature maps of the last convolution, (64, 16, 16)
 w = network.classifier.weight.detach()  # w_k^c, (10, 64)
@@ -164,7 +165,7 @@ plt.show()
 
 # %%
 maximum = networks.load("gmp-scenes", seed=0)
-with torch.no_grad(), capture.activations(maximum, maximum.features) as outputs:
+with torch.no_grad(), watching.activations(maximum, maximum.features) as outputs:
     maximum(pixels)
 gmp_maps = torch.einsum("bkyx,bk->byx", outputs[0], maximum.classifier.weight[labels])[:, None].detach()
 

@@ -20,7 +20,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from repro.adversarial.fooling_images import ascend, evolve
-from repro.lab import cppn, networks
+from repro.engine import cppn
+from repro.lab import networks
 
 torch.set_num_threads(1)
 SHAPE, SEED = (1, 28, 28), 0

@@ -21,7 +21,8 @@ import torch
 
 from repro.attribution.grad_cam import grad_cam
 from repro.attribution.grad_cam_pp import grad_cam_pp
-from repro.lab import capture, figures, metrics, networks, scenes
+from repro.engine import watching
+from repro.lab import figures, metrics, networks, scenes
 
 torch.set_num_threads(1)
 network = networks.load("fc-scenes", seed=0)
@@ -50,7 +51,7 @@ target = torch.tensor([label])
 # ```
 
 # %%
-with capture.activations(network, network.features) as outputs:
+with watching.activations(network, network.features) as outputs:
     S = network(images)
 A = outputs[0]
 (g,) = torch.autograd.grad(S[0, label], A)

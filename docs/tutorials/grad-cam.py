@@ -23,7 +23,8 @@ from repro.attribution.cam import cam
 from repro.attribution.grad_cam import grad_cam
 from repro.attribution.guided_backprop import guided_backprop
 from repro.attribution.guided_grad_cam import guided_grad_cam
-from repro.lab import capture, controls, figures, metrics, networks, scenes
+from repro.engine import watching
+from repro.lab import controls, figures, metrics, networks, scenes
 
 torch.set_num_threads(1)
 network = networks.load("fc-scenes", seed=0)
@@ -57,7 +58,7 @@ plt.show()
 # much as the score rises, on average over its places, when the map rises.
 
 # %%
-with capture.activations(network, network.features) as outputs:
+with watching.activations(network, network.features) as outputs:
     y = network(images)
 A = outputs[0]  # (1, 64, 16, 16)
 (gradient,) = torch.autograd.grad(y[0, classes[0]], A)

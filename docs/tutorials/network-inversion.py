@@ -18,9 +18,10 @@
 import matplotlib.pyplot as plt
 import torch
 
+from repro.engine import watching
+from repro.engine.hog import Hog
 from repro.inversion.network_inversion import network_inversion, total_variation
-from repro.lab import capture, networks, scenes
-from repro.lab.hog import Hog
+from repro.lab import networks, scenes
 
 torch.set_num_threads(1)
 network = networks.load("zf-scenes", seed=0).requires_grad_(False)
@@ -51,7 +52,7 @@ def show(pictures: dict[str, torch.Tensor]) -> None:
 
 # %%
 layer = network.features[1]
-with capture.activations(network, layer) as outputs:
+with watching.activations(network, layer) as outputs:
     network(images)
 target = outputs[0].detach()
 

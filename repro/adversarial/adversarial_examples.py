@@ -22,7 +22,7 @@ Differences from the papers:
    reaches others between them, and is smooth at 0.
 2. The paper asks for the smallest c whose minimiser has the class l, but a larger c makes a smaller r: here it is the
    largest, and of all minimisers with the class l the one with the smallest r is kept.
-3. L-BFGS takes projected steps and works on the whole batch (``repro.lab.lbfgs``).  On a network it finds a good local
+3. L-BFGS takes projected steps and works on the whole batch (``engine.lbfgs``).  On a network it finds a good local
    minimum, as theirs does; where J is convex and there are two classes it finds the smallest r.
 4. The sign is that of the gradient of log(sum_{k != y} exp z_k) - z_y, z being the logits.  J = log(1 + exp(.)) of it,
    so that its gradient is the same but for a positive factor; that factor is zero in floating point where the network
@@ -43,7 +43,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, digits, figures, lbfgs, networks, scenes, training
+from repro.engine import checks, lbfgs, training, watching
+from repro.lab import digits, figures, networks, scenes
 
 
 def adversarial_examples(
@@ -63,10 +64,10 @@ def adversarial_examples(
     that is done.
     """
     _check(images, budget)
-    with torch.inference_mode(False), capture.evaluating(model), capture.frozen(model), torch.no_grad():
+    with torch.inference_mode(False), watching.evaluating(model), watching.frozen(model), torch.no_grad():
         start = images.detach().clone().flatten(1)
         logits = model(start.view_as(images))
-        classes = capture.class_indices(target_classes, logits).clone()  # also where they come from inference mode
+        classes = checks.class_indices(target_classes, logits).clone()  # also where they come from inference mode
 
         def loss(points: Tensor) -> tuple[Tensor, Tensor]:
             values, gradient = _differentiated(model, points.view_as(images), lambda z: _cross_entropy(z, classes))
@@ -107,10 +108,10 @@ def distortion(images: Tensor, others: Tensor) -> Tensor:
 
 
 def _sign(model: nn.Module, images: Tensor, true_classes: Tensor) -> Tensor:
-    with torch.inference_mode(False), capture.evaluating(model), capture.frozen(model):
+    with torch.inference_mode(False), watching.evaluating(model), watching.frozen(model):
 
         def loss(logits: Tensor) -> Tensor:
-            return _log_odds_against(logits, capture.class_indices(true_classes, logits).clone())
+            return _log_odds_against(logits, checks.class_indices(true_classes, logits).clone())
 
         _, gradient = _differentiated(model, images.detach().clone(), loss)
     return gradient.sign()  # eta / epsilon = sign(grad_x J(theta, x, y))
@@ -140,7 +141,7 @@ def _differentiated(model: nn.Module, images: Tensor, loss: Callable[[Tensor], T
 def _check(images: Tensor, budget: float) -> None:
     if not budget >= 0:
         raise ValueError(f"budget must not be negative, and it is {budget}: 8/255 is eight grey levels")
-    capture.check_images(images)
+    checks.check_images(images)
     if not bool(((images >= 0) & (images <= 1)).all()):
         raise ValueError("images must lie in [0, 1]: build the normalisation into the model, before its first layer")
 
@@ -374,7 +375,7 @@ def _trained(
     order = torch.Generator().manual_seed(0)
     orders = [torch.randperm(len(images), generator=order) for _ in range(epochs)]
     batches = [rows for each in orders for rows in torch.split(each, 64)[: len(images) // 64]]
-    return training.learn(model, batches, loss).requires_grad_(False)
+    return training.one_cycle(model, batches, loss).requires_grad_(False)
 
 
 def _lenet(seed: int, device: str) -> nn.Module:

@@ -11,9 +11,9 @@ encodings of a picture are searched:
   then cut to [0, 1]: to first order p rises by 0.03, and by a tenth of what is missing when it is nearly there.
 - ``direct``: the pixels, evolved (Fig. 4).  Each begins uniform in [0, 1]; in a child each changes with probability
   0.1, halved every 1000 generations, by the polynomial mutation with eta = 15 (``cppn.polynomial_steps``).
-- ``cppn``: a compositional pattern producing network that draws the picture (Fig. 5), evolved: see ``repro.lab.cppn``.
+- ``cppn``: a compositional pattern producing network that draws the picture (Fig. 5), evolved: see ``engine.cppn``.
 
-Evolution is MAP-Elites, one run for all classes: see ``repro.lab.evolution``.  Images are in [0, 1], ``(B, C, H, W)``,
+Evolution is MAP-Elites, one run for all classes: see ``engine.evolution``.  Images are in [0, 1], ``(B, C, H, W)``,
 with C = 1 or 3; with three channels what evolves are hue, saturation and value.  Confidences are probabilities after
 the softmax.
 
@@ -22,7 +22,7 @@ Differences from the paper:
    the gradient says anything.
 2. Children are not crossed.  The paper's code crosses half of the pairs of pixel genomes (SBX); its text only mutates.
 3. A generation's best child is compared with the champion, not each in turn: the same archive, in one operation.
-4. CPPNs have at most a dozen hidden nodes, and coordinates from -1 to 1 (``repro.lab.cppn``).
+4. CPPNs have at most a dozen hidden nodes, and coordinates from -1 to 1 (``repro.engine.cppn``).
 
 Raises ValueError for an unknown encoding, a shape that is not (1 or 3, H, W), counts and decays that cannot be, and
 classes that do not fit.
@@ -38,8 +38,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, cppn, digits, figures, networks, scenes, training
-from repro.lab.evolution import Encoding, Genomes, map_elites
+from repro.engine import checks, cppn, training, watching
+from repro.engine.evolution import Encoding, Genomes, map_elites
+from repro.lab import digits, figures, networks, scenes
 
 ENCODINGS = ("gradient", "direct", "cppn")
 Shape = tuple[int, int, int]
@@ -96,7 +97,7 @@ def ascend(
         raise ValueError(f"steps are a count, and decay is 0 to less than 1: {steps} and {decay} cannot be")
     like, generator = _place(model, seed)
     noise = torch.randn(_checked(shape), dtype=like.dtype, device=like.device, generator=generator)
-    with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
+    with torch.inference_mode(False), torch.enable_grad(), watching.evaluating(model), watching.frozen(model):
         classes = _classes(model, target_classes, shape).clone()
         centre = torch.as_tensor(mean, dtype=like.dtype, device=like.device).expand(shape)
         images = (centre + noise / 255).expand(len(classes), *shape)
@@ -177,9 +178,9 @@ def _place(model: nn.Module, seed: int) -> tuple[Tensor, torch.Generator]:
 
 def _classes(model: nn.Module, target_classes: Tensor, shape: Shape) -> Tensor:
     like, _ = _place(model, 0)
-    with torch.no_grad(), capture.evaluating(model):
+    with torch.no_grad(), watching.evaluating(model):
         logits = model(torch.full((len(target_classes), *_checked(shape)), 0.5, dtype=like.dtype, device=like.device))
-    return capture.class_indices(target_classes, logits)
+    return checks.class_indices(target_classes, logits)
 
 
 def _checked(shape: Shape) -> Shape:
@@ -347,4 +348,4 @@ def _trained(build: Callable[[], nn.Module], images: Tensor, labels: Tensor, see
             torch.randperm(len(images), generator=torch.Generator().manual_seed(100 * seed + epoch)), 64
         )
     ]
-    return training.learn(model, batches, lambda rows: functional.cross_entropy(model(images[rows]), labels[rows]))
+    return training.one_cycle(model, batches, lambda rows: functional.cross_entropy(model(images[rows]), labels[rows]))

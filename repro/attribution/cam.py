@@ -31,7 +31,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repro.lab import capture, controls, figures, metrics, networks, scenes
+from repro.engine import checks, pooling, watching
+from repro.lab import controls, figures, metrics, networks, scenes
 
 
 @torch.no_grad()
@@ -40,11 +41,11 @@ def cam(model: nn.Module, images: Tensor, target_classes: Tensor, target_layer: 
 
     ``target_layer`` returns the feature maps f_k; unless it is given they are what the last pooling is given.
     """
-    capture.check_images(images)
-    caught = capture.activations(model, *([target_layer] if target_layer else []))
-    with capture.evaluating(model), capture.Head() as head, caught as outputs:
+    checks.check_images(images)
+    caught = watching.activations(model, *([target_layer] if target_layer else []))
+    with watching.evaluating(model), pooling.Head() as head, caught as outputs:
         logits = model(images)
-    classes = capture.class_indices(target_classes, logits)
+    classes = checks.class_indices(target_classes, logits)
     feature_maps = outputs[0] if target_layer else head.feature_maps
     if head.linear is None or feature_maps is None or feature_maps.dim() != 4:
         raise ValueError(
@@ -144,6 +145,6 @@ def _right_of_two(model: nn.Module, seed: int, device: str) -> float:
 @torch.no_grad()
 def _gmp_map(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     """Eq. (2) on a network that pools with the maximum, where it is no longer a decomposition of the score."""
-    with capture.activations(model, model.get_submodule("features")) as outputs:
+    with watching.activations(model, model.get_submodule("features")) as outputs:
         model(images)
     return _class_activation_map(outputs[0], model.get_parameter("classifier.weight")[classes])

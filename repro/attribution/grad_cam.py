@@ -42,7 +42,8 @@ from torch import Tensor, nn
 from repro.attribution.cam import cam
 from repro.attribution.guided_backprop import guided_backprop
 from repro.attribution.occlusion import occlusion
-from repro.lab import capture, controls, figures, metrics, networks, scenes
+from repro.engine import checks, gradients, pooling
+from repro.lab import controls, figures, metrics, networks, scenes
 
 
 def grad_cam(
@@ -57,9 +58,9 @@ def grad_cam(
 
     ``target_layer`` returns the feature maps A^k; unless it is given they are what the last pooling is given.
     """
-    capture.check_images(images)
-    with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
-        gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), feature_maps)
+    checks.check_images(images)
+    with pooling.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
+        gradient = gradients.gradient(logits, checks.class_indices(target_classes, logits), feature_maps)
     return heatmap(feature_maps.detach(), -gradient if counterfactual else gradient)
 
 

@@ -55,7 +55,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from repro.attribution.grad_cam import grad_cam, heatmap
-from repro.lab import capture, figures, metrics, networks, scenes
+from repro.engine import checks, gradients, pooling
+from repro.lab import figures, metrics, networks, scenes
 
 
 def grad_cam_pp(
@@ -72,11 +73,11 @@ def grad_cam_pp(
     """
     if output not in ("exponential", "softmax"):
         raise ValueError(f"output must be 'exponential' or 'softmax', not {output!r}")
-    capture.check_images(images)
-    with capture.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
-        classes = capture.class_indices(target_classes, logits)
+    checks.check_images(images)
+    with pooling.maps_and_logits(model, images, target_layer) as (feature_maps, logits):
+        classes = checks.class_indices(target_classes, logits)
         if output == "exponential":
-            first = capture.gradient(logits, classes, feature_maps)
+            first = gradients.gradient(logits, classes, feature_maps)
             alpha = _exponential_alpha(first, feature_maps.detach())
         else:
             first, second, third = _softmax_derivatives(logits, classes, feature_maps)
@@ -91,11 +92,11 @@ def _exponential_alpha(gradient: Tensor, feature_maps: Tensor) -> Tensor:
 
 def _softmax_derivatives(logits: Tensor, classes: Tensor, feature_maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Y', Y'' and Y''' over Y^c, from one gradient for each class."""
-    own = capture.gradient(logits, classes, feature_maps, again=True)
+    own = gradients.gradient(logits, classes, feature_maps, again=True)
     probabilities = logits.detach().softmax(1)
     m1, m2, m3 = (torch.zeros_like(own) for _ in range(3))
     for k in range(logits.shape[1]):
-        difference = own - capture.gradient(logits, torch.full_like(classes, k), feature_maps, again=True)
+        difference = own - gradients.gradient(logits, torch.full_like(classes, k), feature_maps, again=True)
         share = probabilities[:, k, None, None, None] * difference
         m1, m2, m3 = m1 + share, m2 + share * difference, m3 + share * difference**2
     return m1, 2 * m1**2 - m2, 6 * m1**3 - 6 * m1 * m2 + m3  # Eqs. (22), (23), (24)
@@ -200,8 +201,8 @@ def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[st
     """How far the map is from Grad-CAM's if all alpha are 1/Z, of feature maps without a negative gradient; and how
     much the map is like Grad-CAM's with the positive gradients alone.
     """
-    with capture.maps_and_logits(model, images) as (feature_maps, logits):
-        gradient = capture.gradient(logits, classes, feature_maps)
+    with pooling.maps_and_logits(model, images) as (feature_maps, logits):
+        gradient = gradients.gradient(logits, classes, feature_maps)
     constant = torch.full_like(gradient, 1 / gradient[0, 0].numel())
     rising = feature_maps.detach() * (gradient >= 0).all(3).all(2)[:, :, None, None]
     theirs = heatmap(rising, gradient)
@@ -215,6 +216,6 @@ def _special_cases(model: nn.Module, images: Tensor, classes: Tensor) -> dict[st
 
 def _positive_gradients(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     """Eq. (5) with all alpha alike."""
-    with capture.maps_and_logits(model, images) as (feature_maps, logits):
-        gradient = capture.gradient(logits, classes, feature_maps)
+    with pooling.maps_and_logits(model, images) as (feature_maps, logits):
+        gradient = gradients.gradient(logits, classes, feature_maps)
     return _heatmap(feature_maps.detach(), _channel_weights(torch.ones_like(gradient), gradient))

@@ -33,7 +33,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from repro.lab import capture, controls, figures, metrics, networks, scenes
+from repro.engine import checks, gradients, relu_rules, watching
+from repro.lab import controls, figures, metrics, networks, scenes
 
 
 def guided_backprop(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
@@ -53,16 +54,16 @@ def backprop_rule(relevance: Tensor, passed: Tensor) -> Tensor:
     return relevance * passed  # R^l = (f^l > 0) R^(l+1)
 
 
-def ruled_gradient(model: nn.Module, images: Tensor, target_classes: Tensor, rule: capture.Rule) -> Tensor:
+def ruled_gradient(model: nn.Module, images: Tensor, target_classes: Tensor, rule: relu_rules.Rule) -> Tensor:
     """The logit's gradient, with this rule at every ReLU."""
-    capture.check_images(images)
-    with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
+    checks.check_images(images)
+    with torch.inference_mode(False), torch.enable_grad(), watching.evaluating(model), watching.frozen(model):
         pixels = images.detach().clone().requires_grad_()
-        with capture.ReluRule(rule):
+        with relu_rules.ReluRule(rule):
             logits = model(pixels)
-            classes = capture.class_indices(target_classes, logits)
-            capture.check_ruled(logits)
-            return capture.gradient(logits, classes, pixels)
+            classes = checks.class_indices(target_classes, logits)
+            relu_rules.check_ruled(logits)
+            return gradients.gradient(logits, classes, pixels)
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:

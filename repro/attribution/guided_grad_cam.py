@@ -26,7 +26,8 @@ from torch import Tensor, nn
 
 from repro.attribution.grad_cam import grad_cam, heatmap
 from repro.attribution.guided_backprop import backprop_rule, guided_backprop, guided_rule
-from repro.lab import capture, figures, metrics, networks, scenes
+from repro.engine import checks, gradients, pooling, relu_rules
+from repro.lab import figures, metrics, networks, scenes
 
 
 def guided_grad_cam(
@@ -37,16 +38,16 @@ def guided_grad_cam(
     ``target_layer`` is Grad-CAM's; unless it is given its maps are what the last pooling is given.  One forward
     pass, and two back.
     """
-    capture.check_images(images)
+    checks.check_images(images)
     with torch.inference_mode(False):
         pixels = images.detach().clone().requires_grad_()
-    relus = capture.ReluRule(backprop_rule)
-    with relus, capture.maps_and_logits(model, pixels, target_layer, joined=True) as (feature_maps, logits):
-        classes = capture.class_indices(target_classes, logits)
-        capture.check_ruled(logits)
-        coarse = heatmap(feature_maps.detach(), capture.gradient(logits, classes, feature_maps, again=True))
+    relus = relu_rules.ReluRule(backprop_rule)
+    with relus, pooling.maps_and_logits(model, pixels, target_layer, joined=True) as (feature_maps, logits):
+        classes = checks.class_indices(target_classes, logits)
+        relu_rules.check_ruled(logits)
+        coarse = heatmap(feature_maps.detach(), gradients.gradient(logits, classes, feature_maps, again=True))
         relus.rule = guided_rule
-        fine = capture.gradient(logits, classes, pixels)
+        fine = gradients.gradient(logits, classes, pixels)
     return metrics.upsample(coarse, (images.shape[2], images.shape[3])) * fine  # Sec. 3.2
 
 

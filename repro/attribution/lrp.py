@@ -60,8 +60,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, controls, figures, metrics, networks, scenes
-from repro.lab.relevance import Composite, Layer, Relevance, Rule
+from repro.engine import checks, gradients, watching
+from repro.engine.relevance import Composite, Layer, Relevance, Rule
+from repro.lab import controls, figures, metrics, networks, scenes
 
 
 def epsilon_plus(layer: Layer) -> Rule:
@@ -339,13 +340,13 @@ def _propagate(
     relevance: Tensor | None,
 ) -> list[Tensor]:
     """Relevance of the images and of what the layers returned."""
-    capture.check_images(images)
+    checks.check_images(images)
     exact = torch.autocast(images.device.type, enabled=False)
-    with torch.inference_mode(False), torch.enable_grad(), exact, capture.evaluating(model), capture.frozen(model):
+    with torch.inference_mode(False), torch.enable_grad(), exact, watching.evaluating(model), watching.frozen(model):
         pixels = images.detach().clone().requires_grad_()
-        with Relevance(pixels, composite) as mode, capture.activations(model, *layers) as outputs:
+        with Relevance(pixels, composite) as mode, watching.activations(model, *layers) as outputs:
             logits = model(pixels.clone())
-        classes = capture.class_indices(target_classes, logits)
+        classes = checks.class_indices(target_classes, logits)
         if not logits.requires_grad or not mode.reaches(logits):
             raise ValueError("the logits do not depend on the image by operations that LRP can see")
         given = nn.functional.one_hot(classes, logits.shape[1]).to(logits)
@@ -353,7 +354,7 @@ def _propagate(
             if relevance.shape != logits.shape:
                 raise ValueError(f"relevance has the logits' shape {tuple(logits.shape)}, not {tuple(relevance.shape)}")
             given = torch.where(logits == 0, 0, relevance.to(logits) / logits).detach()
-        with capture.following():
+        with gradients.following():
             found = torch.autograd.grad(logits, [pixels, *outputs], given, allow_unused=True)
     result = []
     for tensor, gradient in zip([pixels, *outputs], found, strict=True):

@@ -34,7 +34,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, controls, figures, metrics, networks, scenes
+from repro.engine import checks, watching
+from repro.lab import controls, figures, metrics, networks, scenes
 
 Report = Callable[[float], None]
 
@@ -59,7 +60,7 @@ def occlusion(
     """
     if of not in ("probability", "logit"):
         raise ValueError(f"the fall can be that of the 'probability' or the 'logit', not of {of!r}")
-    capture.check_images(images)
+    checks.check_images(images)
 
     def chosen(logits: Tensor, classes: Tensor) -> Tensor:
         values = logits.softmax(1) if of == "probability" else logits
@@ -68,9 +69,9 @@ def occlusion(
     def score(covered: Tensor, rows: Tensor) -> Tensor:
         return chosen(model(covered), classes[rows])
 
-    with torch.no_grad(), capture.evaluating(model):
-        logits = _in_parts(lambda part: capture.check_logits(model(part)), images, batch)
-        classes = capture.class_indices(target_classes, logits)
+    with torch.no_grad(), watching.evaluating(model):
+        logits = _in_parts(lambda part: checks.check_logits(model(part)), images, batch)
+        classes = checks.class_indices(target_classes, logits)
         return _falls(score, chosen(logits, classes), images, patch, stride, fill, batch, report)
 
 
@@ -88,16 +89,16 @@ def map_occlusion(
     """Fall of the summed activation of the layer's strongest feature map at each position, ``(B, 1, h, w)``, and which
     map that is in each image, ``(B,)``.  Arguments as in ``occlusion``.
     """
-    capture.check_images(images)
+    checks.check_images(images)
 
     def totals(covered: Tensor) -> Tensor:
-        with capture.activations(model, target_layer) as outputs:
+        with watching.activations(model, target_layer) as outputs:
             model(covered)
         if outputs[0].dim() != 4:
             raise ValueError(f"a layer with feature maps (B, C, h, w) is needed, not {tuple(outputs[0].shape)}")
         return outputs[0].sum((2, 3))
 
-    with torch.no_grad(), capture.evaluating(model):
+    with torch.no_grad(), watching.evaluating(model):
         whole, strongest = _in_parts(totals, images, batch).max(1)
 
         def score(covered: Tensor, rows: Tensor) -> Tensor:

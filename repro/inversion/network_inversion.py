@@ -45,8 +45,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repro.lab import capture, figures, metrics, networks, scenes
-from repro.lab.hog import Hog
+from repro.engine import checks, watching
+from repro.engine.hog import Hog
+from repro.lab import figures, metrics, networks, scenes
 
 MOMENTUM = 0.9
 RATES = (4e-3,) * 100 + (4e-4,) * 200 + (4e-5,) * 100
@@ -73,13 +74,13 @@ def network_inversion(
     computed.  ``sigma`` is the root mean square of an average image's values about mid-grey, 0.27 as the authors
     measured it.  Each rate is one step of the descent.  Another ``seed`` starts elsewhere and may end elsewhere.
     """
-    capture.check_images(images)
+    checks.check_images(images)
     if images.dtype == torch.float16:
         raise ValueError("float16 has no room for the priors' weights: give the images and the model in float32")
     rates = [float(rate) for rate in rates]
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise ValueError("rates must be positive numbers, one for each step of the descent")
-    with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
+    with torch.inference_mode(False), torch.enable_grad(), watching.evaluating(model), watching.frozen(model):
         target = _representation(model, images.detach().clone(), target_layer).detach()
         energy = target.square().sum(1)  # ||Phi_0||^2
         if not (energy > 0).all():

@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, metrics
+from repro.engine import checks, gradients, watching
+from repro.lab import metrics
 from repro.lab.scenes import Floats
 
 
 def saliency(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
     """Size of the logit's gradient, largest over the channels, ``(B, 1, H, W)`` (Simonyan et al. 2014, Sec. 3.1)."""
-    capture.check_images(images)
-    with torch.inference_mode(False), torch.enable_grad(), capture.evaluating(model), capture.frozen(model):
+    checks.check_images(images)
+    with torch.inference_mode(False), torch.enable_grad(), watching.evaluating(model), watching.frozen(model):
         pixels = images.detach().clone().requires_grad_()
         logits = model(pixels)
-        gradient = capture.gradient(logits, capture.class_indices(target_classes, logits), pixels)
+        gradient = gradients.gradient(logits, checks.class_indices(target_classes, logits), pixels)
     return gradient.abs().amax(1, keepdim=True)
 
 

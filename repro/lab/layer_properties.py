@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, digits, networks, scenes
+from repro.engine import watching
+from repro.lab import digits, networks, scenes
 
 _MODULES = ("features.2", "features.5", "features.7", "features.9", "features.12", "classifier.1", "classifier.3")
 # the paper's seven layers in zf-scenes, each after its ReLU and its pooling
@@ -39,7 +40,7 @@ DIGITS = {"1": "features.2", "2": "features.5", "3": "classifier.1"}  # of lenet
 
 def features(model: nn.Module, images: Tensor, layers: Sequence[nn.Module]) -> tuple[list[Tensor], Tensor]:
     """Feature vectors x^l ``(B, D_l)`` of each layer, and the logits ``(B, K)``."""
-    with torch.no_grad(), capture.evaluating(model), capture.activations(model, *layers) as outputs:
+    with torch.no_grad(), watching.evaluating(model), watching.activations(model, *layers) as outputs:
         logits = model(images)
     return [output.flatten(1) for output in outputs], logits
 

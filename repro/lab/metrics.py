@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture
+from repro.engine import watching
 from repro.lab.scenes import Floats
 
 
@@ -114,7 +114,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> Floats:
 @torch.no_grad()
 def confidence(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
     """Probability of each image's class, ``(B,)``."""
-    with capture.evaluating(model):
+    with watching.evaluating(model):
         probabilities: Tensor = model(images).softmax(1)
     return probabilities.gather(1, target_classes[:, None])[:, 0]
 
@@ -259,7 +259,7 @@ def pixel_flipping(
     ranks = sums.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view_as(sums)
     ranks = ranks.repeat_interleave(region, 2).repeat_interleave(region, 3)
     curve = []
-    with capture.evaluating(model):
+    with watching.evaluating(model):
         for step in range(steps + 1):
             logits = model(torch.where(ranks < step, covers, images))
             curve.append(logits.softmax(1).gather(1, classes[:, None])[:, 0])

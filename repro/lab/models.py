@@ -25,7 +25,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.lab import capture, digits, networks, scenes
+from repro.engine import pooling, watching
+from repro.lab import digits, networks, scenes
 
 LAB = "lab:"
 THINNEST = 64  # longer by shorter side: of what is thinner hardly anything would be seen, and it takes gigabytes
@@ -155,7 +156,7 @@ def last_maps_layer(model: nn.Module, images: Tensor) -> str:
 
     handles = [module.register_forward_hook(note(name)) for name, module in model.named_modules() if name]
     try:
-        with torch.no_grad(), capture.evaluating(model), capture.LastMaps() as last:
+        with torch.no_grad(), watching.evaluating(model), pooling.LastMaps() as last:
             model(images)
     finally:
         for handle in handles:

@@ -7,11 +7,12 @@ that was stopped goes on from its last finished epoch.  Nothing is written under
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from repro.engine.training import fit
 from repro.lab import digits, files, networks, scenes
 
 
@@ -77,11 +79,15 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
                 start = time.perf_counter()
                 # an own generator for each epoch, so that a resumed run sees the same order
                 order = torch.randperm(recipe.images, generator=torch.Generator().manual_seed(1000 * seed + epoch))
-                for step in range(per_epoch):
-                    rate = _rate(recipe, (epoch * per_epoch + step) / total)
-                    rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-                    _step(model, optimiser, rate, images[rows], labels[rows])
-                    progress.advance(task)
+                fit(
+                    model,
+                    order.split(recipe.batch)[:per_epoch],
+                    lambda rows: _loss(model, images[rows], labels[rows]),
+                    optimiser,
+                    longest=1.0,  # without BatchNorm the first steps are otherwise too long
+                    schedule=functools.partial(_set_rate, optimiser, recipe, epoch, per_epoch),
+                    probe=lambda _: progress.advance(task),
+                )
                 seconds += time.perf_counter() - start
                 state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -115,27 +121,10 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
     return record
 
 
-def learn(model: nn.Module, batches: Sequence[Tensor], loss: Callable[[Tensor], Tensor]) -> nn.Module:
-    """The same model after a step for each batch, ``loss(rows)`` its loss: AdamW in one cycle of the rate, to zero."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(batches))
-    for rows in batches:
-        optimiser.zero_grad()
-        loss(rows).backward()
-        optimiser.step()
-        schedule.step()
-    return model.eval()
-
-
-def _step(model: nn.Module, optimiser: torch.optim.Optimizer, rate: float, images: Tensor, labels: Tensor) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+def _loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_native_bfloat16()):
         logits = model((images / 255).contiguous(memory_format=torch.channels_last))
-    optimiser.zero_grad(set_to_none=True)
-    functional.cross_entropy(logits.float(), labels).backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # without BatchNorm the first steps are otherwise too long
-    optimiser.step()
+    return functional.cross_entropy(logits.float(), labels)
 
 
 class _Scale(nn.BatchNorm2d):
@@ -184,6 +173,11 @@ def _rate(recipe: Recipe, done: float) -> float:
     if done < warm:
         return recipe.rate * (0.04 + 0.96 * done / warm)
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, epoch: int, per_epoch: int, step: int) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = _rate(recipe, (epoch * per_epoch + step) / (recipe.epochs * per_epoch))
 
 
 def _checkpoint(name: str, seed: int, recipe: Recipe) -> Path:

@@ -45,7 +45,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.attribution.occlusion import map_occlusion
-from repro.lab import capture, digits, figures, layer_properties, metrics, networks, scenes
+from repro.engine import checks, relu_rules, training, watching
+from repro.lab import digits, figures, layer_properties, metrics, networks, scenes
 
 _BATCH = 64
 _EPOCHS = (0, 1, 2, 4, 8, 16, 24)
@@ -69,7 +70,7 @@ def deconvnet(
     ``channels (B,)`` names the units; ``positions (B, 2)`` their row and column in the layer's maps, and unless it is
     given each channel's strongest place is taken.  A layer after flattening, ``(B, K)``, has no positions.
     """
-    capture.check_images(images)
+    checks.check_images(images)
     with torch.inference_mode(False), torch.enable_grad():
         pixels, maps = _forward(model, images, target_layer)
         _chain(maps)
@@ -126,8 +127,8 @@ def _whole(numbers: Tensor) -> bool:
 def _forward(model: nn.Module, images: Tensor, target_layer: nn.Module) -> tuple[Tensor, Tensor]:
     """Pixels, and what the layer makes of them, with a graph between them that has the deconvnet's rectification."""
     pixels = images.detach().clone().requires_grad_()
-    caught = capture.activations(model, target_layer)
-    with capture.evaluating(model), capture.frozen(model), capture.ReluRule(_rectified), caught as outputs:
+    caught = watching.activations(model, target_layer)
+    with watching.evaluating(model), watching.frozen(model), relu_rules.ReluRule(_rectified), caught as outputs:
         model(pixels)
     maps = outputs[0]
     if maps.dim() not in (2, 4):
@@ -176,7 +177,7 @@ def receptive_fields(model: nn.Module, images: Tensor, target_layer: nn.Module, 
     input, for what lies beyond is padding.  ``images`` are one or more images of the size meant.  After flattening a
     unit has no position and sees everything.
     """
-    capture.check_images(images)
+    checks.check_images(images)
     height, width = images.shape[2:]
     with torch.inference_mode(False), torch.enable_grad():
         _, maps = _forward(model, images[:1], target_layer)
@@ -233,7 +234,7 @@ def strongest(
 
     ``report`` hears the share that is done, 0 to 1.  Raises ValueError if there are fewer images, or no channels.
     """
-    capture.check_images(images)
+    checks.check_images(images)
     if not 1 <= count <= len(images):
         raise ValueError(f"the {count} strongest of {len(images)} images: give more images, or another count")
     if not len(channels):
@@ -242,7 +243,7 @@ def strongest(
     values: list[Tensor] = []
     places: list[Tensor] = []
     for start in range(0, len(images), _BATCH):
-        with torch.no_grad(), capture.evaluating(model), capture.activations(model, target_layer) as outputs:
+        with torch.no_grad(), watching.evaluating(model), watching.activations(model, target_layer) as outputs:
             model(images[start : start + _BATCH])
         units = _units(outputs[0], channels)
         of_units = outputs[0][:, units]
@@ -347,7 +348,7 @@ def _mosaic(pictures: Tensor, boxes: Tensor) -> Tensor:
 
 def _alive(model: nn.Module, images: Tensor, layer: nn.Module) -> list[int]:
     """Units that answer to nine images or more."""
-    with torch.no_grad(), capture.activations(model, layer) as outputs:
+    with torch.no_grad(), watching.activations(model, layer) as outputs:
         model(images)
     answers = outputs[0].flatten(2).amax(2) if outputs[0].dim() == 4 else outputs[0]
     return [int(unit) for unit in torch.nonzero((answers > 0).sum(0) >= 9)[:, 0]]
@@ -377,7 +378,7 @@ def _layer(model: nn.Module, images: Tensor, one: scenes.Scenes, layer: nn.Modul
 def _gradient(model: nn.Module, images: Tensor, layer: nn.Module, channels: Tensor) -> Tensor:
     """The control: of the same activations, the gradient as it is."""
     pixels = images.clone().requires_grad_()
-    with capture.evaluating(model), capture.frozen(model), capture.activations(model, layer) as outputs:
+    with watching.evaluating(model), watching.frozen(model), watching.activations(model, layer) as outputs:
         model(pixels)
     (gradient,) = torch.autograd.grad(outputs[0], pixels, _only(outputs[0].detach(), channels, None))
     return gradient
@@ -441,17 +442,24 @@ def _evolution(seed: int, device: str) -> dict[str, float]:
         torch.manual_seed(seed)
         model = networks.build("lenet-digits").to(device)
         optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
-        for epoch in range(_EPOCHS[-1] + 1):
-            if epoch:
-                for rows in torch.split(torch.randperm(len(images)).to(device), 32):
-                    optimiser.zero_grad()
-                    loss = functional.cross_entropy(model(images[rows]), classes[rows])
-                    loss.backward()
-                    optimiser.step()
-            if epoch in _EPOCHS:
+        per_epoch = -(-len(images) // 32)
+
+        def look(step: int) -> None:
+            if step % per_epoch == 0 and step // per_epoch in _EPOCHS:
                 for number, name in layer_properties.DIGITS.items():
                     top = strongest(model, images, model.get_submodule(name), range(10), 1)
                     seen[number].append(top.reconstructions[:, 0])
+
+        look(0)
+        orders = (torch.randperm(len(images)).to(device) for _ in range(_EPOCHS[-1]))
+        batches = (rows for order in orders for rows in order.split(32))
+        training.fit(
+            model,
+            batches,
+            lambda rows: functional.cross_entropy(model(images[rows]), classes[rows]),
+            optimiser,
+            probe=look,
+        )
     found = {}
     for number, patterns in seen.items():
         alive = patterns[-1].flatten(1).norm(dim=1) > 0

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 pytest.importorskip("torch")  # the light installation has no torch
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "methods.py"
+PATH = Path(__file__).resolve().parents[2] / "tools" / "benchmarks" / "methods.py"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from sightglass import cli
 
 TOY = Path(__file__).parent / "toy"

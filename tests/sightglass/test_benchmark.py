@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from sightglass import benchmark
-from sightglass.benchmark import Benchmark, Row, Run
+from sightglass.ledger import benchmark
+from sightglass.ledger.benchmark import Benchmark, Row, Run
 
 
 def row(**runs: tuple[list[float], float | None]) -> Row:

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from sightglass import canonical, catalogue, check, yaml_source
-from sightglass.models import Paper, Tool, Venue
-from sightglass.yaml_source import Source
+from sightglass import catalogue
+from sightglass.catalogue import canonical, check, yaml_source
+from sightglass.catalogue.models import Paper, Tool, Venue
+from sightglass.catalogue.yaml_source import Source
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOY = Path(__file__).parent / "toy"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from sightglass import catalogue
 from sightglass.catalogue import CatalogueError
-from sightglass.models import Person
+from sightglass.catalogue.models import Person
 
 TOY = Path(__file__).parent / "toy"
 
@@ -75,7 +74,7 @@ def test_the_root_is_found_from_below_and_by_its_name(toy: Path, monkeypatch: py
 def test_elsewhere_the_checkout_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SIGHTGLASS_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert catalogue.find_root() == Path(catalogue.__file__).parents[1]
+    assert catalogue.find_root() == Path(catalogue.__file__).parents[3]
 
 
 def test_a_root_without_a_catalogue_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from sightglass import catalogue, check, yaml_source
-from sightglass.yaml_source import Problem
+from sightglass import catalogue
+from sightglass.catalogue import check, yaml_source
+from sightglass.catalogue.yaml_source import Problem
 
 TOY = Path(__file__).parent / "toy"
 PROJECT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
 from sightglass import catalogue
 from sightglass.citations import FORMATS, format_entries
 

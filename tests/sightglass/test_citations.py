@@ -10,10 +10,9 @@ from urllib.parse import parse_qs
 
 import pytest
 import yaml
-
+from sightglass.catalogue.models import Paper, Post
 from sightglass.citations import FORMATS, coins, format_entries, meta_tags
 from sightglass.citations.work import protected_spans
-from sightglass.models import Paper, Post
 
 TODAY = date(2026, 11, 21)
 

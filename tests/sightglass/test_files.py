@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from sightglass.files import write_whole
 
 

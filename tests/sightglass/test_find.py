@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sightglass import catalogue, find
+from sightglass import catalogue
+from sightglass.catalogue import find
 
 BOOKS = catalogue.load(Path(__file__).parent / "toy")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sightglass import catalogue, importing
-from sightglass.importing import ImportingError, from_arxiv, from_bibtex, from_crossref
+from sightglass import catalogue
+from sightglass.catalogue import importing
+from sightglass.catalogue.importing import ImportingError, from_arxiv, from_bibtex, from_crossref
 
 VENUES = catalogue.load(Path(__file__).parent / "toy").venues
 BIB = Path(__file__).parent / "references.bib"

@@ -11,9 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
 from sightglass import ledger
-from sightglass.models import Claim, Method
+from sightglass.catalogue.models import Claim, Method
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from sightglass import catalogue, links, pages
 from sightglass.links import Answer, LinksError, Record
 from sightglass.pages.links import links_page

@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from dateutil import tz
 from icalendar import Calendar
-
-from sightglass import check, lists
-from sightglass.catalogue import Catalogue
-from sightglass.models import Method, Paper, Post, ReadingList, Session, Taxonomy
+from sightglass import lists
+from sightglass.catalogue import Catalogue, check
+from sightglass.catalogue.models import Method, Paper, Post, ReadingList, Session, Taxonomy
 from sightglass.pages.lists import list_files, list_pages
 from sightglass.pages.site import Site
 

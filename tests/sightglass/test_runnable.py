@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal, Optional
 
 import pytest
-
-from sightglass import runnable
+from sightglass.running import runnable
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-
-from sightglass import catalogue, schema
+from sightglass import catalogue
+from sightglass.catalogue import schema
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOY = Path(__file__).parent / "toy"

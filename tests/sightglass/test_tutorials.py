@@ -8,8 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from sightglass import tutorials
+from sightglass.pages import tutorials
 from sightglass.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,17 +15,15 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
-
 from sightglass import catalogue as catalogues
-from sightglass import check
-from sightglass.canonical import canonical
-from sightglass.catalogue import Catalogue
+from sightglass.catalogue import Catalogue, check
+from sightglass.catalogue.canonical import canonical
+from sightglass.catalogue.models import ReadingList
 from sightglass.citations import FORMATS, format_entries
 from sightglass.cli import app
-from sightglass.models import ReadingList
 from sightglass.pages.basket import PARTS, part_of
 from sightglass.pages.entries import ENDINGS
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 STORE = "sightglass-basket /sightglass/"

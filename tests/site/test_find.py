@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-
 from sightglass import catalogue, pages
 from sightglass.pages.finding import index_files
 

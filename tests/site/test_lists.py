@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 from icalendar import Calendar
-from typer.testing import CliRunner
-
 from sightglass.cli import app
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 SLUG = "class-activation-maps"

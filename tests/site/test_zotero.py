@@ -14,10 +14,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-
 from sightglass import catalogue as catalogues
 from sightglass.catalogue import ENTRY_FOLDERS, Catalogue, folder_of
-from sightglass.models import Entry, Person
+from sightglass.catalogue.models import Entry, Person
 
 ROOT = Path(__file__).parents[2]
 ITEM_TYPES = {  # kinds of entries, by what Zotero calls them

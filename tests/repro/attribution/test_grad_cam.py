@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from repro.attribution.cam import cam
 from repro.attribution.grad_cam import grad_cam, grad_cam_boxes
-from repro.lab import capture, networks
+from repro.engine import pooling, watching
+from repro.lab import networks
 
 SMALL = pytest.mark.parametrize("relu", ["module", "function", "in place"])
 
@@ -191,9 +192,9 @@ def test_pytorch_grad_cam_differs_before_an_in_place_relu(name, after, before, v
 def test_the_layer_found_is_the_last_convolution_after_its_relu(name: str, vision) -> None:
     layer = {"resnet18": "layer4", "vgg16": "features.29", "densenet121": "features", "googlenet": "inception5b"}[name]
     images, classes = images_of(1, 96), torch.tensor([3])
-    with torch.no_grad(), capture.activations(vision(name), vision(name).get_submodule(layer)) as outputs:
+    with torch.no_grad(), watching.activations(vision(name), vision(name).get_submodule(layer)) as outputs:
         vision(name)(images)
-    with capture.maps_and_logits(vision(name), images) as (maps, _):
+    with pooling.maps_and_logits(vision(name), images) as (maps, _):
         torch.testing.assert_close(maps.detach(), outputs[0].relu())
     if name != "densenet121":  # whose last ReLU is no module
         by_hand = grad_cam(vision(name), images, classes, vision(name).get_submodule(layer))

@@ -10,7 +10,8 @@ from torch.nn import functional
 from repro.attribution import grad_cam_pp as module
 from repro.attribution.grad_cam import grad_cam
 from repro.attribution.grad_cam_pp import grad_cam_pp
-from repro.lab import capture, networks
+from repro.engine import gradients, pooling
+from repro.lab import networks
 
 OUTPUTS = ("exponential", "softmax")
 
@@ -64,8 +65,8 @@ def slow_grad_cam_pp(head, maps: Tensor, classes: list[int], output: str) -> Ten
 
 
 def gradients_of(model: nn.Module, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    with capture.maps_and_logits(model, images) as (maps, logits):
-        return capture.gradient(logits, classes, maps), maps.detach()
+    with pooling.maps_and_logits(model, images) as (maps, logits):
+        return gradients.gradient(logits, classes, maps), maps.detach()
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from repro.engine.hog import Hog
 from repro.inversion.network_inversion import (
     RATES,
     _error,
@@ -19,7 +20,6 @@ from repro.inversion.network_inversion import (
     network_inversion,
     total_variation,
 )
-from repro.lab.hog import Hog
 
 
 def small() -> nn.Sequential:

@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 from torch import fx, nn
 
-from repro.lab import capture, digits, models, networks
+from repro.engine import pooling
+from repro.lab import digits, models, networks
 
 
 def test_a_view_normalised_inside_is_torchvisions_preprocessing() -> None:
@@ -90,7 +91,7 @@ def test_the_layer_of_the_last_maps(name: str, layer: str) -> None:
     assert models.last_maps_layer(loaded.model, images) == layer
     maps = []
     for each in (None, models.layer(loaded.model, layer)):
-        with capture.maps_and_logits(loaded.model, images, each) as (found, _):
+        with pooling.maps_and_logits(loaded.model, images, each) as (found, _):
             maps.append(found)
     assert torch.equal(*maps)
     assert not loaded.model._forward_hooks

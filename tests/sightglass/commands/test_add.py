@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sightglass import check
+from sightglass.catalogue import check
 
 BIB = Path(__file__).parents[1] / "references.bib"
 NUMBER = "1505.04321"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import typer
-
-from sightglass import cli, schema
+from sightglass import cli
+from sightglass.catalogue import schema
 
 PROJECT = Path(__file__).resolve().parents[3]
 TOOL = "catalog/tools/glowkit.yaml"

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
-
 from sightglass.commands.cite import cite
+from typer.testing import CliRunner
 
 FILES = {
     "taxonomy.yaml": "families: []\ntopics: []\n",

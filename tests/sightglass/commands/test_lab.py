@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
-
 from sightglass import catalogue, ledger
+from sightglass.catalogue.models import Claim
 from sightglass.commands import lab
-from sightglass.models import Claim
+from typer.testing import CliRunner
 
 pytest.importorskip("torch")  # the light installation has no torch
 app = typer.Typer()

@@ -22,10 +22,9 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
-
 from sightglass.commands import links as command
 from sightglass.links import FINE, STORE
+from typer.testing import CliRunner
 
 DELAY = 0.05
 TIMEOUT = 1.0

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from icalendar import Calendar
-from typer.testing import CliRunner
-
-from sightglass import check
+from sightglass.catalogue import check
 from sightglass.cli import app
 from sightglass.commands import lists as command
+from typer.testing import CliRunner
 
 LIST = "catalog/lists/term.yaml"
 FILES = {

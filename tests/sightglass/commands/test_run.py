@@ -18,10 +18,9 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
-from typer.testing import CliRunner
-
-from sightglass import image_requests
 from sightglass.commands import run as command
+from sightglass.running import image_requests
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")  # the light installation has no torch
 app = typer.Typer()
@@ -224,10 +223,11 @@ def test_a_reconstruction_of_the_strongest_unit(tmp_path: Path, stand_in: Stand)
     )
     out = tmp_path / "x.png"
     (facts,) = rows(call("mirror", "--image", "example", "--out", out, "--json", "--save-map", tmp_path / "x.npy"))
-    from repro.lab import capture, models, networks
+    from repro.engine import watching
+    from repro.lab import models, networks
 
     network, image = networks.load("gap-scenes"), models.example("lab:gap-scenes")
-    with torch.no_grad(), capture.activations(network, network.features) as outputs:
+    with torch.no_grad(), watching.activations(network, network.features) as outputs:
         network(image[None])
     strongest = outputs[0][0].amax((1, 2))
     assert (facts["layer"], facts["unit"]) == ("features", int(strongest.argmax()))
@@ -397,7 +397,7 @@ def test_folders_that_do_not_fit_are_refused(tmp_path: Path, photos: Path) -> No
 
 
 def test_a_stopped_run_keeps_what_is_finished(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sightglass import explain
+    from sightglass.running import explain
 
     show, seen = explain.show, []
 

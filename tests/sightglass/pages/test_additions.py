@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-
 from sightglass import pages
 from sightglass.catalogue import Catalogue
-from sightglass.models import Family, Method, Paper, Taxonomy
+from sightglass.catalogue.models import Family, Method, Paper, Taxonomy
 from sightglass.pages.additions import ATOM, NEWEST, added, feed
 from sightglass.settings import Settings
 

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-
-from sightglass import benchmark, pages
-from sightglass.benchmark import Benchmark, Row, Run
+from sightglass import pages
 from sightglass.catalogue import Catalogue
-from sightglass.models import Family, Method, Taxonomy
+from sightglass.catalogue.models import Family, Method, Taxonomy
+from sightglass.ledger import benchmark
+from sightglass.ledger.benchmark import Benchmark, Row, Run
 from sightglass.pages.benchmark import benchmark_page
 
 

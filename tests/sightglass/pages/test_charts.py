@@ -7,10 +7,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-
 from sightglass import pages
 from sightglass.catalogue import Catalogue
-from sightglass.models import Family, Method, Paper, Taxonomy
+from sightglass.catalogue.models import Family, Method, Paper, Taxonomy
 from sightglass.pages.charts import genealogy_page, timeline_page
 
 SVG = "{http://www.w3.org/2000/svg}"

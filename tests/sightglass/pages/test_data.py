@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from sightglass import catalogue, ledger, pages
 from sightglass.pages.home import STATES
 from sightglass.pages.search import VERSION, catalogue_json

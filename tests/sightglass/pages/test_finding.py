@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
 from sightglass import ledger, pages
 from sightglass.pages import finding
 from sightglass.pages.browse import FIRST, browse_page

@@ -6,11 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from sightglass import ledger, pages
 from sightglass.catalogue import Catalogue
+from sightglass.catalogue.models import Family, Method, Taxonomy
 from sightglass.ledger import Quantity, Result
-from sightglass.models import Family, Method, Taxonomy
 from sightglass.pages.home import home, states
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000280000001e0")

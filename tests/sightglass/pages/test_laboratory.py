@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from sightglass import catalogue, pages
 from sightglass.pages import laboratory
 

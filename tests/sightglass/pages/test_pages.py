@@ -12,11 +12,9 @@ from pathlib import Path
 import markdown
 import pytest
 import yaml
-
 from sightglass import pages
 from sightglass.catalogue import Catalogue
-from sightglass.ledger import Quantity, Result
-from sightglass.models import (
+from sightglass.catalogue.models import (
     Claim,
     Family,
     Method,
@@ -31,6 +29,7 @@ from sightglass.models import (
     Topic,
     Venue,
 )
+from sightglass.ledger import Quantity, Result
 from sightglass.pages.entries import archived, entry_page
 from sightglass.pages.markup import text
 from sightglass.pages.methods import method_page

@@ -12,12 +12,9 @@ from typing import get_args
 import markdown
 import pytest
 import yaml
-
-from sightglass import benchmark, pages
-from sightglass.benchmark import Benchmark, Row, Run
+from sightglass import pages
 from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue
-from sightglass.ledger import Quantity, Result
-from sightglass.models import (
+from sightglass.catalogue.models import (
     Entry,
     Family,
     Language,
@@ -30,6 +27,8 @@ from sightglass.models import (
     Topic,
     Venue,
 )
+from sightglass.ledger import Quantity, Result, benchmark
+from sightglass.ledger.benchmark import Benchmark, Row, Run
 from sightglass.pages import languages, phrases
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,0 +1,1 @@
+"""What several methods share: tensors in, tensors out, no data, no pictures."""

@@ -1,0 +1,170 @@
+"""The maps that the last pooling is given, found without naming a layer: what CAM and its relatives start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
+
+from repro.engine.watching import UNSCRIPTED, activations, evaluating, frozen, is_in_place
+
+
+class Head(TorchFunctionMode):
+    """Within ``with Head() as head:`` the last global pooling and the linear layer after it, however they are written.
+
+    A hook on a module would miss ``functional.adaptive_avg_pool2d(x, 1)`` and ``x.mean((2, 3))``, which DenseNet,
+    MobileNetV2 and ShuffleNetV2 use; the operations themselves are watched instead.
+    """
+
+    _POOLING = (functional.adaptive_avg_pool2d, functional.avg_pool2d, torch.mean, Tensor.mean)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feature_maps: Tensor | None = None  # (B, C, h, w), what the last pooling was given
+        self.linear: tuple[Tensor, Tensor | None] | None = None  # weight (K, C) and bias (K,)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
+        pooled = args[0] if args else kwargs.get("input")
+        if func in self._POOLING and pooled.dim() == 4:
+            self.feature_maps = pooled
+        elif func is functional.linear:
+            given = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
+            self.linear = (given["weight"], given.get("bias"))
+        return output
+
+
+class LastMaps(TorchFunctionMode):
+    """Within ``with LastMaps() as last:`` what the last pooling over places was given: the last convolution's maps.
+
+    A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
+    7x7 does not.  Maximum and average count alike, however they are written.  What the maps were used for before the
+    pooling is outside their graph, which starts at them; with ``joined`` it goes on to what they were made of.  With
+    ``waits`` no graph starts before a pooling that leaves a single place, so that nothing is kept of what comes before.
+    """
+
+    _POOLING = (
+        *(functional.adaptive_avg_pool2d, functional.avg_pool2d, torch.mean, Tensor.mean),
+        *(functional.adaptive_max_pool2d, functional.max_pool2d, torch.amax, Tensor.amax),
+    )
+
+    def __init__(self, waits: bool = False, joined: bool = False) -> None:
+        super().__init__()
+        self.feature_maps: Tensor | None = None  # (B, C, h, w)
+        self._waits, self._joined = waits, joined
+        self._pooled: list[Tensor] = []
+        self._instead: Tensor | None = None  # of what was pooled, from the pooling on: it has the maps' graph
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in self._POOLING:
+            given, *others = args if args else (kwargs["input"],)
+            others_by_name = {key: value for key, value in kwargs.items() if key != "input"}
+            if not self._known(given) and self._pools(given, func, others, others_by_name):
+                self._begin(given)
+        if self._instead is not None:
+            if is_in_place(func, args, kwargs) and self._known(args[0] if args else kwargs["input"]):
+                self._pooled.append(self._instead)
+                self._instead = self._instead.clone()  # the maps stay as they were
+            args, kwargs = tree_map(lambda each: self._instead if self._known(each) else each, (args, kwargs))
+        return func(*args, **kwargs)
+
+    def _known(self, each: Any) -> bool:
+        return each is not None and any(each is one for one in (*self._pooled, self._instead))
+
+    def _begin(self, given: Tensor) -> None:
+        self.feature_maps, self._pooled, self._instead, self._waits = given, [given], None, False
+        if not torch.is_grad_enabled():
+            return
+        if self._joined:
+            self.feature_maps = self._instead = given.view_as(given)
+        else:
+            self.feature_maps = given.detach().requires_grad_()
+            self._instead = self.feature_maps.view_as(given)
+            if not given._is_view():
+                given.detach_()  # what it was made of takes no more memory
+
+    def _pools(self, given: Tensor, func: Any, others: Any, others_by_name: Any) -> bool:
+        if given.dim() != 4:
+            return False
+        pooled = func(torch.empty_like(given, device="meta"), *others, **others_by_name)  # shapes alone
+        pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the places of the maxima
+        places = pooled.shape[2:].numel()
+        fewer = places == 1 or (places < given.shape[2:].numel() and not self._waits)
+        return bool(pooled.shape[:2] == given.shape[:2]) and fewer
+
+
+@contextmanager
+def maps_and_logits(
+    model: nn.Module, images: Tensor, target_layer: nn.Module | None = None, *, joined: bool = False
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Feature maps ``(B, C, h, w)`` of a layer, and what the model returns, with a graph that reaches back to them and
+    no further: what comes before takes no memory.  With ``joined`` it goes on to the images, which require gradients.
+
+    One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
+    off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
+    convolution's, after its ReLU.  Which is the last is known beforehand where the model owns a pooling to a single
+    place; elsewhere the graph starts at each anew.  Raises ValueError, with layers to choose from, if there are no such
+    maps.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(model), frozen(model):
+        if not joined:
+            images = images.detach().clone() if images.is_inference() else images.detach()
+        if target_layer:
+            with activations(model, target_layer) as outputs:
+                logits = model(images)
+            feature_maps: Tensor | None = outputs[0]
+        else:
+            feature_maps, logits = _last_maps(model, images, joined)
+        if feature_maps is None or feature_maps.dim() != 4:
+            wrong = (
+                "model has no pooling over places to find them at" if feature_maps is None else "layer has no such maps"
+            )
+            layers = ", ".join(_layers_with_maps(model, images)[-8:])
+            raise ValueError(f"feature maps have the shape (B, C, h, w), and this {wrong}: choose a layer of {layers}")
+        yield feature_maps, logits
+
+
+def _last_maps(model: nn.Module, images: Tensor, joined: bool) -> tuple[Tensor | None, Any]:
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise ValueError(f"the last pooling may be in a scripted part: choose target_layer outside it, or {UNSCRIPTED}")
+    adaptive = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+    waits = any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
+    with LastMaps(waits, joined) as last:
+        logits = model(images)
+    if waits and last.feature_maps is None:  # the module that was waited for did not run
+        with LastMaps(joined=joined) as last:
+            logits = model(images)
+    return last.feature_maps, logits
+
+
+def _layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
+    """Names of the layers that return maps with more than one place, in the order in which they run."""
+    names: dict[str, None] = {}
+
+    def note(name: str, output: Any) -> None:
+        if name and isinstance(output, Tensor) and output.dim() == 4 and output.shape[2:].numel() > 1:
+            names[name] = None
+
+    def watch(name: str) -> Any:
+        return lambda _, __, output: note(name, output)
+
+    handles = [
+        module.register_forward_hook(watch(name))
+        for name, module in model.named_modules()
+        if not isinstance(module, torch.jit.ScriptModule)
+    ]
+    try:
+        with torch.no_grad(), evaluating(model):
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(names)

@@ -1,0 +1,18 @@
+"""What a method returns, told by its function's annotation: the command line and the pages read it from the source.
+
+Each is an ordinary tensor; the name says what its numbers mean and how they are drawn.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from torch import Tensor
+
+Heatmap: TypeAlias = Annotated[Tensor, "heatmap"]  # (B, 1, h, w), for a class, on a grid coarser than the image
+Attribution: TypeAlias = Annotated[Tensor, "attribution"]  # (B, C, H, W), signed, shaped like the images
+Relevance: TypeAlias = Annotated[Tensor, "relevance"]  # (B, C, H, W), LRP's R at the pixels
+Reconstruction: TypeAlias = Annotated[Tensor, "reconstruction"]  # (B, C, H, W), what made one unit of a layer answer
+PreImages: TypeAlias = Annotated[Tensor, "pre-images"]  # (B, C, H, W), images that a layer can't tell from the given
+AdversarialImages: TypeAlias = Annotated[Tensor, "adversarial images"]  # (B, C, H, W), in [0, 1]
+Images: TypeAlias = Annotated[Tensor, "images"]  # (B, C, H, W), made for a class from no image

@@ -1,0 +1,112 @@
+"""The page of the benchmark: each method's time and memory as ratios to its floor, beside its peers', from the JSON."""
+
+from __future__ import annotations
+
+import statistics
+
+from sightglass.ledger import benchmark
+from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row
+from sightglass.pages.entries import method_link
+from sightglass.pages.markup import page, spoken, table, text
+from sightglass.pages.phrases import day
+from sightglass.pages.site import Site
+
+HERE = "benchmark.md"
+LEVEL = 0.02  # memory that differs by less is the same
+
+
+def benchmark_page(site: Site) -> str:
+    """What was measured on each device, or that nothing was yet; ValueError if a stored result cannot be read."""
+    results = benchmark.load_all(site.root)
+    title = site.say("bench.title")
+    sections = [_device(site, result) for result in results] or [site.say("bench.none") + "\n"]
+    lead = f"# {title}\n\n{site.say('bench.lead')}\n\n"
+    return page(title, lead + "\n".join(sections), hide=["navigation", "toc"])
+
+
+def _device(site: Site, result: Benchmark) -> str:
+    named = [f"{name} {number}" for name, number in result.versions.items()]
+    measured = site.say(
+        "bench.measured",
+        command=result.command,
+        name=text(result.device_name),
+        date=text(day(site.language, result.date)),
+        minutes=f"{result.seconds / 60:.0f}",
+        size=result.image_size,
+        versions=spoken(text(", ".join(named)), "en", site.language),
+    )
+    parts = [f"## {text(result.device.upper())}\n", measured + "\n", _comparison(site, result)]
+    for model in dict.fromkeys(row.model for row in result.rows):
+        parts += [f"### `{model}`\n", _table(site, [row for row in result.rows if row.model == model])]
+    if result.left_out:
+        left_out = [
+            spoken(text(f"{what}: {why}"), "en", site.language) for what, why in sorted(result.left_out.items())
+        ]
+        parts.append(f"{site.say('bench.left out')}\n\n" + "\n".join(f"- {what}" for what in left_out) + "\n")
+    return "\n".join(parts)
+
+
+def _comparison(site: Site, result: Benchmark) -> str:
+    """Where ours is slower or hungrier than a peer, beyond what the rounds differ by."""
+    lines = []
+    for what, rows in (("slower", _slower(result.rows)), ("hungrier", _hungrier(result.rows))):
+        told = site.say("bench.then").join(
+            site.say("bench.row", method=_name(site, row.method), model=row.model, count=row.batch) for row in rows
+        )
+        lines.append(f"- {site.say(f'bench.{what}', rows=told) if told else site.say(f'bench.never {what}')}")
+    return "\n".join(lines) + "\n"
+
+
+def _slower(rows: list[Row]) -> list[Row]:
+    found = []
+    for row in rows:
+        ours = row.slower(OURS)
+        peers = [theirs for name in row.runs if name not in (OURS, FLOOR) and (theirs := row.slower(name))]
+        if ours and any(ours[0] - ours[1] > ratio + spread for ratio, spread in peers):
+            found.append(row)
+    return found
+
+
+def _hungrier(rows: list[Row]) -> list[Row]:
+    found = []
+    for row in rows:
+        ours = row.hungrier(OURS)
+        peers = [theirs for name in row.runs if name not in (OURS, FLOOR) and (theirs := row.hungrier(name))]
+        if ours is not None and any(ours > theirs * (1 + LEVEL) for theirs in peers):
+            found.append(row)
+    return found
+
+
+def _table(site: Site, rows: list[Row]) -> str:
+    peers = list(dict.fromkeys(name for row in rows for name in row.runs if name not in (FLOOR, OURS)))
+    header = [site.say(f"bench.{name}") for name in ("method", "batch", "rounds", "floor")]
+    lines = []
+    for row in rows:
+        floor = row.runs[FLOOR]
+        held = "" if floor.memory is None else f"<br><small>{floor.memory:.0f} MiB</small>"
+        absolute = f"{statistics.median(floor.seconds):.3g} s{held}" if floor.seconds else "–"
+        lines.append(
+            [_name(site, row.method), str(row.batch), str(len(floor.seconds)), absolute]
+            + [_cell(site, row, name) for name in (OURS, *peers)]
+        )
+    names = [spoken(text(name), "en", site.language) for name in ("Sightglass", *peers)]
+    return table([*header, *names], lines, css="sg-bench", stacks=True)
+
+
+def _cell(site: Site, row: Row, name: str) -> str:
+    """Time with its spread, and memory below it, as ratios to the floor."""
+    quick, lean = row.slower(name), row.hungrier(name)
+    if quick is None:
+        return "–"
+    shown = f"{quick[0]:.2f}" + (f"&nbsp;±&nbsp;{quick[1]:.2f}" if len(row.runs[name].seconds) > 1 else "")
+    return shown + ("" if lean is None else f"<br><small>{site.say('bench.memory', ratio=f'{lean:.2f}')}</small>")
+
+
+def _name(site: Site, name: str) -> str:
+    """``lrp-epsilon`` is the variant 'epsilon' of the catalogue's method ``lrp``."""
+    known = [slug for slug in site.catalogue.methods if f"{name}-".startswith(f"{slug}-")]
+    if not known:
+        return f"`{name}`"
+    slug = max(known, key=len)
+    variant = name.removeprefix(slug).removeprefix("-")
+    return method_link(site, slug, HERE) + (f" `{variant}`" if variant else "")

@@ -1,0 +1,313 @@
+"""The page of an entry, and the line that stands for it in every list."""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import quote, urlsplit
+
+from sightglass import citations
+from sightglass.catalogue import folder_of
+from sightglass.catalogue.models import Entry, Link, Paper, Seeds
+from sightglass.pages import pictures
+from sightglass.pages.markup import HTML_LANGUAGE, address, chinese, code, out, page, spoken, table, text, to
+from sightglass.pages.phrases import PHRASES
+from sightglass.pages.site import Site
+
+ARCHIVE = "https://web.archive.org/web"
+SEEDS_YEAR = 2019  # the seeds are of 2018 and 2019: an archived copy from then is what they meant
+RELATED = 8
+AUTHORS_IN_LISTS = 3
+LONG_VENUE = 24  # characters
+
+# What a downloaded citation is called after the key: two formats share an extension, so most say their name.
+ENDINGS = {
+    "bibtex": ".bib",
+    "biblatex": "-biblatex.bib",
+    "ris": ".ris",
+    "csl-json": "-csl.json",
+    "apa": "-apa.txt",
+    "gb7714": "-gb7714.txt",
+}
+
+
+def archived(link: Link) -> str:
+    """Where a stored copy of a link is found: the one that is known, or the archive's nearest to 2019."""
+    return link.archived or f"{ARCHIVE}/{SEEDS_YEAR}/{link.url}"
+
+
+def byline(site: Site, entry: Entry) -> str:
+    """Authors as they stand in lists: up to three names, more as 'and others'."""
+    names = ", ".join(person.display for person in entry.authors[:AUTHORS_IN_LISTS])
+    return site.say("and others", names=names) if len(entry.authors) > AUTHORS_IN_LISTS else names
+
+
+def meta_line(site: Site, entry: Entry) -> str:
+    """'Zhou, Khosla, Lapedriza and others · CVPR 2016', as text."""
+    parts = [byline(site, entry), " ".join(str(part) for part in (_where(site, entry)[0], entry.year) if part)]
+    return " · ".join(part for part in parts if part)
+
+
+def _where(site: Site, entry: Entry) -> tuple[str, str]:
+    """The venue as it stands in lists, a long name as its abbreviation, and its language."""
+    venue = site.catalogue.venues.get(entry.venue or "")
+    if venue is None:
+        return "", site.language
+    name = site.name_of(venue)
+    return (str(entry.venue), site.language) if len(name) > LONG_VENUE else (name, site.tongue_of(venue))
+
+
+def marked_meta(site: Site, entry: Entry) -> str:
+    """``meta_line`` as HTML, a venue's name marked with its language where that is not the page's."""
+    where, tongue = _where(site, entry)
+    place = " ".join(
+        part for part in (where and spoken(text(where), tongue, site.language), str(entry.year or "")) if part
+    )
+    return " · ".join(part for part in (text(byline(site, entry)), place) if part)
+
+
+def meta_span(site: Site, entry: Entry) -> str:
+    """``marked_meta`` as lists and hits show it."""
+    return f'<span class="sg-meta">{marked_meta(site, entry)}</span>'
+
+
+def titled(site: Site, key: str, here: str) -> str:
+    """An entry's title as a link to its page, marked with the title's language."""
+    entry = site.catalogue.entries[key]
+    return f"{to(site.page_of(key), entry.title, here)}{{ lang={entry.language} }}"
+
+
+def method_link(site: Site, slug: str, here: str) -> str:
+    """A method's name as a link to its page."""
+    method = site.catalogue.methods[slug]
+    return to(f"methods/{slug}.md", site.name_of(method), here)
+
+
+def list_link(site: Site, slug: str, here: str) -> str:
+    """A reading list's title as a link to its page, marked with the title's language."""
+    lst = site.catalogue.lists[slug]
+    chosen = (lst.title_zh, "zh") if site.language == "zh" and lst.title_zh else (lst.title, lst.language)
+    return f"{to(f'lists/{slug}.md', chosen[0], here)}{{ lang={HTML_LANGUAGE.get(chosen[1], chosen[1])} }}"
+
+
+def summary(site: Site, english: str, in_chinese: str | None, *, css: str = ".sg-summary") -> str:
+    """A summary as paragraphs: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
+    if site.language == "zh":
+        shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
+        return f"{text(shown)}\n{{ {css} lang={tongue} }}\n"
+    return f"{text(english)}\n{{ {css} }}\n" + (f"\n{chinese(in_chinese)}" if in_chinese else "")
+
+
+def add_button(key: str, label: str = "") -> str:
+    """A button that puts an entry into the basket; ``docs/assets/basket.js`` names it."""
+    return f'<button type="button" class="sg-add" data-sg-add="{key}">{label}</button>'
+
+
+def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
+    """An entry as an item of a Markdown list.
+
+    ``coins`` adds a span by which Zotero saves whole lists; on an entry's own page it would hide that entry.
+    """
+    entry = site.catalogue.entries[key]
+    lines = [titled(site, key, here)]
+    if entry.title_zh:
+        lines.append(f'<span lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</span>')
+    lines.append(meta_span(site, entry))
+    lines.append(add_button(key))
+    if coins:
+        lines.append(citations.coins(key, entry, site.catalogue.venues))
+    return "- " + " ".join(lines)
+
+
+def items(site: Site, keys: list[str], here: str, *, coins: bool = True) -> str:
+    """A Markdown list of entries, or a word that there are none."""
+    return "\n".join(item(site, key, here, coins=coins) for key in keys) + "\n" if keys else site.say("nothing") + "\n"
+
+
+def entry_page(site: Site, key: str) -> str:
+    """The page of one entry."""
+    entry = site.catalogue.entries[key]
+    here = site.page_of(key)
+    sections = [
+        _head(site, key, entry, here),
+        _methods(site, entry, here),
+        _links(site, entry),
+        _cite(site, key, entry, here),
+        _related(site, key, entry, here),
+        seeds_section(site, entry.seeds, here),
+        _confirmed(site, entry),
+    ]
+    return page(
+        entry.title,
+        "\n".join(section for section in sections if section),
+        description=description(site, entry.summary, entry.summary_zh),
+        hide=["navigation"],
+        citation=[list(pair) for pair in citations.meta_tags(key, entry, site.catalogue.venues)],
+        source=f"catalog/{folder_of(entry)}/{key}.yaml",
+    )
+
+
+def description(site: Site, english: str, in_chinese: str | None) -> str:
+    """What search engines and social cards show of a page."""
+    return " ".join(((site.language == "zh" and in_chinese) or english).split())[:300]
+
+
+def _head(site: Site, key: str, entry: Entry, here: str) -> str:
+    people = [
+        to(f"people/{person.slug}.md", person.display, here) if person.slug in site.people else text(person.display)
+        for person in entry.authors
+    ]
+    facts = []
+    if entry.venue:
+        venue = site.catalogue.venues[entry.venue]
+        link = to(f"venues/{entry.venue.lower()}.md", site.name_of(venue), here)
+        facts.append(spoken(link, site.tongue_of(venue), site.language))
+    if entry.year:
+        facts.append(to(f"years/{entry.year}.md", entry.year, here))
+    if entry.volume or entry.pages:
+        volume = f"{entry.volume or ''}{f'({entry.number})' if entry.number else ''}"
+        pages = entry.pages or ""
+        if "-" in pages:
+            pages = site.say("pages", pages=pages.replace("-", "–"))
+        facts.append(text(", ".join(part for part in (volume and site.say("volume", volume=volume), pages) if part)))
+    if entry.doi:
+        facts.append(out(f"https://doi.org/{quote(entry.doi, safe='/:;()')}", f"doi:{entry.doi}"))
+    if entry.arxiv:
+        facts.append(out(f"https://arxiv.org/abs/{entry.arxiv}", f"arXiv:{entry.arxiv}"))
+    if entry.isbn:
+        facts.append(text(f"ISBN {entry.isbn}"))
+    tags = [to(f"{folder_of(entry)}/index.md", site.say(f"kind.{entry.kind}"), here)]
+    tags += [
+        to(
+            f"families/{topic}.md" if topic in site.catalogue.families else f"topics/{topic}.md",
+            site.name_of(subject),
+            here,
+        )
+        for topic in entry.topics
+        if (subject := site.catalogue.topics.get(topic))
+    ]
+    lines = [f"# {text(entry.title)} {{ lang={entry.language} data-sg-key={key} }}\n"]
+    if entry.title_zh:
+        lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</p>\n')
+    if people:
+        lines.append(", ".join(people) + "\n{ .sg-byline }\n")
+    if facts:
+        lines.append(" · ".join(facts) + "\n{ .sg-facts }\n")
+    lines.append(" ".join(f"{tag}{{ .sg-tag }}" for tag in tags) + "\n{ .sg-tags }\n")
+    lines.append(f'<p class="sg-choose">{add_button(key, site.say("add to basket"))}</p>\n')
+    if not entry.identified:
+        lines.append(f'!!! warning "{site.say("not identified")}"\n    {site.say("not identified why")}\n')
+    lines.append(summary(site, entry.summary, entry.summary_zh))
+    return "\n".join(lines)
+
+
+def _methods(site: Site, entry: Entry, here: str) -> str:
+    slugs = [slug for slug in site.catalogue.methods_of(entry) if slug in site.catalogue.methods]
+    if not slugs:
+        return ""
+    proposes = entry.proposes if isinstance(entry, Paper) else []
+    blocks = [f"## {site.say('methods')}\n"]
+    for slug in slugs:
+        method = site.catalogue.methods[slug]
+        relation = site.say("proposed here" if slug in proposes else "treated here")
+        state = site.say("runs here" if site.module_of(slug) else "no reproduction")
+        shown = method.summary_zh if site.language == "zh" else method.summary
+        link = method_link(site, slug, here)
+        blocks.append(f'- **{link}** <span class="sg-meta">{relation} · {state}</span>  \n  {text(shown)}')
+    for slug in slugs:
+        picture = site.picture_of(slug)
+        if picture:
+            alt = site.say("picture alt", name=site.name_of(site.catalogue.methods[slug]))
+            shown = pictures.picture(site, picture, alt, here)
+            blocks.append(f"\n[{shown}](../methods/{slug}.md)\n")
+            break
+    return "\n".join(blocks) + "\n"
+
+
+def _links(site: Site, entry: Entry) -> str:
+    if not entry.links:
+        return ""
+    lines = []
+    for link in entry.links:
+        host = urlsplit(link.url).hostname or link.url
+        language = link.language or entry.language
+        parts = [f"**{site.say(f'role.{link.role}')}** {out(link.url, host.removeprefix('www.'), language=language)}"]
+        if link.framework:
+            parts.append(link.framework)
+        if language != entry.language or language != site.language:
+            parts.append(site.say(f"language.{language}"))
+        if link.status:
+            parts.append(f'<span class="sg-status sg-{link.status}">{site.say(f"status.{link.status}")}</span>')
+        if link.now:
+            parts.append(out(link.now, site.say("now here")))
+        parts.append(out(archived(link), site.say("archived copy")))
+        note = f" <br>{spoken(text(link.note), 'en', site.language)}" if link.note else ""
+        lines.append("- " + " · ".join(parts) + note)
+    return f"## {site.say('links')}\n\n" + "\n".join(lines) + "\n"
+
+
+def _cite(site: Site, key: str, entry: Entry, here: str) -> str:
+    venues = site.catalogue.venues
+    tabs = []
+    for name, label in (("bibtex", "BibTeX"), ("biblatex", "biblatex"), ("apa", "APA"), ("gb7714", "GB/T 7714")):
+        source = citations.FORMATS[name].render(key, entry, venues)
+        block = code(source, "bibtex" if "bib" in name else "text")
+        copy = site.say("copy", format=label)
+        block += f'\n<p><button type="button" class="sg-copy" data-sg-copy>{copy}</button></p>\n'
+        tabs.append(f'=== "{label}"\n\n' + "".join(f"    {line}\n" if line else "\n" for line in block.split("\n")))
+    stem = site.shared(site.page_of(key).removesuffix(".md"))
+    files = " · ".join(
+        f'<a href="{address(f"{stem}.{citations.FORMATS[name].extension}", here)}" download="{key}{ENDINGS[name]}">'
+        f"{label}</a>"
+        for name, label in (("bibtex", ".bib"), ("ris", ".ris"), ("csl-json", "CSL-JSON"))
+    )
+    shown = "\n".join(tabs)
+    download = site.say("download", files=files)
+    return f'## {site.say("cite")}\n\n<div class="sg-cite" markdown>\n\n{shown}\n</div>\n\n{download}\n'
+
+
+def _related(site: Site, key: str, entry: Entry, here: str) -> str:
+    entries = site.catalogue.entries
+    groups = [
+        (site.say("builds on"), [k for k in (entry.builds_on if isinstance(entry, Paper) else []) if k in entries]),
+        (site.say("goes with"), [k for k in entry.accompanies if k in entries]),
+        (site.say("taken further"), site.points_here.get(key, [])),
+    ]
+    shown = {key}.union(*(keys for _, keys in groups))
+    same = [k for slug in site.catalogue.methods_of(entry) for k in site.by_method.get(slug, []) if k not in shown]
+    groups.append((site.say("same methods"), list(dict.fromkeys(same))[:RELATED]))
+    lists = [list_link(site, slug, here) for slug in site.lists_with.get(key, [])]
+    blocks = [f"**{label}**\n\n{items(site, keys, here, coins=False)}" for label, keys in groups if keys]
+    if lists:
+        blocks.append(site.say("in lists", lists=", ".join(lists)) + "\n")
+    return f"## {site.say('related')}\n\n" + "\n".join(blocks) if blocks else ""
+
+
+def seeds_section(site: Site, seeds: Seeds | None, here: str) -> str:
+    """Where the seed documents mention something, and what they say that is not so."""
+    if seeds is None or not seeds.lines:
+        return ""
+    guide = posixpath.relpath(site.written("seeds.md"), posixpath.dirname(here))
+    mentioned = site.say("mentioned", page=guide, lines=text(", ".join(seeds.lines)))
+    blocks = [f"## {site.say('in the seeds')}\n\n{mentioned}\n"]
+    if seeds.corrections:
+        rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in seeds.corrections]
+        blocks.append(table([site.say("line"), site.say("seed says"), site.say("is the case")], rows))
+    return "\n".join(blocks)
+
+
+def _confirmed(site: Site, entry: Entry) -> str:
+    lines = []
+    for confirmation in entry.confirmed:
+        fields = ("、" if site.language == "zh" else ", ").join(_field(site, name) for name in confirmation.fields)
+        source = site.say(f"source.{confirmation.source}")
+        shown = out(confirmation.at, source) if confirmation.at else text(source)
+        lines.append("- " + site.say("compared with", fields=text(fields), source=shown))
+    if entry.unconfirmed:
+        what = spoken(text(entry.unconfirmed), "en", site.language)
+        lines.append("- " + site.say("not confirmed", what=what))
+    return f"## {site.say('how sure')}\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _field(site: Site, name: str) -> str:
+    """A field of an entry as it is called on the page."""
+    return site.say(f"field.{name}") if f"field.{name}" in PHRASES else name

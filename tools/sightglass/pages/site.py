@@ -1,0 +1,164 @@
+"""What the pages are made from: the catalogue, the stored results, and what follows from them once for all pages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from sightglass.catalogue import Catalogue, folder_of
+from sightglass.catalogue.models import Entry, Family, Method, Paper, Person, Topic, Venue
+from sightglass.ledger import Result
+from sightglass.pages import phrases
+from sightglass.settings import Settings
+
+PERSON_PAGE_FROM = 3  # papers, before a person has a page
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that a page may need."""
+
+    catalogue: Catalogue
+    results: Mapping[str, list[Result]] = field(default_factory=dict)  # by method slug, one for each device
+    settings: Settings = field(default_factory=Settings)
+    guides: Mapping[str, str] = field(default_factory=dict)  # titles of pages written by hand, by URL
+    added: Mapping[str, datetime] = field(default_factory=dict)  # when files of the catalogue came, as far as git knows
+    language: str = "en"  # of the interface; the catalogue's words stay in theirs
+    headings: Mapping[str, list[str]] = field(default_factory=dict)  # their other headings, by URL
+    now: datetime | None = None  # when the site is built: decides which session is the next, until the browser does
+
+    @property
+    def root(self) -> Path:
+        """The checkout."""
+        return self.catalogue.root
+
+    def in_language(self, language: str) -> Site:
+        """The same site with its interface in another language."""
+        return replace(self, language=language)
+
+    def say(self, key: str, **values: object) -> str:
+        """A phrase of the interface in the site's language."""
+        return phrases.phrase(self.language, key, **values)
+
+    def name_of(self, thing: Family | Topic | Method | Venue) -> str:
+        """The name in the site's language, or the English one where there is none."""
+        return (self.language == "zh" and thing.name_zh) or thing.name
+
+    def tongue_of(self, thing: Family | Topic | Method | Venue) -> str:
+        """Which language ``name_of`` answers in."""
+        return "zh" if self.language == "zh" and thing.name_zh else "en"
+
+    def shared(self, path: str) -> str:
+        """A page or file that exists once for all languages, as a page of this language links to it."""
+        return "../" * phrases.FOLDERS[self.language].count("/") + path
+
+    def written(self, path: str) -> str:
+        """A page written by hand: this language's version if there is one, else the English one."""
+        folder = phrases.FOLDERS[self.language]
+        return path if not folder or (self.root / "docs" / folder / path).is_file() else self.shared(path)
+
+    def page_of(self, key: str) -> str:
+        """The page of an entry: ``papers/zhou2016learning.md``."""
+        return f"{folder_of(self.catalogue.entries[key])}/{key}.md"
+
+    @cached_property
+    def people(self) -> dict[str, tuple[Person, list[str]]]:
+        """People with three or more papers: by slug the fullest form of the name, and the keys, newest first."""
+        keys: dict[str, list[str]] = defaultdict(list)
+        forms: dict[str, Person] = {}
+        for key, entry in self.catalogue.of_folder("papers").items():
+            for person in entry.authors:
+                if person.organisation:
+                    continue
+                keys[person.slug].append(key)
+                if person.slug not in forms or (person.zh and not forms[person.slug].zh):
+                    forms[person.slug] = person
+        chosen = [slug for slug, papers in keys.items() if len(set(papers)) >= PERSON_PAGE_FROM]
+        return {slug: (forms[slug], self.newest_first(keys[slug])) for slug in sorted(chosen)}
+
+    def newest_first(self, keys: list[str]) -> list[str]:
+        """Keys without repetition, by year downwards (no year last), then by title."""
+        entries = self.catalogue.entries
+        return sorted(set(keys), key=lambda key: (-(entries[key].year or 0), entries[key].title.casefold(), key))
+
+    @cached_property
+    def by_method(self) -> dict[str, list[str]]:
+        """Keys of entries that propose or are about a method, newest first."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for key, entry in self.catalogue.entries.items():
+            for slug in self.catalogue.methods_of(entry):
+                found[slug].append(key)
+        return {slug: self.newest_first(keys) for slug, keys in found.items()}
+
+    @cached_property
+    def by_family(self) -> dict[str, list[str]]:
+        """Keys of entries by family: through their methods or their topics."""
+        methods = self.catalogue.methods
+        found: dict[str, list[str]] = defaultdict(list)
+        for key, entry in self.catalogue.entries.items():
+            families = {methods[slug].family for slug in self.catalogue.methods_of(entry) if slug in methods}
+            for family in families | (set(entry.topics) & set(self.catalogue.families)):
+                found[family].append(key)
+        return {family: self.newest_first(keys) for family, keys in found.items()}
+
+    def families_of(self, entry: Entry) -> list[str]:
+        """Families of an entry's methods and topics, in the taxonomy's order."""
+        methods = self.catalogue.methods
+        through = {methods[slug].family for slug in self.catalogue.methods_of(entry) if slug in methods}
+        return [family for family in self.catalogue.families if family in through or family in entry.topics]
+
+    @cached_property
+    def by_venue(self) -> dict[str, list[str]]:
+        """Keys of entries by venue."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for key, entry in self.catalogue.entries.items():
+            if entry.venue:
+                found[entry.venue].append(key)
+        return {venue: self.newest_first(keys) for venue, keys in found.items()}
+
+    @cached_property
+    def by_year(self) -> dict[int, list[str]]:
+        """Keys of entries by year, newest year first."""
+        found: dict[int, list[str]] = defaultdict(list)
+        for key, entry in self.catalogue.entries.items():
+            if entry.year:
+                found[entry.year].append(key)
+        return {year: self.newest_first(found[year]) for year in sorted(found, reverse=True)}
+
+    @cached_property
+    def points_here(self) -> dict[str, list[str]]:
+        """For each entry the keys of those that build on it or accompany it."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for key, entry in self.catalogue.entries.items():
+            for target in [*(entry.builds_on if isinstance(entry, Paper) else []), *entry.accompanies]:
+                found[target].append(key)
+        return {key: self.newest_first(keys) for key, keys in found.items()}
+
+    @cached_property
+    def lists_with(self) -> dict[str, list[str]]:
+        """For each entry or method the slugs of the reading lists that hold it."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for slug, reading_list in self.catalogue.lists.items():
+            for item in {item.key for session in reading_list.sessions for item in session.items}:
+                found[item].append(slug)
+        return dict(found)
+
+    def module_of(self, slug: str) -> str | None:
+        """The module that reproduces a method, found by its name alone: ``repro/attribution/grad_cam.py``."""
+        path = f"repro/{self.catalogue.methods[slug].family}/{slug.replace('-', '_')}.py"
+        return path if (self.root / path).is_file() else None
+
+    def tutorial_of(self, slug: str) -> str | None:
+        """The method's tutorial page, if there is one."""
+        return f"tutorials/{slug}.md" if (self.root / f"docs/tutorials/{slug}.py").is_file() else None
+
+    def picture_of(self, slug: str) -> str | None:
+        """The picture that the last run drew, by the path it has in the site."""
+        for result in self.results.get(slug, []):
+            if (self.root / "results" / result.device / f"{slug}.png").is_file():
+                return f"pictures/{result.device}/{slug}.png"
+        return None
