@@ -208,7 +208,10 @@ def chinese_site(tmp_path: Path) -> pages.Site:
         "links": roles + states,
         "confirmed": confirmed,
         "unconfirmed": "Something in English.",
-        "seeds": {"lines": ["004:L1"], "corrections": [{"line": "004:L1", "said": "误", "truth": "The truth."}]},
+        "founding_notes": {
+            "lines": ["004:L1"],
+            "corrections": [{"line": "004:L1", "said": "误", "truth": "The truth."}],
+        },
     }
     entries = {
         key: FOLDERS["papers"].model_validate(shared | paper | {"proposes": ["m"] if key == "k1" else [], **more})

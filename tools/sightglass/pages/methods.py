@@ -8,7 +8,7 @@ from sightglass import ledger
 from sightglass.catalogue.models import Claim, Family, Method, Topic, Venue
 from sightglass.ledger import Result
 from sightglass.pages import pictures
-from sightglass.pages.entries import description, items, list_link, method_link, seeds_section, summary, titled
+from sightglass.pages.entries import description, founding_notes_section, items, list_link, method_link, summary, titled
 from sightglass.pages.markup import HTML_LANGUAGE, code, out, page, spoken, table, text, to
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
@@ -89,7 +89,7 @@ def method_page(site: Site, slug: str) -> str:
         _claims(site, slug, here),
         _equations(site, slug),
         f"## {site.say('read')}\n\n" + items(site, site.by_method.get(slug, []), here),
-        seeds_section(site, method.seeds, here),
+        founding_notes_section(site, method.founding_notes, here),
     ]
     return page(
         site.name_of(method),

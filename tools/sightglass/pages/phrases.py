@@ -24,8 +24,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     # An entry's page
     "not identified": ("Not identified", "未能确认"),
     "not identified why": (
-        "The work behind the seeds' words could not be found.",
-        "未能找到种子文档所指的作品。",
+        "The work behind the founding notes' words could not be found.",
+        "未能找到原始笔记所指的作品。",
     ),
     "volume": ("vol. {volume}", "第 {volume} 卷"),
     "pages": ("pp. {pages}", "第 {pages} 页"),
@@ -48,10 +48,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "taken further": ("Taken further or accompanied by", "后续与配套"),
     "same methods": ("On the same methods", "同一方法的其他条目"),
     "in lists": ("In the reading lists {lists}", "所在阅读清单：{lists}"),
-    "in the seeds": ("In the seeds", "种子文档中的记载"),
-    "mentioned": ("Mentioned in the [seed documents]({page}) at {lines}.", "见[种子文档]({page}) {lines}。"),
+    "in the founding notes": ("In the founding notes", "原始笔记中的记载"),
+    "mentioned": ("Mentioned in the [founding notes]({page}) at {lines}.", "见[原始笔记]({page}) {lines}。"),
     "line": ("Line", "行"),
-    "seed says": ("The seed says", "种子文档的说法"),
+    "founding note says": ("The founding note says", "原始笔记的说法"),
     "is the case": ("What is the case", "实际情况"),
     "how sure": ("How sure this is", "可信程度"),
     "compared with": ("{fields}: compared with {source}", "{fields}：已与{source}核对"),
@@ -484,7 +484,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Contribute": ("Contribute", "参与"),
     "nav.Data": ("Data", "数据"),
     "nav.Links": ("Links", "链接状况"),
-    "nav.The seeds": ("The seeds", "种子文档"),
+    "nav.Founding notes": ("Founding notes", "原始笔记"),
     "nav.Architecture": ("Architecture", "架构"),
 }
 
