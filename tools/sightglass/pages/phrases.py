@@ -64,10 +64,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "method taken further": ("Taken further by {methods}.", "后续方法：{methods}。"),
     "method in lists": ("In the reading lists {lists}.", "所在阅读清单：{lists}。"),
     "reproduction": ("Reproduction", "复现"),
-    "none here": ("None here yet. {why}", "这里尚无复现。{why}"),
+    "none here": ("Not implemented yet. {why}", "尚未实现。{why}"),
     "feasible.yes": (
-        "It can be reproduced on small data, and waits for somebody to do it.",
-        "用小数据即可复现，正等待有人来做。",
+        "It can be reproduced on small data: contributions welcome.",
+        "用小数据即可复现，欢迎贡献。",
     ),
     "feasible.partly": ("It can be reproduced in part on small data.", "用小数据可以部分复现。"),
     "feasible.no": ("It cannot be reproduced on small data.", "无法用小数据复现。"),
@@ -86,6 +86,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "verdict.holds": ("holds", "成立"),
     "verdict.fails": ("fails", "不成立"),
     "verdict.not run": ("not run", "未运行"),
+    "verdict.reported": ("reported", "仅报告"),
     "verdict.stale": ("stale", "已过时"),
     "as expected": ("as expected here", "符合此处预期"),
     "measured with": (
@@ -95,6 +96,12 @@ PHRASES: dict[str, tuple[str, str]] = {
     "everything measured": ("Everything that was measured, controls included", "全部测量值（含对照）"),
     "quantity": ("Quantity", "量"),
     "paper to code": ("From the paper to the code", "从论文到代码"),
+    "equation": ("Eq. ({number})", "式（{number}）"),
+    "docstring": (
+        "What the module says of itself: shapes, units, differences from the paper",
+        "代码模块的说明：形状、单位、与论文的差异",
+    ),
+    "ours": ("our own comparison", "本项目自设的对照"),
     "read": ("Read", "阅读"),
     # Pages that list
     "papers": ("Papers", "论文"),
@@ -222,8 +229,12 @@ PHRASES: dict[str, tuple[str, str]] = {
     "count claims": ("{count} claims", "{count} 条论断"),
     "verified today": ("Verified", "验证结果"),
     "state.holds": ("claims holding", "条论断成立"),
-    "state.fails as expected": ("failing as expected at this scale", "条如预期在此规模下不成立"),
+    "state.fails as expected": (
+        "not reproduced on our small networks (reasons given)",
+        "条在小网络上未能复现（已注明原因）",
+    ),
     "state.fails": ("failing", "条不成立"),
+    "state.reported": ("reported without a verdict", "条仅报告数值，不作判定"),
     "state.stale": ("stale: the code has changed since", "条已过时：代码此后有改动"),
     "state.not run": ("not run yet", "条尚未运行"),
     "measured until": ("Last measured on {date}.", "最近一次测量：{date}。"),
