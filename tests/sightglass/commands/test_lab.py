@@ -54,7 +54,7 @@ def test_methods_lists_cam_with_its_verdicts() -> None:
     assert rows["cam"]["family"] == "attribution"
     assert rows["cam"]["needs"] == ["image", "(class)", "(layer)"]
     assert rows["guided-backprop"]["needs"] == ["image", "(class)"]
-    assert rows["cam"]["gives"] == "map"
+    assert rows["cam"]["gives"] == "heatmap"
     assert "cam" in call("methods").stdout
 
 

@@ -18,7 +18,8 @@ def moved_pages() -> dict[str, str]:
 
 def _leads_to(address: str) -> str:
     return (
-        f'<!doctype html><html><head><meta charset="utf-8"><title>{address}</title><link rel="canonical" href="{address}">'
-        f'<meta name="robots" content="noindex"><meta http-equiv="refresh" content="0; url={address}"></head>'
+        f'<!doctype html><html><head><meta charset="utf-8"><title>{address}</title>'
+        f'<link rel="canonical" href="{address}"><meta name="robots" content="noindex">'
+        f'<meta http-equiv="refresh" content="0; url={address}"></head>'
         f'<body><a href="{address}">{address}</a></body></html>\n'
     )
