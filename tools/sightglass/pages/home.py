@@ -13,7 +13,7 @@ from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
 SHOWN = 6  # pictures: as many as fit beside each other on a wide screen
-STATES = ("holds", "fails as expected", "fails", "stale", "not run")
+STATES = ("holds", "fails as expected", "fails", "reported", "stale", "not run")
 
 
 def home(site: Site, markdown: str) -> str:
