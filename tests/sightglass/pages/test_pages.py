@@ -273,7 +273,6 @@ def result(values: list[float]) -> Result:
         device_name="a processor",
         versions={},
         verdicts={},
-        source_hash="0",
     )
 
 

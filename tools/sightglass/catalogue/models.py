@@ -228,10 +228,13 @@ class Claim(_Model):
     expect: Literal["holds", "fails"] = "holds"
     reason: str | None = Field(None, description="why it does not hold at this scale; required with expect: fails")
     ours: bool = Field(False, description="true for a comparison or control of our own, which the paper does not make")
+    gated: bool = Field(True, description="false: reported without a verdict, because the value hangs on the processor")
 
     @model_validator(mode="after")
     def _bounded(self) -> Claim:
-        if self.at_least is None and self.at_most is None:
+        if not self.gated and self.expect == "fails":
+            raise ValueError("a claim that is only reported has no verdict to expect: leave 'expect' out")
+        if self.gated and self.at_least is None and self.at_most is None:
             raise ValueError("a claim needs a bound: at_least, at_most or both")
         if self.expect == "fails" and not self.reason:
             raise ValueError("a claim that is expected to fail needs a reason")

@@ -59,9 +59,9 @@ def build(site: Site) -> dict[str, str | bytes]:
         pages[PICTURE] = samples.read_bytes()
     for slug, results in site.results.items():
         for result in results:
-            picture = site.root / "results" / result.device / f"{slug}.png"
+            picture = site.root / "results" / result.device / f"{slug}.webp"
             if picture.is_file():
-                pages[f"pictures/{result.device}/{slug}.png"] = picture.read_bytes()
+                pages[f"pictures/{result.device}/{slug}.webp"] = picture.read_bytes()
     return pages
 
 

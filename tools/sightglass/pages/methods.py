@@ -18,7 +18,9 @@ def bound(site: Site, claim: Claim) -> str:
     """The bound of a claim as it is read: '≥ 0.1', '0.9 to 1.1'."""
     if claim.at_least is not None and claim.at_most is not None:
         return site.say("range", low=f"{claim.at_least:g}", high=f"{claim.at_most:g}")
-    return f"≥ {claim.at_least:g}" if claim.at_least is not None else f"≤ {claim.at_most:g}"
+    if claim.at_least is not None:
+        return f"≥ {claim.at_least:g}"
+    return "–" if claim.at_most is None else f"≤ {claim.at_most:g}"
 
 
 def measured(claim: Claim, result: Result | None) -> str:

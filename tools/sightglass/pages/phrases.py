@@ -85,8 +85,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "range": ("{low} to {high}", "{low} 至 {high}"),
     "verdict.holds": ("holds", "成立"),
     "verdict.fails": ("fails", "不成立"),
+    "verdict.reported": ("reported", "仅列数值"),
     "verdict.not run": ("not run", "未运行"),
-    "verdict.reported": ("reported", "仅报告"),
     "verdict.stale": ("stale", "已过时"),
     "as expected": ("as expected here", "符合此处预期"),
     "measured with": (
@@ -234,7 +234,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "条在小网络上未能复现（已注明原因）",
     ),
     "state.fails": ("failing", "条不成立"),
-    "state.reported": ("reported without a verdict", "条仅报告数值，不作判定"),
+    "state.reported": ("reported without a verdict", "条仅列数值，不作判定"),
     "state.stale": ("stale: the code has changed since", "条已过时：代码此后有改动"),
     "state.not run": ("not run yet", "条尚未运行"),
     "measured until": ("Last measured on {date}.", "最近一次测量：{date}。"),
