@@ -10,6 +10,8 @@ from torch.nn import functional
 from repro.attribution.cam import cam, cam_boxes, measure
 from repro.lab import models, networks, scenes
 
+BENCHMARK = {"cam": {"floor": "forward", "peers": {"torch-cam": ("torch_cam", "CAM")}, "models": ("resnet50",)}}
+
 
 class Small(nn.Module):
     """A convolution, a ReLU written in one of three ways, global average pooling, a linear layer with a bias."""

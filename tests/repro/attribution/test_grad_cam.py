@@ -12,6 +12,17 @@ from repro.attribution.grad_cam import grad_cam, grad_cam_boxes
 from repro.engine import pooling, watching
 from repro.lab import networks
 
+BENCHMARK = {
+    "grad-cam": {
+        "floor": "to_the_maps",
+        "peers": {
+            "captum": ("captum_at_layer", "LayerGradCam", {"relu_attributions": True}),
+            "pytorch-grad-cam": ("pytorch_grad_cam", "GradCAM"),
+            "torch-cam": ("torch_cam", "GradCAM"),
+        },
+    }
+}
+
 SMALL = pytest.mark.parametrize("relu", ["module", "function", "in place"])
 
 

@@ -27,6 +27,26 @@ from repro.attribution.lrp import (
 )
 from repro.lab import models
 
+CONTRACT = {
+    "lrp": {},
+    "lrp, epsilon everywhere": {"composite": everywhere(Epsilon())},
+    "lrp, alpha and beta": {"composite": epsilon_alpha2_beta1},
+    "lrp_at": {},
+}
+BENCHMARK = {
+    "lrp-epsilon": {
+        "floor": "to_the_pixels",
+        "ours": lambda s: lrp(s.model, s.images, s.classes, everywhere(Epsilon())),
+        "peers": {"captum": ("captum", "LRP"), "zennit": ("zennit", "Epsilon")},
+        "without": {("captum", "resnet50", 0): "its relevance does not sum to the output there"},
+    },
+    "lrp-epsilon-plus": {
+        "floor": "to_the_pixels",
+        "ours": lambda s: lrp(s.model, s.images, s.classes, epsilon_plus),
+        "peers": {"zennit": ("zennit", "EpsilonPlus")},
+    },
+}
+
 TINY = 1e-15
 
 

@@ -8,6 +8,19 @@ from torch import Tensor, nn
 
 from repro.attribution.occlusion import map_occlusion, occlusion, spread
 
+CONTRACT = {"occlusion": {}, "map_occlusion": {}}
+BENCHMARK = {
+    "occlusion": {
+        "floor": ("forward_whole_and_covered", 80, 72),  # three by three places, one after the other
+        "ours": lambda s: occlusion(s.model, s.images, s.classes, patch=80, stride=72, batch=1),
+        "peers": {
+            "captum": ("captum", "Occlusion", {"sliding_window_shapes": (3, 80, 80), "strides": (3, 72, 72)}),
+            "zennit": ("zennit_occlusion", 80, 72),
+        },
+        "batches": (1,),  # ten passes are long enough
+    }
+}
+
 
 class Net(nn.Module):
     def __init__(self) -> None:

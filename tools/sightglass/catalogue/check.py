@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import datetime
 import re
+import tokenize
 import unicodedata
 import zoneinfo
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +33,7 @@ ARXIV = re.compile(r"(?P<year>\d{2})(0[1-9]|1[0-2])\.\d{4,5}|[a-z-]+(\.[A-Z]{2})
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
 HOST = re.compile(r"(?:[\w-]+\.)+(?!\d+$)[\w-]{2,}")  # a name, no number: the public network, not a machine
 NOT_IN_URL = re.compile(r"""[<>"\\^`{|}]|%(?![0-9A-Fa-f]{2})""")
+EQUATION = re.compile(r"\bEq\. \(([^()]*)\)")  # in the comment of the line that computes it
 # A field that states a bibliographic fact counts only with a source that was read.
 FACTS = ("authors", "year", "month", "volume", "number", "pages", "doi", "arxiv", "isbn")
 
@@ -445,6 +448,54 @@ def claims(catalogue: Catalogue) -> Iterator[Problem]:
             seen.add(claim.id)
             if claim.at_least is not None and claim.at_most is not None and claim.at_least > claim.at_most:
                 yield source.problem(("claims", i, "at_least"), "claim", "at_least is above at_most")
+
+
+@_rule
+def equations(catalogue: Catalogue) -> Iterator[Problem]:
+    """A method that has a module states its equations, and the line that computes one bears its number, both ways."""
+    for slug, method, source in _methods(catalogue):
+        module = catalogue.root / "repro" / method.family / f"{slug.replace('-', '_')}.py"
+        numbers: list[str] = []
+        for i, equation in enumerate(method.equations):
+            if equation.number in numbers:
+                message = f"the number '{equation.number}' stands twice; without the paper's numbers use a, b, c"
+                yield source.problem(("equations", i, "number"), "equation", message)
+            numbers.append(equation.number)
+        if not module.is_file():
+            continue
+        name = module.relative_to(catalogue.root).as_posix()
+        if not numbers:
+            yield source.problem((), "equation", f"{name} computes it: state its equations under 'equations'")
+        marked = equation_lines(module)
+        elsewhere = {number for path in _imported(catalogue.root, module) for number in equation_lines(path)}
+        for i, number in enumerate(numbers):
+            if number not in marked and number not in elsewhere:
+                message = f"no line of {name}, or of what it imports, ends in '# Eq. ({number})'"
+                yield source.problem(("equations", i, "number"), "equation", message)
+        for number, places in marked.items():
+            for line, column in places if number not in numbers else ():
+                message = f"Eq. ({number}) is not among the equations of {source.file}{nearest(number, numbers)}"
+                yield Problem(name, line, column, "equation", message)
+
+
+def equation_lines(module: Path) -> dict[str, list[tuple[int, int]]]:
+    """Line and column of each comment ``# Eq. (2)`` of a module, by the equation's number.  Nothing is executed."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    with module.open("rb") as file, suppress(tokenize.TokenError, SyntaxError):  # ruff tells of these
+        for token in tokenize.tokenize(file.readline):
+            for match in EQUATION.finditer(token.string) if token.type == tokenize.COMMENT else ():
+                found.setdefault(match[1], []).append((token.start[0], token.start[1] + 1 + match.start()))
+    return found
+
+
+def _imported(root: Path, module: Path) -> set[Path]:
+    """The files of ``repro/`` from which a module takes something by name."""
+    names: set[str] = set()
+    text = module.read_text(encoding="utf-8", errors="replace")
+    for package, listed in re.findall(r"^from (repro[\w.]*) import (\([^)]*\)|.*)", text, re.MULTILINE):
+        names |= {package, *(f"{package}.{word}" for word in re.findall(r"\w+", listed))}
+    paths = {root / Path(*name.split(".")).with_suffix(".py") for name in names}
+    return {path for path in paths if path.is_file()}
 
 
 @_rule
