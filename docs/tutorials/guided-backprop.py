@@ -119,7 +119,7 @@ pixels, labels, masks = torch.from_numpy(few.images[:100]) / 255, few.labels[:10
 print(f"{'area':16}{masks.mean():6.2f}")
 for name, rule in RULES.items():
     size = go_back(pixels, labels, rule).abs().sum(1, keepdim=True)
-    print(f"{name:16}{metrics.mass_in_mask(size, masks).mean():6.2f}")
+    print(f"{name:16}{metrics.energy_in_mask(size, masks).mean():6.2f}")
 
 # %% [markdown]
 # ## What does it explain?

@@ -23,6 +23,7 @@ from torch.nn import functional
 from repro.attribution.grad_cam import grad_cam
 from repro.attribution.guided_backprop import guided_backprop
 from repro.attribution.guided_grad_cam import guided_grad_cam
+from repro.engine.heatmaps import upsample
 from repro.lab import controls, metrics, networks, scenes
 
 torch.set_num_threads(1)
@@ -88,14 +89,14 @@ def right_of_two(method):
     right = []
     for own, other in ((0, 1), (1, 0)):
         maps = size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, own])))
-        maps = metrics.upsample(maps, (64, 64))
-        on_own, on_other = (metrics.mass_in_mask(maps, held_out.instance_masks[:100, i]) for i in (own, other))
+        maps = upsample(maps, (64, 64))
+        on_own, on_other = (metrics.energy_in_mask(maps, held_out.instance_masks[:100, i]) for i in (own, other))
         right.append(on_own > on_other)
     return np.mean(right)
 
 
 def fine(method):
-    maps = metrics.upsample(
+    maps = upsample(
         size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, 0]))), (64, 64)
     )
     energy = torch.fft.fft2(maps[:, 0] - maps.mean((1, 2, 3))[:, None, None]).abs() ** 2
@@ -129,15 +130,15 @@ forgetful = controls.randomised(network, "classifier.0", "classifier.2")
 
 
 def edges_instead(model, images, classes):
-    return metrics.upsample(grad_cam(model, images, classes), (64, 64)) * controls.edges(images)
+    return upsample(grad_cam(model, images, classes), (64, 64)) * controls.edges(images)
 
 
 def guided_forgets(model, images, classes):
-    return metrics.upsample(grad_cam(model, images, classes), (64, 64)) * guided_backprop(forgetful, images, classes)
+    return upsample(grad_cam(model, images, classes), (64, 64)) * guided_backprop(forgetful, images, classes)
 
 
 def grad_cam_forgets(model, images, classes):
-    return metrics.upsample(grad_cam(forgetful, images, classes), (64, 64)) * guided_backprop(model, images, classes)
+    return upsample(grad_cam(forgetful, images, classes), (64, 64)) * guided_backprop(model, images, classes)
 
 
 OTHERS = {

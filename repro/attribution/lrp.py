@@ -271,7 +271,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     }
     scores = {
         name: {
-            "mass": float(metrics.mass_in_mask(found, masks).mean()),
+            "mass": float(metrics.energy_in_mask(found, masks).mean()),
             "blurred-aopc": _aopc(metrics.pixel_flipping(model, images, classes, found, _blurred)),
             "noise-aopc": _aopc(metrics.pixel_flipping(model, images, classes, found, noise)),
         }

@@ -26,8 +26,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from repro.engine.heatmaps import upsample
 from repro.lab import files
-from repro.lab.metrics import upsample
 from repro.lab.scenes import Floats
 
 STRENGTH = 0.85  # of the colour where the map is strongest; the image always shows through

@@ -46,6 +46,7 @@ from torch.nn import functional
 
 from repro.attribution.occlusion import map_occlusion
 from repro.engine import checks, relu_rules, training, watching
+from repro.engine.heatmaps import channel_absolute_sum
 from repro.lab import digits, figures, layer_properties, metrics, networks, scenes
 
 _BATCH = 64
@@ -365,9 +366,9 @@ def _layer(model: nn.Module, images: Tensor, one: scenes.Scenes, layer: nn.Modul
     gradients = _gradient(model, images[rows], layer, of_units)
     inside = seen.abs().amax(1, keepdim=True) > 0
     return {
-        "deconvnet-mass": float(metrics.mass_in_mask(metrics.channel_size(reconstructions), masks).mean()),
-        "gradient-mass": float(metrics.mass_in_mask(metrics.channel_size(gradients), masks).mean()),
-        "area": float(metrics.mass_in_mask(inside.to(seen), masks).mean()),
+        "deconvnet-mass": float(metrics.energy_in_mask(channel_absolute_sum(reconstructions), masks).mean()),
+        "gradient-mass": float(metrics.energy_in_mask(channel_absolute_sum(gradients), masks).mean()),
+        "area": float(metrics.energy_in_mask(inside.to(seen), masks).mean()),
         "purity": _purity(one.labels[top.rows.cpu().numpy()]),
         "reconstruction-likeness": _likeness_among(top.reconstructions),
         "patch-likeness": _likeness_among(seen.view_as(top.reconstructions)),
@@ -424,7 +425,7 @@ def _validated(model: nn.Module, images: Tensor) -> dict[str, float]:
     falls, channels = map_occlusion(model, images, layer)
     found = {}
     for name, given in (("own", images), ("other", images.roll(1, 0))):
-        covered = functional.avg_pool2d(metrics.channel_size(deconvnet(model, given, layer, channels)), 16, 8)
+        covered = functional.avg_pool2d(channel_absolute_sum(deconvnet(model, given, layer, channels)), 16, 8)
         found[f"occluded-map-{name}-reconstruction"] = float(metrics.rank_correlation(covered, falls).mean())
     difference = found["occluded-map-own-reconstruction"] - found["occluded-map-other-reconstruction"]
     return found | {"occluded-map-own-minus-other": difference}

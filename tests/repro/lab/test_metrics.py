@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from repro.engine.heatmaps import channel_absolute_sum, min_max_normalise, upsample
 from repro.lab import controls, metrics, networks, scenes
 
 
@@ -37,7 +38,7 @@ def test_pointing_forgives_what_is_near() -> None:
 def test_mass_counts_positive_values_only() -> None:
     masks = np.array([[[1, 0], [0, 0]]] * 3, bool)
     heatmaps = torch.cat([one([[3, 1], [-9, 0]]), one([[-3, 1], [1, 0]]), one([[-1, -1], [0, 0]])])
-    assert metrics.mass_in_mask(heatmaps, masks).tolist() == [0.75, 0, 0]
+    assert metrics.energy_in_mask(heatmaps, masks).tolist() == [0.75, 0, 0]
 
 
 def test_box_of_the_largest_part() -> None:
@@ -50,8 +51,8 @@ def test_box_of_the_largest_part() -> None:
 
 def test_maps_grow_by_pixel_areas() -> None:
     """Doubling (0, 4): 1 and 3 lie between, and the ends are flat; aligned corners would give 4/3 and 8/3."""
-    assert metrics.upsample(one([[0, 4]]), (1, 4)).tolist() == [[[[0, 1, 3, 4]]]]
-    assert metrics.upsample(one([[0], [4]]), (4, 1)).flatten().tolist() == [0, 1, 3, 4]  # height is the first
+    assert upsample(one([[0, 4]]), (1, 4)).tolist() == [[[[0, 1, 3, 4]]]]
+    assert upsample(one([[0], [4]]), (4, 1)).flatten().tolist() == [0, 1, 3, 4]  # height is the first
 
 
 def test_iou() -> None:
@@ -125,10 +126,10 @@ def test_confidences_by_hand() -> None:
     images = torch.tensor([[[[2.0, 0.0]]], [[[1.0, -3.0]]]])
     found = metrics.confidence(Sums(), images, torch.tensor([0, 1]))
     assert found.tolist() == pytest.approx([logistic(2), logistic(2)])
-    shown = metrics.explanation(images, one([[0, 0.5]]), 4.0)
+    shown = metrics.masked_by_heatmap(images, one([[0, 0.5]]), 4.0)
     assert shown.flatten(1).tolist() == [[4, 2], [4, 0.5]]
-    assert torch.equal(metrics.explanation(images, one([[0, 0.5]]), 0), images * one([[0, 0.5]]))
-    grown = metrics.explanation(torch.ones(1, 3, 1, 4), one([[0, 4]]) / 4, 0)
+    assert torch.equal(metrics.masked_by_heatmap(images, one([[0, 0.5]]), 0), images * one([[0, 0.5]]))
+    grown = metrics.masked_by_heatmap(torch.ones(1, 3, 1, 4), one([[0, 4]]) / 4, 0)
     assert grown[0, 2].tolist() == [[0, 0.25, 0.75, 1]]
 
 
@@ -154,7 +155,7 @@ def test_deletion_and_insertion_by_hand() -> None:
 def slow_curve(model, start: Tensor, end: Tensor, cls: int, heatmap: Tensor, steps: int) -> list[float]:
     """Petsiuk et al. 2018, one image and one pixel at a time: from start to end, the highest value first."""
     height, width = end.shape[1:]
-    values = metrics.upsample(heatmap[None], (height, width))[0, 0]
+    values = upsample(heatmap[None], (height, width))[0, 0]
     order = sorted(((y, x) for y in range(height) for x in range(width)), key=lambda at: -float(values[at]))
     canvas, curve, done = start.clone(), [], 0
     for step in range(steps + 1):
@@ -219,10 +220,10 @@ def test_blur_is_the_nearly_flat_gaussian_of_rise_and_keeps_flat_parts() -> None
 
 
 def test_stretched_and_channel_size() -> None:
-    assert metrics.stretched(one([[-1, 1], [0, 3]])).flatten().tolist() == [0, 0.5, 0.25, 1]
-    assert metrics.stretched(one([[2, 2]]).half()).flatten().tolist() == [0, 0]
-    assert metrics.stretched(one([[0, 1e-14]])).flatten().tolist() == [0, 1]
-    assert metrics.channel_size(torch.tensor([[[[1.0]], [[-2.0]], [[0.0]]]])).tolist() == [[[[3.0]]]]
+    assert min_max_normalise(one([[-1, 1], [0, 3]])).flatten().tolist() == [0, 0.5, 0.25, 1]
+    assert min_max_normalise(one([[2, 2]]).half()).flatten().tolist() == [0, 0]
+    assert min_max_normalise(one([[0, 1e-14]])).flatten().tolist() == [0, 1]
+    assert channel_absolute_sum(torch.tensor([[[[1.0]], [[-2.0]], [[0.0]]]])).tolist() == [[[[3.0]]]]
 
 
 def test_pixel_flipping_covers_the_highest_regions_first() -> None:
