@@ -32,12 +32,12 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         "gradient": controls.saliency(model, images, classes),
         "random": noise[:, :1],
     }
-    quantities = {"object-area": float(masks.mean())}
+    quantities = {"chance-energy": float(masks.mean())}
     for name, heatmaps in maps.items():
         quantities[f"{name}-energy"] = float(metrics.mass_in_mask(heatmaps, masks).mean())
         for cover, fill in (("blurred", flipping.blurred(images)), ("noise", noise)):
             curves = metrics.pixel_flipping(model, images, classes, heatmaps, fill)
-            quantities[f"{name}-{cover}-aopc"] = flipping.aopc(curves)
+            quantities[f"{name}-{cover}-aopc"] = float((curves[:, :1] - curves).mean())
     return quantities | _conservation(seed, images[:40], classes[:40])
 
 
