@@ -1,8 +1,8 @@
 """The chain of operations from the images to a layer, recorded while the model runs.
 
-For methods that go back through a network by rules of their own.  However a layer is written (module, function, method,
-in place or not), ``record`` returns what is needed to reverse it: max pooling's switches, filters, shapes.  The model is
-not touched, and activations are not kept.
+For methods that go back through a network by rules of their own.  However a layer is written (module, function,
+method, in place or not), ``record`` returns what is needed to reverse it: max pooling's switches, filters, shapes.
+The model is not touched, and activations are not kept.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
 
 _CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _POOLING = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-_RESHAPING = "clone contiguous flatten ravel reshape reshape_as squeeze unflatten unsqueeze view view_as".split()
+_RESHAPING = ("clone", "contiguous", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view")
 
 
 def _run(func: Any, args: Any, kwargs: Any, given: Tensor) -> tuple[Step | str, Any]:

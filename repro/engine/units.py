@@ -125,7 +125,9 @@ def strongest(
         for part in variants.parts(len(images), batch, report):
             model(images[part])
             units = indices(outputs[0], channels)
-            value, place = outputs[0][:, units].flatten(2).max(2) if outputs[0].dim() == 4 else _flat(outputs[0][:, units])
+            value, place = (
+                outputs[0][:, units].flatten(2).max(2) if outputs[0].dim() == 4 else _flat(outputs[0][:, units])
+            )
             values.append(value)
             places.append(place)
     activations, rows = torch.cat(values).topk(count, 0)  # (N, K)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from repro.engine import checks
 from repro.engine.errors import OptionsError
 
 Report = Callable[[float], None]  # hears the share that is done, up to 1
@@ -50,3 +53,59 @@ def scores(
         found.append(score(version(images[rows], numbers), rows))
     together = torch.cat(found)
     return together.view(len(images), count, *together.shape[1:])
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Squares of ``patch`` pixels that move by ``stride`` over images of ``size``, numbered row by row.
+
+    ``fill`` is their value, a number or ``(C, 1, 1)``.  The last squares of a row or column may reach over the border,
+    so that some square covers every pixel.
+    """
+
+    size: tuple[int, int]
+    patch: int
+    stride: int
+    fill: float | Tensor = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stride <= self.patch <= min(self.size):
+            given = f"{self.stride}, {self.patch}, {min(self.size)}"
+            raise OptionsError(f"need 0 < stride <= patch <= image size; got {given}")
+
+    @classmethod
+    def on(cls, images: Tensor, patch: int, stride: int, fill: float | Tensor) -> Squares:
+        checks.check_images(images)
+        grey = torch.as_tensor(fill, device=images.device, dtype=images.dtype)
+        return cls((images.shape[2], images.shape[3]), patch, stride, grey)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """How many positions there are down and across."""
+        height, width = (-(-(side - self.patch) // self.stride) + 1 for side in self.size)
+        return height, width
+
+    @property
+    def count(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    def cover(self, images: Tensor, numbers: Tensor) -> Tensor:
+        """Images ``(N, C, H, W)``, each with the square of its number over it."""
+        top, left = (self.stride * each[:, None] for each in (numbers // self.grid[1], numbers % self.grid[1]))
+        down, across = (torch.arange(side, device=images.device) for side in self.size)
+        rows, columns = (down >= top) & (down < top + self.patch), (across >= left) & (across < left + self.patch)
+        return torch.where((rows[:, :, None] & columns[:, None, :])[:, None], self.fill, images)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """On the pixels, ``(B, 1, H, W)``: at each the mean value of all squares that cover it.
+
+        To resize the grid to the image would put each square's value beside its middle.
+        """
+        if tuple(values.shape[2:]) != self.grid:
+            raise OptionsError(f"a map {tuple(values.shape)} is not on the grid {self.grid}")
+        ones = values.new_ones(1, 1, self.patch, self.patch)
+        total, covering = (
+            functional.conv_transpose2d(each, ones, stride=self.stride)
+            for each in (values, torch.ones_like(values[:1]))
+        )
+        return (total / covering)[:, :, : self.size[0], : self.size[1]]

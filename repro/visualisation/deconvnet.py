@@ -78,8 +78,12 @@ def filtered(signal: Tensor, layer: chain.Convolution | chain.Linear) -> Tensor:
     weight = layer.weight.to(signal.dtype)
     if isinstance(layer, chain.Linear):
         return signal @ weight
-    window = zip(layer.below[2:], signal.shape[2:], layer.kernel, layer.stride, layer.padding, layer.dilation, strict=True)
-    left_over = [size - (n - 1) * stride + 2 * pad - dilation * (k - 1) - 1 for size, n, k, stride, pad, dilation in window]
+    window = zip(
+        layer.below[2:], signal.shape[2:], layer.kernel, layer.stride, layer.padding, layer.dilation, strict=True
+    )
+    left_over = [
+        size - (n - 1) * stride + 2 * pad - dilation * (k - 1) - 1 for size, n, k, stride, pad, dilation in window
+    ]
     return functional.conv_transpose2d(
         signal, weight, None, layer.stride, layer.padding, left_over, layer.groups, layer.dilation
     )
