@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from repro.engine.errors import ImagesError
+
 
 def check_images(images: Tensor) -> None:
     """ValueError if images are no floating-point tensor ``(B, C, H, W)``."""
@@ -15,6 +17,13 @@ def check_images(images: Tensor) -> None:
         given = f"{images.dtype} {tuple(images.shape)}" if tensor else type(images).__name__
         advice = "divide grey levels by 255, and give a single image as images[None]"
         raise ValueError(f"images must be floating point (B, C, H, W), not {given}: {advice}")
+
+
+def check_unit_range(images: Tensor) -> None:
+    """ImagesError if images are not floating point ``(B, C, H, W)`` in [0, 1]."""
+    check_images(images)
+    if not bool(((images >= 0) & (images <= 1)).all()):
+        raise ImagesError("images must lie in [0, 1]: build the normalisation into the model, before its first layer")
 
 
 def check_logits(logits: Tensor) -> Tensor:

@@ -100,6 +100,26 @@ def accuracy(model: nn.Module, held_out: Scenes | Digits) -> float:
     return float((found.numpy() == held_out.labels).mean())
 
 
+@torch.no_grad()
+def error_rate(model: nn.Module, images: Tensor, classes: Tensor) -> float:
+    """Share of the images whose class does not get the highest logit."""
+    return float((model(images).argmax(1) != classes).float().mean())
+
+
+def correctly_classified(name: str, count: int, seed: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """The first ``count`` held-out images that the network of this name classifies correctly, and their classes."""
+    held_out = data(name, 500 if name.endswith("-digits") else 2000, seed)
+    images, classes = inputs(held_out.images[: 2 * count], held_out.labels[: 2 * count], device)
+    with torch.no_grad():
+        right = load(name, seed).to(device)(images).argmax(1) == classes
+    return images[right][:count], classes[right][:count]
+
+
+def other_classes(classes: Tensor) -> Tensor:
+    """A target class for each image, never its own: one of the nine others in turn."""
+    return (classes + 1 + torch.arange(len(classes), device=classes.device) % 9) % 10
+
+
 class PooledNet(nn.Module):
     """Six convolutions, one pooling over the whole image, one linear layer: the shape of network that CAM reads.
 
