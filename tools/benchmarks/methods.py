@@ -640,7 +640,7 @@ def main() -> None:
     versions = {"python": platform.python_version(), "torch": version("torch"), "torchvision": version("torchvision")}
     result = Benchmark(
         device=options.device,
-        device_name=ledger._device_name(options.device),
+        device_name=device_name(options.device),
         command=shlex.join(["python", "-m", "benchmarks.methods", *sys.argv[1:]]),
         date=datetime.now(UTC).date().isoformat(),
         seconds=round(time.monotonic() - start, 1),

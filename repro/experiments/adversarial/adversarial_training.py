@@ -17,7 +17,7 @@ EPOCHS = 8
 
 
 def measure(seed: int, device: str) -> dict[str, float]:
-    """The trained LeNet, the same after eight more epochs with adversarial examples, and after eight with random signs."""
+    """The trained LeNet, and the same after eight more epochs with adversarial examples or with random signs."""
     held_out = digits.load(500, seed)
     images, classes = networks.inputs(held_out.images, held_out.labels, device)
     models = {"naive": networks.load("lenet-digits", seed).to(device)}

@@ -272,7 +272,7 @@ def _result(
     result = Result(
         method=slug,
         device=device,
-        device_name=_device_name(device),
+        device_name=device_name(device),
         command=f"sightglass verify {slug}{options}",
         date=datetime.now(UTC).date().isoformat(),
         seconds=round(sum(done[slug, seed][1] for seed in seeds), 1),
@@ -349,19 +349,6 @@ def _module(name: str) -> ModuleType:
     torch.backends.cudnn.allow_tf32 = False  # single precision is the same on every device
     torch.set_num_threads(1)  # the same numbers whatever the number of processors, and one job does not slow another
     return importlib.import_module(name)
-
-
-def _device_name(device: str) -> str:
-    """The name that the maker gave the processor or the graphics card."""
-    import torch
-
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    if device == "cpu" and sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def processors() -> int:
