@@ -32,20 +32,23 @@ def provenance(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def architectures(root: Path) -> dict[str, tuple[str, str]]:
-    """What the networks' function ``build`` returns for each name, and the first paragraph that says what that is."""
+    """For each network of the table NETWORKS how it is constructed, and what it is and is for."""
     path = root / LAB / "networks.py"
     if not path.is_file():
         return {}
     module = ast.parse(path.read_text(encoding="utf-8"))
     said = {node.name: ast.get_docstring(node) or "" for node in module.body if isinstance(node, ast.ClassDef)}
     found = {}
-    for case in (node for node in ast.walk(module) if isinstance(node, ast.match_case)):
-        match case:
-            case ast.match_case(
-                pattern=ast.MatchValue(ast.Constant(str(name))),
-                body=[ast.Return(ast.Call(func=ast.Name(made)) as call)],
-            ):
-                found[name] = ast.unparse(call), " ".join(said.get(made, "").partition("\n\n")[0].split())
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name("NETWORKS")], value=ast.Dict(keys=names, values=rows)):
+                for name, row in zip(names, rows, strict=True):
+                    match name, row:
+                        case ast.Constant(str(known)), ast.Call(args=[made, ast.Constant(str(purpose))]):
+                            call = made.body if isinstance(made, ast.Lambda) else ast.Call(made, [], [])
+                            kind = ast.unparse(call).partition("(")[0]
+                            what = " ".join(said.get(kind, "").partition("\n\n")[0].split())
+                            found[known] = ast.unparse(call), f"{what} {purpose}"
     return found
 
 
