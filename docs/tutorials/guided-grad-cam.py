@@ -96,9 +96,7 @@ def right_of_two(method):
 
 
 def fine(method):
-    maps = upsample(
-        size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, 0]))), (64, 64)
-    )
+    maps = upsample(size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, 0]))), (64, 64))
     energy = torch.fft.fft2(maps[:, 0] - maps.mean((1, 2, 3))[:, None, None]).abs() ** 2
     waves = (torch.fft.fftfreq(64) * 64).abs()  # along a side
     short = torch.maximum(waves[:, None], waves) > 8

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.engine.heatmaps import channel_absolute_sum, upsample
+from repro.engine.heatmaps import channel_absolute_sum
 from repro.lab import controls, metrics, scenes
 from repro.lab.scenes import Floats, Scenes
 

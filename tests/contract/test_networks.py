@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import cache
-from typing import Any
 
 import pytest
 import torch
