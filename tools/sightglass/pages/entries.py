@@ -104,7 +104,7 @@ def list_link(site: Site, slug: str, here: str) -> str:
 
 
 def summary(site: Site, english: str, in_chinese: str | None) -> str:
-    """A summary as paragraphs of HTML: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
+    """A summary as HTML: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
     if site.language == "zh":
         shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
         return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'

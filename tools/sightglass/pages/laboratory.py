@@ -87,7 +87,8 @@ def _networks(site: Site) -> str:
         last=text(day(site.language, dates[-1])),
         versions=spoken(text(", ".join(sorted({f"torch {record['torch']}" for record in every}))), "en", site.language),
     )
-    return f"{heading}{site.say('lab.networks lead')}\n\n{ready(table(header, rows, css='sg-networks', stacks=True))}\n{made}\n"
+    networks = ready(table(header, rows, css="sg-networks", stacks=True))
+    return f"{heading}{site.say('lab.networks lead')}\n\n{networks}\n{made}\n"
 
 
 def _row(site: Site, name: str, records: list[dict[str, Any]], built: dict[str, tuple[str, str]]) -> list[str]:
