@@ -29,12 +29,13 @@ test: $(VENV)/.all ## run all tests
 	$(BIN)/sightglass check
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.all ## style and types
+lint: $(VENV)/.all ## style, types, and how long methods are
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/budgets.py
 
-verify: $(VENV)/.all ## measure every claim anew and write the ledger (METHODS="cam" for some)
+verify: $(VENV)/.all ## measure every claim and write the ledger (METHODS="cam", or METHODS=--stale for what has changed)
 	$(BIN)/sightglass verify $(METHODS)
 	$(BIN)/python -m repro.lab.samples
 

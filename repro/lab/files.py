@@ -7,8 +7,29 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
+
+_recorded: ContextVar[set[Path] | None] = ContextVar("recorded", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[set[Path]]:
+    """The paths of all files that ``read`` reads inside: a result's key counts their contents."""
+    paths: set[Path] = set()
+    token = _recorded.set(paths)
+    try:
+        yield paths
+    finally:
+        _recorded.reset(token)
+
+
+def read(path: Path) -> bytes:
+    """The content of a file of the laboratory, and a note that it was read."""
+    if (paths := _recorded.get()) is not None:
+        paths.add(path)
+    return path.read_bytes()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
-from repro.lab import digits, scenes
+from repro.lab import digits, files, scenes
 from repro.lab.digits import Digits
 from repro.lab.scenes import CLASSES, Scenes
 
@@ -64,7 +64,7 @@ def load(name: str, seed: int = 0, folder: Path = WEIGHTS) -> nn.Module:
     path = folder / f"{name}-{seed}.safetensors"
     if not path.exists():
         raise ValueError(f"no weights of {name} for seed {seed}: `sightglass train {name} --seed {seed}` makes them")
-    data = path.read_bytes()
+    data = files.read(path)
     if hashlib.sha256(data).hexdigest() != provenance(name, seed, folder)["sha256"]:
         raise ValueError(f"{path.name} is not the file that {path.stem}.json describes: train the network again")
     model.load_state_dict({key: value.float() for key, value in load_safetensors(data).items()})
@@ -73,7 +73,7 @@ def load(name: str, seed: int = 0, folder: Path = WEIGHTS) -> nn.Module:
 
 def provenance(name: str, seed: int = 0, folder: Path = WEIGHTS) -> dict[str, Any]:
     """How the weights came about: command, data, recipe, accuracy, date, seconds, hash."""
-    loaded: dict[str, Any] = json.loads((folder / f"{name}-{seed}.json").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = json.loads(files.read(folder / f"{name}-{seed}.json"))
     return loaded
 
 

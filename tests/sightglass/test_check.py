@@ -408,14 +408,14 @@ BROKEN = [
     Broken("subject", TOOL, swap("topics:\n  - toolkit\n", ""), "at least one topic"),
     Broken("protect", PAPER, swap("  - CNNs", f"  - {MARK}CNN"), "'CNN' is no word of the title"),
     Broken("link", PAPER, swap("    status: moved\n    now: ", f"    now: {MARK}"), "a new address needs a status"),
-    # seeds, claims, schedules
+    # founding notes, claims, schedules
     Broken(
-        "seeds",
+        "founding-notes",
         METHOD,
         swap("    - heat-sum\n  lines", f"    - {MARK}heat-sum-paper\n  lines"),
         "is carried by catalog/papers/lin2015where.yaml too",
     ),
-    Broken("seeds", PAPER, swap('line: "000:L16"', f'line: {MARK}"000:L17"'), "is not among the lines"),
+    Broken("founding-notes", PAPER, swap('line: "000:L16"', f'line: {MARK}"000:L17"'), "is not among the lines"),
     Broken("claim", METHOD, swap("id: beats-glow", f"id: {MARK}points-at-object"), "stands twice"),
     Broken("claim", METHOD, swap("at_least: 0.6", f"at_least: {MARK}1.6"), "at_least is above at_most"),
     # equations, in the file and beside the code

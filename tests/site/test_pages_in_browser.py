@@ -26,7 +26,7 @@ KINDS = [
     "timeline/",
     "genealogy/",
     "guide/",
-    "seeds/",
+    "founding-notes/",
     "cite/",
 ]
 PUBLISHED = "http://127.0.0.1/sightglass/"  # where the fixture says that the site is published

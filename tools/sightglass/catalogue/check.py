@@ -21,7 +21,7 @@ from stdnum import isbn as isbn_number
 
 from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read, yaml_source
 from sightglass.catalogue.canonical import rewrite
-from sightglass.catalogue.models import FIRST_DRAFT, Entry, Family, Link, Method, Paper, Seeds, Topic
+from sightglass.catalogue.models import FIRST_DRAFT, Entry, Family, FoundingNotes, Link, Method, Paper, Topic
 from sightglass.catalogue.yaml_source import Place, Problem, shown
 from sightglass.files import write_whole
 from sightglass.lists import rules as list_rules
@@ -417,20 +417,24 @@ def _strings(catalogue: Catalogue) -> Iterator[tuple[Place, str, yaml_source.Sou
 
 
 @_rule
-def seeds(catalogue: Catalogue) -> Iterator[Problem]:
-    """A row of the seeds' inventory is carried by one file; a correction's line is among the lines."""
+def founding_notes(catalogue: Catalogue) -> Iterator[Problem]:
+    """A row of the founding notes' inventory is carried by one file; a correction's line is among the lines."""
     carried: dict[str, str] = {}
-    holders: list[tuple[Seeds | None, yaml_source.Source]] = [(e.seeds, s) for _, e, s in _entries(catalogue)]
-    holders += [(method.seeds, source) for _, method, source in _methods(catalogue)]
+    holders: list[tuple[FoundingNotes | None, yaml_source.Source]] = [
+        (e.founding_notes, s) for _, e, s in _entries(catalogue)
+    ]
+    holders += [(method.founding_notes, source) for _, method, source in _methods(catalogue)]
     for held, source in holders:
         for i, row in enumerate(held.rows if held else []):
             if row in carried:
-                yield source.problem(("seeds", "rows", i), "seeds", f"row '{row}' is carried by {carried[row]} too")
+                yield source.problem(
+                    ("founding_notes", "rows", i), "founding-notes", f"row '{row}' is carried by {carried[row]} too"
+                )
             carried[row] = source.file
         for i, correction in enumerate(held.corrections if held else []):
             if held and correction.line not in held.lines:
                 message = f"'{correction.line}' is not among the lines that mention this"
-                yield source.problem(("seeds", "corrections", i, "line"), "seeds", message)
+                yield source.problem(("founding_notes", "corrections", i, "line"), "founding-notes", message)
 
 
 @_rule

@@ -16,6 +16,7 @@ from sightglass.catalogue import Catalogue
 from sightglass.catalogue import check as checks
 from sightglass.catalogue import find as finder
 from sightglass.catalogue import schema as schemas
+from sightglass.ledger import stale_parts
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 EXIT_PROBLEMS = 1
@@ -58,8 +59,24 @@ def check(
         links = sum(len(entry.links) for entry in catalogue.entries.values())
         counted = f"{len(catalogue.entries)} entries, {len(catalogue.methods)} methods, {links} links"
         typer.echo(f"{counted}: {len(problems)} problem{'' if len(problems) == 1 else 's'}", err=bool(problems))
+        if stale := _stale(catalogue):
+            typer.echo(stale, err=True)
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+def _stale(catalogue: Catalogue) -> str:
+    """One line if the ledger does not go with the code; it is no problem of the catalogue."""
+    try:
+        found = stale_parts(catalogue.root, catalogue.methods)
+    except ValueError as error:
+        return str(error)
+    parts: dict[str, list[str]] = {"result": [], "picture": []}
+    for row in found:
+        if row["method"] not in parts[row["part"]]:
+            parts[row["part"]].append(row["method"])
+    counted = [f"{part}s of {', '.join(slugs)}" for part, slugs in parts.items() if slugs]
+    return f"stale: {'; '.join(counted)}; run sightglass verify --stale" if found else ""
 
 
 def known(catalogue: Catalogue, key: str) -> str:

@@ -7,14 +7,14 @@ from urllib.parse import quote, urlsplit
 
 from sightglass import citations
 from sightglass.catalogue import folder_of
-from sightglass.catalogue.models import Entry, Link, Paper, Seeds
+from sightglass.catalogue.models import Entry, FoundingNotes, Link, Paper
 from sightglass.pages import pictures
 from sightglass.pages.markup import HTML_LANGUAGE, address, chinese, code, out, page, spoken, table, text, to
 from sightglass.pages.phrases import PHRASES
 from sightglass.pages.site import Site
 
 ARCHIVE = "https://web.archive.org/web"
-SEEDS_YEAR = 2019  # the seeds are of 2018 and 2019: an archived copy from then is what they meant
+NOTES_YEAR = 2019  # the founding notes are of 2018 and 2019: an archived copy from then is what they meant
 RELATED = 8
 AUTHORS_IN_LISTS = 3
 LONG_VENUE = 24  # characters
@@ -32,7 +32,7 @@ ENDINGS = {
 
 def archived(link: Link) -> str:
     """Where a stored copy of a link is found: the one that is known, or the archive's nearest to 2019."""
-    return link.archived or f"{ARCHIVE}/{SEEDS_YEAR}/{link.url}"
+    return link.archived or f"{ARCHIVE}/{NOTES_YEAR}/{link.url}"
 
 
 def byline(site: Site, entry: Entry) -> str:
@@ -133,7 +133,7 @@ def entry_page(site: Site, key: str) -> str:
         _links(site, entry),
         _cite(site, key, entry, here),
         _related(site, key, entry, here),
-        seeds_section(site, entry.seeds, here),
+        founding_notes_section(site, entry.founding_notes, here),
         _confirmed(site, entry),
     ]
     return page(
@@ -282,16 +282,16 @@ def _related(site: Site, key: str, entry: Entry, here: str) -> str:
     return f"## {site.say('related')}\n\n" + "\n".join(blocks) if blocks else ""
 
 
-def seeds_section(site: Site, seeds: Seeds | None, here: str) -> str:
-    """Where the seed documents mention something, and what they say that is not so."""
-    if seeds is None or not seeds.lines:
+def founding_notes_section(site: Site, notes: FoundingNotes | None, here: str) -> str:
+    """Where the founding notes mention something, and what they say that is not so."""
+    if notes is None or not notes.lines:
         return ""
-    guide = posixpath.relpath(site.written("seeds.md"), posixpath.dirname(here))
-    mentioned = site.say("mentioned", page=guide, lines=text(", ".join(seeds.lines)))
-    blocks = [f"## {site.say('in the seeds')}\n\n{mentioned}\n"]
-    if seeds.corrections:
-        rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in seeds.corrections]
-        blocks.append(table([site.say("line"), site.say("seed says"), site.say("is the case")], rows))
+    guide = posixpath.relpath(site.written("founding-notes.md"), posixpath.dirname(here))
+    mentioned = site.say("mentioned", page=guide, lines=text(", ".join(notes.lines)))
+    blocks = [f"## {site.say('in the founding notes')}\n\n{mentioned}\n"]
+    if notes.corrections:
+        rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in notes.corrections]
+        blocks.append(table([site.say("line"), site.say("founding note says"), site.say("is the case")], rows))
     return "\n".join(blocks)
 
 

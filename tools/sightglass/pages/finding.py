@@ -26,7 +26,7 @@ def verified(site: Site, slug: str) -> bool:
     claims, results = site.catalogue.methods[slug].claims, site.results.get(slug, [])
     return bool(claims and results) and all(
         not ledger.is_stale(result, site.root)
-        and all(ledger.verdict(claim, result) == claim.expect for claim in claims)
+        and all(ledger.is_expected(claim, ledger.verdict(claim, result)) for claim in claims)
         for result in results
     )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-
 from sightglass import ledger
 from sightglass.catalogue.models import Claim, Family, Method, Topic, Venue
 from sightglass.ledger import Result
 from sightglass.pages import pictures
-from sightglass.pages.entries import description, items, list_link, method_link, seeds_section, summary, titled
+from sightglass.pages.entries import description, founding_notes_section, items, list_link, method_link, summary, titled
+from sightglass.pages.equations import equations_section
 from sightglass.pages.markup import HTML_LANGUAGE, code, out, page, spoken, table, text, to
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
@@ -19,7 +18,9 @@ def bound(site: Site, claim: Claim) -> str:
     """The bound of a claim as it is read: '≥ 0.1', '0.9 to 1.1'."""
     if claim.at_least is not None and claim.at_most is not None:
         return site.say("range", low=f"{claim.at_least:g}", high=f"{claim.at_most:g}")
-    return f"≥ {claim.at_least:g}" if claim.at_least is not None else f"≤ {claim.at_most:g}"
+    if claim.at_least is not None:
+        return f"≥ {claim.at_least:g}"
+    return "–" if claim.at_most is None else f"≤ {claim.at_most:g}"
 
 
 def measured(claim: Claim, result: Result | None) -> str:
@@ -54,6 +55,8 @@ def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False)
         for result in site.results.get(slug) or [None]:  # type: ignore[list-item]  # one row without a result
             translated = site.language == "zh" and claim.statement_zh
             statement = text(translated) if translated else spoken(text(claim.statement), "en", site.language)
+            if claim.ours:
+                statement += f' <span class="sg-verdict sg-ours">{site.say("ours")}</span>'
             if claim.expect == "fails":
                 statement += f"<br><small>{spoken(text(claim.reason), 'en', site.language)}</small>"
             paper = site.catalogue.entries.get(claim.paper)
@@ -62,7 +65,7 @@ def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False)
             reported, unit = (spoken(words, "en", site.language) for words in english)
             row = [
                 statement,
-                spoken(place, "en", site.language),
+                "–" if claim.ours else spoken(place, "en", site.language),
                 reported if claim.reported else "–",
                 text(measured(claim, result)) + f"<br><small>{unit}</small>",
                 text(bound(site, claim)),
@@ -87,9 +90,9 @@ def method_page(site: Site, slug: str) -> str:
         _head(site, slug, method, here),
         _reproduction(site, slug, method, here),
         _claims(site, slug, here),
-        _equations(site, slug),
+        equations_section(site, slug, method, here),
         f"## {site.say('read')}\n\n" + items(site, site.by_method.get(slug, []), here),
-        seeds_section(site, method.seeds, here),
+        founding_notes_section(site, method.founding_notes, here),
     ]
     return page(
         site.name_of(method),
@@ -213,12 +216,3 @@ def _controls(site: Site, slug: str) -> str:
     body = table([site.say("quantity"), *(result.device for result in results)], rows)
     indented = "".join(f"    {line}\n" if line else "\n" for line in body.split("\n"))
     return f'\n??? note "{site.say("everything measured")}"\n\n{indented}\n'
-
-
-def _equations(site: Site, slug: str) -> str:
-    """The module's docstring: the idea, the equations by number, shapes, units, differences from the paper."""
-    module = site.module_of(slug)
-    if module is None:
-        return ""
-    docstring = ast.get_docstring(ast.parse((site.root / module).read_text(encoding="utf-8")))
-    return f"## {site.say('paper to code')}\n\n{code(docstring, 'text')}" if docstring else ""

@@ -8,18 +8,20 @@ from sightglass.pages.markup import text
 from sightglass.pages.site import Site
 
 DRAWING = (320, 200)  # the size of every drawing of a family
-PNG_SIZE = slice(16, 24)  # of a PNG's first bytes: width and height, four bytes each
+HEAD = 30  # bytes, which hold the size
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Width and height of a PNG in pixels."""
+    """Width and height in pixels of a PNG, or of a WebP that has Exif data, as those of the ledger."""
     with path.open("rb") as file:
-        held = file.read(PNG_SIZE.stop)[PNG_SIZE]
-    return int.from_bytes(held[:4]), int.from_bytes(held[4:])
+        head = file.read(HEAD)
+    if head[12:16] == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
 
 
 def picture(site: Site, path: str, alternative: str, here: str, *, css: str = "", lazy: bool = True) -> str:
-    """The picture ``pictures/<device>/<method>.png`` of the site as a Markdown image with its size."""
+    """The picture ``pictures/<device>/<method>.webp`` of the site as a Markdown image with its size."""
     width, height = size(site.root / path.replace("pictures/", "results/", 1))
     marks = [f".{css}" if css else "", f"width={width} height={height}", "loading=lazy" if lazy else ""]
     target = "../" * here.count("/") + site.shared(path)

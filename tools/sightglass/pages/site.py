@@ -159,6 +159,6 @@ class Site:
     def picture_of(self, slug: str) -> str | None:
         """The picture that the last run drew, by the path it has in the site."""
         for result in self.results.get(slug, []):
-            if (self.root / "results" / result.device / f"{slug}.png").is_file():
-                return f"pictures/{result.device}/{slug}.png"
+            if (self.root / "results" / result.device / f"{slug}.webp").is_file():
+                return f"pictures/{result.device}/{slug}.webp"
         return None

@@ -1,4 +1,4 @@
-"""Nothing of the seed documents is lost: each row and each address of theirs is held by the real catalogue."""
+"""Nothing of the founding notes is lost: each row and each address of theirs is held by the real catalogue."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def lines(name: str) -> set[str]:
 
 def test_every_row_is_carried(books: Catalogue) -> None:
     records = [*books.entries.values(), *books.methods.values()]
-    carried = {row for record in records if record.seeds for row in record.seeds.rows}
-    rows = lines("seed_rows.txt")
+    carried = {row for record in records if record.founding_notes for row in record.founding_notes.rows}
+    rows = lines("founding_rows.txt")
     assert len(rows) == 343
     assert carried == rows
 
@@ -33,5 +33,5 @@ def test_every_row_is_carried(books: Catalogue) -> None:
 def test_every_address_is_held(books: Catalogue) -> None:
     records = [*books.entries.values(), *books.methods.values()]
     held = {link.url for record in records for link in record.links}
-    for url in lines("seed_urls.txt"):
+    for url in lines("founding_urls.txt"):
         assert url in held or f"http://{url}" in held, url
