@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("maps", "features", "blocks")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """A function of a method's module, as the contract calls it: ``call(model, images, classes)``."""
 

@@ -44,6 +44,7 @@ NETWORKS = {
     "efficientnet_b0": ("avgpool", "classifier.1"),
     "convnext_tiny": ("avgpool", ""),
 }
+KINDS = ("alexnet", "resnet18", "googlenet", "convnext_tiny")  # a chain, sums, concatenations, GELU with LayerNorm
 
 
 class Reference(fx.Interpreter):
@@ -120,19 +121,25 @@ def _expected(name: str, vision: Vision) -> tuple[Tensor, Tensor, dict[str, Tens
     return images, classes, found
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("name", [call.name for call in calls() if call.takes_images and call.takes_classes])
-def test_torchvision(network: str, name: str, vision: Vision) -> None:
-    call = next(call for call in calls() if call.name == name)
+def _pairs() -> list[tuple[str, Call]]:
+    """Each method with each kind of network, and those with a reference with every network."""
+    plain = [call for call in calls() if call.takes_images and call.takes_classes and call.name.isidentifier()]
+    return [(name, call) for call in plain for name in NETWORKS if name in KINDS or call.name in REFERENCES]
+
+
+@pytest.mark.parametrize(
+    ("network", "call"), [pytest.param(*pair, id=f"{pair[1].name}-{pair[0]}") for pair in _pairs()]
+)
+def test_torchvision(network: str, call: Call, vision: Vision) -> None:
     if not _few_passes(call):
         pytest.skip("many passes through a large network")
     model = vision(network)
     images, classes, expected = _expected(network, vision)
     before = found_in(model)
-    reference = expected.get(name)
-    if name in expected and reference is None:
+    reference = expected.get(call.name)
+    if call.name in expected and reference is None:
         assert refused(call, model, images, classes)
-    elif name in expected or not refused(call, model, images, classes):
+    elif call.name in expected or not refused(call, model, images, classes):
         found = call(model, images, classes)
         assert found.isfinite().all()
         if reference is not None:
