@@ -1,7 +1,4 @@
-"""The one adapter between the pages and MkDocs: it hands generated files over and knows nothing else.
-
-``SIGHTGLASS_EXECUTE=1`` (what ``make site`` sets) executes the tutorials, and an error in a cell fails the build.
-"""
+"""The one adapter between the pages and MkDocs: it hands generated files over and knows nothing else."""
 
 from __future__ import annotations
 
@@ -61,10 +58,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     addresses = settings.load(root)
     generated: dict[str, str | bytes] = {}
     generated["contributing.md"] = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    execute = os.environ.get("SIGHTGLASS_EXECUTE") == "1"
     try:
-        generated |= tutorials.build(root, addresses=addresses, execute=execute)
-    except tutorials.TutorialError as error:
+        generated |= tutorials.build(root, addresses=addresses)
+    except ValueError as error:
         raise PluginError(str(error)) from error
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
