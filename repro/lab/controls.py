@@ -1,8 +1,9 @@
-"""Trivial controls: maps and boxes that know nothing of the network, or only its gradient; networks that know nothing."""
+"""Trivial controls: maps and boxes that know nothing of the network, or only its gradient; shuffled networks."""
 
 from __future__ import annotations
 
 import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
