@@ -93,11 +93,12 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def activations(model: nn.Module, *layers: nn.Module) -> Iterator[list[Tensor]]:
-    """The outputs of these layers in the last forward pass, in the layers' order, as tensors of the model's graph.  If a layer runs several times in one pass, its last output counts.
+    """The outputs of these layers in the last forward pass, in the layers' order, as tensors of the model's graph.
 
-    The model goes on with a copy, so that an in-place ReLU right after a layer overwrites the copy and not the output
-    kept here.  If nothing before a layer needs a gradient, the graph starts at its output.  Raises LayerError for a
-    layer that is not in the model, that did not run or returned something else than a tensor, and for scripted modules.
+    If a layer runs several times in one pass, its last output counts.  The model goes on with a copy, so that an
+    in-place ReLU right after a layer overwrites the copy and not the output kept here.  If nothing before a layer needs
+    a gradient, the graph starts at its output.  Raises LayerError for a layer that is not in the model, that did not
+    run or returned something else than a tensor, and for scripted modules.
     """
     if any(isinstance(module, torch.jit.ScriptModule) for module in (model, *layers)):
         raise LayerError(f"inside a scripted model nothing can be watched: {UNSCRIPTED}")
