@@ -23,7 +23,7 @@ from repro.attribution.grad_cam import grad_cam
 from repro.attribution.grad_cam_pp import grad_cam_pp
 from repro.engine import watching
 from repro.engine.heatmaps import upsample
-from repro.lab import figures, metrics, networks, scenes
+from repro.lab import figures, networks, scenes
 
 torch.set_num_threads(1)
 network = networks.load("fc-scenes", seed=0)
