@@ -120,29 +120,29 @@ report(METHODS)
 # ## Something else in the place of a factor
 #
 # How much of the detail does the network contribute? Here Sobel's filter, which finds outlines and knows nothing of any
-# network, takes the place of guided backpropagation; and once more with the network's head made to forget what it
-# learned, in either factor.
+# network, takes the place of guided backpropagation; and once more with the network's head randomised, in either
+# factor.
 
 # %%
-forgetful = controls.randomised(network, "classifier.0", "classifier.2")
+randomised = controls.randomised(network, "classifier.0", "classifier.2")
 
 
 def edges_instead(model, images, classes):
     return upsample(grad_cam(model, images, classes), (64, 64)) * controls.edges(images)
 
 
-def guided_forgets(model, images, classes):
-    return upsample(grad_cam(model, images, classes), (64, 64)) * guided_backprop(forgetful, images, classes)
+def guided_randomised(model, images, classes):
+    return upsample(grad_cam(model, images, classes), (64, 64)) * guided_backprop(randomised, images, classes)
 
 
-def grad_cam_forgets(model, images, classes):
-    return upsample(grad_cam(forgetful, images, classes), (64, 64)) * guided_backprop(model, images, classes)
+def grad_cam_randomised(model, images, classes):
+    return upsample(grad_cam(randomised, images, classes), (64, 64)) * guided_backprop(model, images, classes)
 
 
 OTHERS = {
     "edges instead of guided": edges_instead,
-    "guided's head forgets": guided_forgets,
-    "Grad-CAM's head forgets": grad_cam_forgets,
+    "guided, head randomised": guided_randomised,
+    "Grad-CAM, head randomised": grad_cam_randomised,
 }
 report(OTHERS)
 
@@ -155,7 +155,7 @@ for axis, (name, method) in zip(axes, ({"Guided Grad-CAM": guided_grad_cam} | OT
 plt.show()
 
 # %% [markdown]
-# What chooses the object is Grad-CAM: where its head forgets, the choice falls furthest. Sobel's outlines, cut out by
+# What chooses the object is Grad-CAM: with its head randomised, the choice suffers most. Sobel's outlines, cut out by
 # its map, choose as well as guided backpropagation does, and are no less fine. So read a Guided Grad-CAM picture as
 # what it is: *where* comes from the class; *what is drawn there* comes from the image, and an outline looks convincing
 # whether or not it had a part in the decision.

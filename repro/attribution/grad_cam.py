@@ -16,7 +16,7 @@ Differences from the paper:
    pooling; if a network uses these maps before it as well (a second head), give the layer, and all uses count.
 
 At a convolution or BatchNorm that an in-place ReLU follows, maps and gradient are those before the ReLU.
-pytorch-grad-cam 1.5.7 keeps the tensor that the ReLU overwrites, and weights maps after the ReLU by gradients before it.
+pytorch-grad-cam 1.5.7 keeps the tensor that the ReLU overwrites, and combines maps after it with gradients before it.
 
 The heatmap has the model's dtype; in half precision it is about 0.1% off, in bfloat16 1%.  A compiled model runs
 uncompiled.

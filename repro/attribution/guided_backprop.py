@@ -35,7 +35,7 @@ def guided_backprop(model: nn.Module, images: Tensor, target_classes: Tensor) ->
     return gradients.pixel_gradient(model, images, target_classes, guided_rule)
 
 
-# The three rules of Fig. 1: ``signal`` is R^(l+1), which arrives at a ReLU; ``passed`` is where its input f^l was positive.
+# The three rules of Fig. 1: ``signal`` is R^(l+1), sent back to a ReLU; ``passed``, where its input f^l was positive.
 
 
 def backprop_rule(signal: Tensor, passed: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The input of the last pooling, found without naming a layer: the feature maps that CAM and its relatives start from."""
+"""The input of the last pooling, found without naming a layer: the feature maps of CAM and its relatives."""
 
 from __future__ import annotations
 

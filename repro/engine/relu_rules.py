@@ -94,8 +94,8 @@ class _RuledRelu(torch.autograd.Function):
 
 
 def check_ruled(output: Tensor) -> None:
-    """NoRuleError if a ReLU before this output kept its own gradient within a ``ReluRule``: one in a scripted or compiled
-    part, where no rule can reach it.
+    """NoRuleError if a ReLU before this output kept its own gradient within a ``ReluRule``: one in a scripted or
+    compiled part, where no rule can reach it.
     """
     nodes: list[Any] = [output.grad_fn]
     seen = set()

@@ -26,10 +26,16 @@ def observing(model: nn.Module, *layers: nn.Module, gradients: bool = True) -> I
     """What every method needs around its forward passes: the model in evaluation mode, its parameters frozen, gradients
     on (or off) whatever the caller switched on or off, and the outputs of these layers as in ``activations``.
     """
-    keep_inference = torch.is_inference_mode_enabled() and not gradients
-    with torch.inference_mode(keep_inference), torch.set_grad_enabled(gradients), evaluating(model), frozen(model):
-        with activations(model, *layers) if layers else nullcontext([]) as outputs:
-            yield outputs
+    inference = torch.is_inference_mode_enabled() and not gradients
+    watched: AbstractContextManager[list[Tensor]] = activations(model, *layers) if layers else nullcontext([])
+    with (
+        torch.inference_mode(inference),
+        torch.set_grad_enabled(gradients),
+        evaluating(model),
+        frozen(model),
+        watched as outputs,
+    ):
+        yield outputs
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -87,12 +93,12 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def activations(model: nn.Module, *layers: nn.Module) -> Iterator[list[Tensor]]:
-    """The outputs of these layers in the last forward pass, in the layers' order; gradients can be computed with respect
-    to them.  If a layer runs several times in one pass, its last output counts.
+    """The outputs of these layers in the last forward pass, in the layers' order, as tensors of the model's graph.
 
-    The model goes on with a copy, so that an in-place ReLU right after a layer overwrites the copy and not the output
-    kept here.  If nothing before a layer needs a gradient, the graph starts at its output.  Raises LayerError for a
-    layer that is not in the model, that did not run or returned something else than a tensor, and for scripted modules.
+    If a layer runs several times in one pass, its last output counts.  The model goes on with a copy, so that an
+    in-place ReLU right after a layer overwrites the copy and not the output kept here.  If nothing before a layer needs
+    a gradient, the graph starts at its output.  Raises LayerError for a layer that is not in the model, that did not
+    run or returned something else than a tensor, and for scripted modules.
     """
     if any(isinstance(module, torch.jit.ScriptModule) for module in (model, *layers)):
         raise LayerError(f"inside a scripted model nothing can be watched: {UNSCRIPTED}")

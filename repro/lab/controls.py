@@ -1,4 +1,4 @@
-"""Trivial controls: maps and boxes that know nothing of the network, or only its gradient; networks that know nothing."""
+"""Trivial controls: maps and boxes that know nothing of the network, or only its gradient; shuffled networks."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def boxes(maps: Maps, objects: Scenes, threshold: float) -> dict[str, float]:
 
 
 def tuned_boxes(maps: Maps, objects: Scenes) -> dict[str, float]:
-    """``<name>-tuned-boxes``: the same with the threshold and smoothing that suit each map best on these very images."""
+    """``<name>-tuned-boxes``: the same with the threshold and smoothing that suit each map best on these images."""
     truth = objects.boxes[:, 0]
     found = {name: controls.best_boxes(_single(each), truth, _SIZE) for name, each in maps.items()}
     return _means("tuned-boxes", found)
@@ -163,7 +163,7 @@ def similarity(first: Tensor, second: Tensor, grid: int = 16) -> float:
 def randomisation(
     methods: Mapping[str, Method], model: nn.Module, images: Tensor, classes: Tensor, layers: Sequence[str]
 ) -> dict[str, float]:
-    """``<name>-randomised``: how similar the maps stay if the weights of these layers are shuffled (Adebayo et al. 2018).
+    """``<name>-randomised``: how similar maps stay if these layers' weights are shuffled (Adebayo et al. 2018).
 
     A map that explains what the network has learned must change.
     """

@@ -51,7 +51,7 @@ from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row, Run
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.engine import watching
+from repro.engine import gradients, watching
 from repro.lab import models
 from repro.lab.devices import device_name
 
@@ -153,7 +153,7 @@ def ours(slug: str, name: str = "", **options: Any) -> Runner:
 
 def our_deconvnet_rule(s: Subject) -> object:
     rule = reproduction("guided-backprop", "deconvnet_rule")
-    return reproduction("guided-backprop", "ruled_gradient")(s.model, s.images, s.classes, rule)
+    return gradients.pixel_gradient(s.model, s.images, s.classes, rule)
 
 
 def our_lrp_epsilon(s: Subject) -> object:

@@ -67,8 +67,8 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
 
 
 def _two_objects(model: nn.Module, two: scenes.Scenes) -> dict[str, float]:
-    """Also "no-relu-energy", on the object without Eq. (2)'s ReLU, and "rises", how often the logit rises if the regions
-    against the class turn grey: its own ("counterfactual"), or another scene's ("random").
+    """Also the energy on the object, with the paper's ReLU and without, and how often the logit rises if the regions
+    against the class turn grey: the scene's own ("counterfactual"), or another scene's ("random").
     """
     maps = {name: protocols.for_both_classes(method, model, two) for name, method in METHODS.items()}
     against = protocols.for_both_classes(lambda *given: grad_cam(*given, counterfactual=True), model, two)
