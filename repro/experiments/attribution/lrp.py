@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from repro.attribution.lrp import epsilon_alpha2_beta1, epsilon_gamma_box, epsilon_plus, everywhere, lrp, lrp_at
-from repro.engine.relevance_rules import AlphaBeta, Composite, Epsilon, Zero, ZPlus
+from repro.engine.relevance_rules import AlphaBeta, Composite, Epsilon, Rule, Zero, ZPlus
 from repro.lab import controls, figures, flipping, metrics, networks, scenes
 
 
@@ -68,7 +68,12 @@ def _conservation(seed: int, images: Tensor, classes: Tensor) -> dict[str, float
     names = ("bias-free-scenes", "zf-scenes", "residual-scenes")
     free, zf, residual = (networks.load(name, seed).to(images) for name in names)
     layers = [module for module in free.modules() if isinstance(module, nn.Conv2d | nn.Linear | nn.MaxPool2d)]
-    rules = {"zero": Zero(), "z-plus": ZPlus(), "alpha-beta": AlphaBeta(2, 1), "epsilon": Epsilon(0.25)}
+    rules: dict[str, Rule] = {
+        "zero": Zero(),
+        "z-plus": ZPlus(),
+        "alpha-beta": AlphaBeta(2, 1),
+        "epsilon": Epsilon(0.25),
+    }
     quantities = {f"{k}-error": _error(free, images, classes, layers, everywhere(rule)) for k, rule in rules.items()}
 
     pixels = images.clone().requires_grad_()
