@@ -61,4 +61,6 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         titles = [*(f"logit: {name}" for name in names), f"feature map {int(strongest[i])}"]
         shown = [figures.Panel(title, images[i], each[i]) for title, each in zip(titles, maps, strict=True)]
         rows.append([figures.Panel(" and ".join(names), images[i]), *shown])
-    return figures.panels(rows, "What falls where a grey square of 16 pixels hides the image", "relative to largest fall")
+    return figures.panels(
+        rows, "What falls where a grey square of 16 pixels hides the image", "relative to largest fall"
+    )

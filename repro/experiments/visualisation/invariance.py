@@ -81,7 +81,7 @@ def _confidence(logits: Tensor, classes: Tensor) -> float:
 
 
 def _upside_down(seed: int, device: str) -> dict[str, float]:
-    """Accuracy on digits: shifted, turned sideways, and upside down, of those that look the same then and the others."""
+    """Accuracy on digits: shifted, turned sideways, and upside down, if they look the same then and if not."""
     model = networks.load("lenet-digits", seed).to(device)
     some = digits.load(500, seed)
     images, classes = networks.inputs(some.images, some.labels, device)
