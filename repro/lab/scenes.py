@@ -99,8 +99,8 @@ def render(
 def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Scenes:
     """The first ``count`` scenes of ``seed``, held out from training or for it; made once, then read from the cache.
 
-    The caller may write on the arrays.  The cache is no data that results depend on (``files.recording``): what is in it
-    follows from this module.
+    The caller may write on the arrays.  The cache is no data that results depend on (``files.recording``): this module
+    decides what is in it.
     """
     name = "-".join(
         [f"{'held-out' if held_out else 'training'}-{seed}-{count}", *sorted(k for k in options if options[k])]
