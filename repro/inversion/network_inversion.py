@@ -2,21 +2,18 @@
 
 Where the two images differ, the layer does not keep the difference; priors of natural images fill in what is missing.
 
-Paper: ``mahendran2015understanding``; equations (a) to (d) as in the method's YAML.  Phi is the representation (a
-layer, or HOG), Phi_0 that of the image x_0, sigma the norm of an average image: x, an image less mid-grey, has a norm
-of about one.  Constants are those of the authors' code (deep-goggle, ``invert_nn.m``, ``experiment_cnn.m``) in the
-objective's units: that code divides the priors by 2 sigma^2, multiplies the rate by sigma^2, and starts the momentum
-from zero when the rate falls.
+Paper: ``mahendran2015understanding``.  Phi is the representation (a layer, or HOG), Phi_0 that of the image x_0, sigma
+the norm of an average image: x, an image less mid-grey, has a norm of about one.  Constants are those of the authors'
+code (deep-goggle, ``invert_nn.m``), which divides the priors by 2 sigma^2, multiplies the rate by sigma^2, and starts
+the momentum from zero when the rate falls.
 
-The pre-image is ``(B, C, H, W)`` in the images' units, [0, 1]; it is not clipped, the prior keeps it near that range.
-Only the image's representation is used: if the layer keeps no colour, the pre-image is grey.
+The pre-image is ``(B, C, H, W)`` in the images' units; the prior, not a cut, keeps it near [0, 1].
 
 Differences from the paper:
 1. lambda_alpha is given for a mean over the N values of an image and multiplied by N^(alpha/2 - 1), lambda_tv likewise
    (by 1 at beta = 2), so that both mean the same at any size: 0.009 is the paper's 2.16e8 at its N = 227 * 227 * 3.
 2. lambda_tv is the same at every layer, so that layers can be compared; the paper has 0.5, 5 and 50 from low to high.
-3. No gradient step is longer than 0.02, a fiftieth of the start's norm: at the paper's rate the first steps would
-   diverge from noise, which excites the upper layers of small networks strongly.
+3. No gradient step is longer than 0.02: noise excites small networks so strongly that the descent would diverge.
 4. The start is the same noise for every image of a batch, so that each comes out as it would alone.
 
 Raises ImagesError, OptionsError, LayerError (also if the layer returns only zeros) and GradientError.
@@ -56,8 +53,7 @@ def network_inversion(
 ) -> PreImages:
     """Pre-images x* ``(B, C, H, W)`` of what ``target_layer`` returns for ``images (B, C, H, W)`` in [0, 1].
 
-    ``sigma`` is the root mean square of an average image's values about mid-grey, 0.27 as the authors measured it.
-    Each rate is one step of the descent.
+    ``sigma`` is the root mean square of an average image about mid-grey.  Each rate is one step of the descent.
     """
     checks.check_images(images)
     if images.dtype == torch.float16:
@@ -78,18 +74,23 @@ def network_inversion(
             return (representation(model, candidates, target_layer) - target).square().sum(1) / energy  # Eq. (a)
 
         priors = [
-            (lambda_alpha * values ** (alpha / 2 - 1), lambda x: x.abs().pow(alpha).sum((1, 2, 3))),  # Eq. (b)
+            (lambda_alpha * values ** (alpha / 2 - 1), lambda x: range_prior(x, alpha)),
             (lambda_tv * values ** (beta / 2 - 1), lambda x: total_variation(x, beta)),
         ]
         used, descent = [prior for prior in priors if prior[0]], _descent(rates)
         return optimise(start, misfit, descent, len(rates), lambda x: 0.5 + scale * x, used, report)[0]
 
 
+def range_prior(images: Tensor, alpha: float = 6) -> Tensor:
+    """R_alpha ``(B,)`` of ``images (B, C, H, W)``."""
+    return images.abs().pow(alpha).sum((1, 2, 3))  # Eq. (b)
+
+
 def total_variation(images: Tensor, beta: float = 2) -> Tensor:
     """R_V ``(B,)`` of ``images (B, C, H, W)``, summed over pixels and channels; constant beyond the border."""
     right = nn.functional.pad(images.diff(dim=3), (0, 1))
     down = nn.functional.pad(images.diff(dim=2), (0, 0, 0, 1))
-    squares: Tensor = right.square() + down.square()
+    squares = right.square() + down.square()
     if beta != 2:  # where nothing changes a smaller power has no gradient
         squares = torch.where(squares > 0, squares, 1).pow(beta / 2) * (squares > 0)
     return squares.sum((1, 2, 3))  # Eq. (c)

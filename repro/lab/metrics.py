@@ -251,3 +251,31 @@ def pixel_flipping(
             curve.append(logits.softmax(1).gather(1, classes[:, None])[:, 0])
             report((step + 1) / (steps + 1))
     return torch.stack(curve, 1)
+
+
+# Pre-images and other images that are made
+
+
+@torch.no_grad()
+def relative_error(represent: Callable[[Tensor], Tensor], found: Tensor, images: Tensor, every: Tensor) -> float:
+    """Mean of ||Phi(x*) - Phi_0||^2 over the mean of ||Phi(x_i) - Phi(x_j)||^2 for all pairs of ``every``, as in the
+    code of Mahendran and Vedaldi 2015: two different images have 1.
+    """
+    everything = represent(every).double()
+    between = torch.cdist(everything, everything).square().mean()
+    return float((represent(found).double() - represent(images)).square().sum(1).mean() / between)
+
+
+def unusual_colour_auc(images: Tensor, masks: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve of how far a place's colour is from the image's median, for where the object is."""
+    usual = images.flatten(2).median(2).values[..., None, None]
+    unusual = functional.avg_pool2d((images - usual).square().sum(1, keepdim=True), 5, 1, 2)
+    return float(pixel_auc(unusual, masks).mean())
+
+
+def laplacian_spikes(images: Tensor) -> float:
+    """The share of the Laplacian's energy in its largest hundredth of all values: spikes have much."""
+    centre = images[:, :, 1:-1, 1:-1]
+    around = images[:, :, 2:, 1:-1] + images[:, :, :-2, 1:-1] + images[:, :, 1:-1, 2:] + images[:, :, 1:-1, :-2]
+    sizes = (centre - around / 4).square().flatten(1).sort(1, descending=True).values
+    return float((sizes[:, : sizes.shape[1] // 100].sum(1) / sizes.sum(1)).mean())
