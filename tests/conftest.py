@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +13,47 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from sightglass.catalogue import FOLDERS
 from sightglass.catalogue.models import Entry, Venue
+
+
+def pytest_configure() -> None:
+    """One thread for each process: as many processes run beside each other as there are processors."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is loaded, in what tests start too
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all processes of this run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Callable[[str, Callable[[Path], object]], Path]:
+    """``once(name, make)``: a shared folder that the first process to ask for it fills with ``make(folder)``."""
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, complete = shared / name, shared / f"{name}.complete"
+        with FileLock(shared / f"{name}.lock"):
+            if not complete.exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                complete.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(shared: Path) -> Iterator[None]:
+    """The user's cache is left alone; what one process makes, such as scenes, the others read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIGHTGLASS_CACHE", str(shared / "cache"))
+        yield
 
 
 def _missing(name: str, remedy: str) -> None:

@@ -19,6 +19,13 @@ def check_images(images: Tensor) -> None:
         raise ImagesError(f"images must be floating point (B, C, H, W), not {given}: {advice}")
 
 
+def check_unit_range(images: Tensor) -> None:
+    """ImagesError if images are not floating point ``(B, C, H, W)`` in [0, 1]."""
+    check_images(images)
+    if not bool(((images >= 0) & (images <= 1)).all()):
+        raise ImagesError("images must lie in [0, 1]: build the normalisation into the model, before its first layer")
+
+
 def check_logits(logits: Tensor) -> Tensor:
     """The model's output, if it is logits ``(B, K)``; LogitsError if not."""
     tensor = isinstance(logits, Tensor)

@@ -45,7 +45,7 @@ class ReluRule(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if not self._is_relu(func, args, kwargs):
+        if not self.is_relu(func, args, kwargs):
             result = func(*args, **kwargs)
             if func in self._THRESHOLDS and result.grad_fn:
                 result.grad_fn.metadata[_SEEN] = True
@@ -56,17 +56,19 @@ class ReluRule(TorchFunctionMode):
             return given.copy_(_RuledRelu.apply(given, self, False))  # type: ignore[no-untyped-call]  # torch's has no types
         return _RuledRelu.apply(given, self, in_place)  # type: ignore[no-untyped-call]  # torch's has no types
 
-    def _is_relu(self, func: Any, args: Any, kwargs: Any) -> bool:
-        if func in self._CLAMPS:
+    @classmethod
+    def is_relu(cls, func: Any, args: Any, kwargs: Any) -> bool:
+        """Whether this call of a torch function is a ReLU."""
+        if func in cls._CLAMPS:
             bounds = dict(zip(("input", "min", "max"), args, strict=False)) | kwargs
             low, high = bounds.get("min"), bounds.get("max")
             return high is None and _is_zero(low)
-        if func in self._MINIMA:
+        if func in cls._MINIMA:
             return _is_zero(args[1] if len(args) > 1 else kwargs.get("min"))
-        if func in self._THRESHOLDS:
+        if func in cls._THRESHOLDS:
             numbers = dict(zip(("input", "threshold", "value"), args, strict=False)) | kwargs
             return _is_zero(numbers["threshold"]) and _is_zero(numbers["value"])
-        return func in self._RELUS
+        return func in cls._RELUS
 
 
 def _is_zero(number: Any) -> bool:

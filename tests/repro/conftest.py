@@ -13,14 +13,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from repro.lab import models
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory):
-    """The user's cache is left alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIGHTGLASS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @cache
 def _vision(name: str) -> nn.Module:
     """Random weights whose signal neither dies nor explodes."""

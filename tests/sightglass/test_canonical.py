@@ -119,7 +119,7 @@ def test_windows_line_ends_and_a_byte_order_mark_go() -> None:
         ("year: 0x10", "year: 16"),
         ("identified: no", "identified: false"),
         ("topics: []", "topics: []"),
-        ("seeds: {}", "seeds: {}"),
+        ("founding_notes: {}", "founding_notes: {}"),
         ("topics: [a, [b, {c: d}]]", "topics:\n  - a\n  - - b\n    - c: d"),
         ("unknown: x\ntitle: w", "title: w\nunknown: x"),
         ("'#x': w", '"#x": w'),

@@ -97,8 +97,27 @@ def without_folder(path: Path) -> None:
     path.write_text("no folder")
 
 
+def module_with(*lines: str) -> Callable[[Path], None]:
+    """Give the toy method a module with these lines."""
+
+    def prepare(path: Path) -> None:
+        module = Path(str(path).partition("/catalog/")[0]) / "repro" / "attribution" / "heat_sum.py"
+        module.parent.mkdir(parents=True, exist_ok=True)
+        module.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    return prepare
+
+
 def link_with(url: str) -> Change:
     return swap("url: https://example.org/glow.pdf", f"url: {MARK}{url}")
+
+
+def with_equations(*numbers: str) -> Change:
+    equation = (
+        "equations:\n  - number: {}\n    place: Sec. 3\n    latex: y = x\n    meaning: Equal.\n    meaning_zh: 相等。\n"
+    )
+    second = "".join(equation.format(number).replace("equations:\n", "") for number in numbers[1:])
+    return swap("claims:\n", f"{equation.format(numbers[0])}{second}claims:\n")
 
 
 BROKEN = [
@@ -389,16 +408,34 @@ BROKEN = [
     Broken("subject", TOOL, swap("topics:\n  - toolkit\n", ""), "at least one topic"),
     Broken("protect", PAPER, swap("  - CNNs", f"  - {MARK}CNN"), "'CNN' is no word of the title"),
     Broken("link", PAPER, swap("    status: moved\n    now: ", f"    now: {MARK}"), "a new address needs a status"),
-    # seeds, claims, schedules
+    # founding notes, claims, schedules
     Broken(
-        "seeds",
+        "founding-notes",
         METHOD,
         swap("    - heat-sum\n  lines", f"    - {MARK}heat-sum-paper\n  lines"),
         "is carried by catalog/papers/lin2015where.yaml too",
     ),
-    Broken("seeds", PAPER, swap('line: "000:L16"', f'line: {MARK}"000:L17"'), "is not among the lines"),
+    Broken("founding-notes", PAPER, swap('line: "000:L16"', f'line: {MARK}"000:L17"'), "is not among the lines"),
     Broken("claim", METHOD, swap("id: beats-glow", f"id: {MARK}points-at-object"), "stands twice"),
     Broken("claim", METHOD, swap("at_least: 0.6", f"at_least: {MARK}1.6"), "at_least is above at_most"),
+    # equations, in the file and beside the code
+    Broken("equation", METHOD, None, "state its equations", module_with("x = 1")),
+    Broken(
+        "equation",
+        METHOD,
+        with_equations(f'{MARK}"1"', '"2"'),
+        "no line of repro/attribution/heat_sum.py, or of what it imports, ends in '# Eq. (1)'",
+        module_with("x = 1  # Eq. (2)", 'y = "# Eq. (1)"'),
+    ),
+    Broken("equation", METHOD, with_equations('"1"', f'{MARK}"1"'), "the number '1' stands twice"),
+    Broken(
+        "equation",
+        "../repro/attribution/heat_sum.py",
+        None,
+        "Eq. (3) is not among the equations of catalog/methods/heat-sum.yaml",
+        module_with("x = 1", "y = 2  # Eq. (3)"),
+        place=(2, 10),
+    ),
     Broken("schedule", LIST, swap("Europe/Berlin", f"{MARK}Europe/Berlim"), "did you mean 'Europe/Berlin'?"),
     Broken("schedule", LIST, swap('"2026-03-05 16:00"', f'{MARK}"2026-02-30 16:00"'), "is no date and time"),
     # the canonical form
@@ -423,7 +460,7 @@ def broken(row: Broken, toy: Path) -> tuple[list[Problem], Problem]:
             before = raw.decode().partition(MARK)[0]
             line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         path.write_bytes(raw.replace(MARK.encode(), b""))
-    return check.check(toy)[1], Problem(f"catalog/{row.file}", line, column, row.rule, row.message)
+    return check.check(toy)[1], Problem(os.path.normpath(f"catalog/{row.file}"), line, column, row.rule, row.message)
 
 
 @pytest.mark.parametrize("row", BROKEN, ids=lambda row: f"{row.rule}-{row.file}-{row.message[:24]}")

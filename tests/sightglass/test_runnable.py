@@ -1,4 +1,4 @@
-"""What a method needs and gives, by its signature and its family; and its options."""
+"""What a method needs and gives, by its signature; and its options."""
 
 from __future__ import annotations
 
@@ -11,54 +11,59 @@ from sightglass.running import runnable
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def of(tmp_path: Path, family: str, signature: str) -> runnable.Runnable:
+def of(tmp_path: Path, family: str, signature: str, returns: str = "Heatmap") -> runnable.Runnable:
     folder = tmp_path / "repro" / family
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "a_method.py").write_text(f"import nothing_of_the_kind\ndef a_method({signature}): ...\n")
+    (folder / "a_method.py").write_text(f"import nothing_of_the_kind\ndef a_method({signature}) -> {returns}: ...\n")
     found = runnable.find(tmp_path, "a-method")
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize(
-    ("family", "signature", "gives", "needs"),
+    ("returns", "signature", "gives", "needs"),
     [
-        ("attribution", "model, images, target_classes, target_layer=None", "map", ["image", "(class)", "(layer)"]),
-        ("surrogate", "model, images, target_classes", "map", ["image", "(class)"]),
+        ("Heatmap", "model, images, target_classes, target_layer=None", "heatmap", ["image", "(class)", "(layer)"]),
+        ("results.Attribution", "model, images, target_classes", "attribution", ["image", "(class)"]),
         (
-            "visualisation",
+            "Reconstruction",
             "model, images, target_layer, channels, positions=None",
             "reconstruction",
             ["image", "(layer)", "(unit)"],
         ),
-        ("inversion", "model, images, target_layer, *, report=None", "image from the image", ["image", "(layer)"]),
-        ("adversarial", "model, images, target_classes, *, budget=0.1", "adversarial image", ["image", "(class)"]),
-        ("adversarial", "model, target_classes, *, shape=(1, 28, 28), seed=0", "image from nothing", ["class"]),
-        ("visualisation", "model, target_classes, *, steps=9", "image from nothing", ["class"]),
+        ("PreImages", "model, images, target_layer, *, report=None", "pre-image", ["image", "(layer)"]),
+        (
+            "AdversarialImages",
+            "model, images, target_classes, *, budget=0.1",
+            "adversarial image",
+            ["image", "(class)"],
+        ),
+        ("Images", "model, target_classes, *, shape=(1, 28, 28), seed=0", "image", ["class"]),
     ],
 )
-def test_kinds_of_methods(tmp_path: Path, family: str, signature: str, gives: str, needs: list[str]) -> None:
+def test_kinds_of_methods(tmp_path: Path, returns: str, signature: str, gives: str, needs: list[str]) -> None:
     """From the source alone: the module's imports would fail."""
-    method = of(tmp_path, family, signature)
+    method = of(tmp_path, "some_family", signature, returns)
     assert (method.gives, method.needs, method.why_not) == (gives, needs, None)
-    assert method.module == f"repro.{family}.a_method"
+    assert method.module == "repro.some_family.a_method"
     command = method.command()
     assert command is not None
     assert ("--image" in command) == ("images" in signature)
 
 
 @pytest.mark.parametrize(
-    ("family", "signature", "why"),
+    ("returns", "signature", "why"),
     [
-        ("representation", "first, second", "shows no single image"),
-        ("representation", "model, images", "shows no single image"),
-        ("representation", "model, target_classes", "shows no single image"),
-        ("attribution", "model, images, target_classes, baselines", "asks for baselines"),
-        ("attribution", "model, images, target_classes, *, concept, seed=0", "asks for concept"),
+        ("Heatmap", "first, second", "shows no single image"),
+        ("Tensor", "model, images", "shows no single image"),
+        ("tuple[Heatmap, Tensor]", "model, images", "shows no single image"),
+        ("None", "model, target_classes", "shows no single image"),
+        ("Heatmap", "model, images, target_classes, baselines", "asks for baselines"),
+        ("Heatmap", "model, images, target_classes, *, concept, seed=0", "asks for concept"),
     ],
 )
-def test_what_only_python_can_use(tmp_path: Path, family: str, signature: str, why: str) -> None:
-    method = of(tmp_path, family, signature)
+def test_what_only_python_can_use(tmp_path: Path, returns: str, signature: str, why: str) -> None:
+    method = of(tmp_path, "some_family", signature, returns)
     assert why in str(method.why_not)
     assert method.command() is None
 

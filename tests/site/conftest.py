@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,26 +23,39 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the site as ``make serve`` shows it (tutorials not executed), below ``sightglass/``."""
-    folder = tmp_path_factory.mktemp("www") / "sightglass"
+def build(root: Path, folder: Path, **environment: str) -> None:
+    """Build the site of a checkout as ``make serve`` shows it (tutorials not executed), strictly."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    environment = {**os.environ, "SIGHTGLASS_EXECUTE": "0", "NO_MKDOCS_2_WARNING": "1"}
-    environment["SIGHTGLASS_SITE"] = "http://127.0.0.1/sightglass/"  # only the path counts: the 404 page needs it
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    environment |= {"NO_MKDOCS_2_WARNING": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address, while it lasts, of a site in the folder ``sightglass`` of this one."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/sightglass/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def built(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The folder of the site."""
+    published = "http://127.0.0.1/sightglass/"  # only the path counts: the 404 page needs it
+    return once("www", lambda www: build(ROOT, www / "sightglass", SIGHTGLASS_SITE=published)) / "sightglass"
 
 
 @pytest.fixture(scope="session")
 def address(built: Path) -> Iterator[str]:
     """Where the site is served."""
-    handler = functools.partial(_Quiet, directory=str(built.parent))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/sightglass/"
-    server.shutdown()
+    with served(built.parent) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -325,8 +325,7 @@ def test_two_quick_presses_leave_the_button_s_words(visit: Visit) -> None:
     page = visit("papers/zhou2016learning/", **CLIPBOARD)
     button = page.locator("[data-sg-copy] >> visible=true")
     button.dblclick()
-    page.wait_for_timeout(100)
-    assert button.inner_text() == "Copied"
+    page.wait_for_function("document.querySelector('[data-sg-copy]').textContent === 'Copied'")
     page.wait_for_function("document.querySelector('[data-sg-copy]').textContent === 'Copy BibTeX'")
 
 

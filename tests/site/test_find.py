@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -540,7 +539,7 @@ def test_the_chinese_page_has_its_facets_hits_and_links_in_chinese(open_page: Ca
 
 # Ten thousand entries
 
-LIMIT_MS, LIMIT_BYTES = 100, 1_000_000
+LIMIT_BYTES = 1_000_000  # speed is measured by benchmarks.browse
 ENTRIES = 10_000
 
 
@@ -595,32 +594,3 @@ def test_ten_thousand_entries_show_first_results_within_a_megabyte(
         "text => document.querySelector('#sg-count').textContent.endsWith(text)", arg=f"of {ENTRIES} entries"
     )
     assert "zeiler2014visualizing" in shown(page)
-
-
-def test_ten_thousand_entries_answer_a_key_in_time(large: Callable[[str], Any], capsys: Any) -> None:
-    page = large("browse/")
-    wait_for_facets(page)
-    page.evaluate("async () => { const { load } = await import('../assets/find.js'); await load().words(); }")
-    page.evaluate("""() => {
-      window.keys = [];
-      const box = document.querySelector(".sg-query");
-      box.addEventListener("keydown", (event) => {
-        const pressed = event.timeStamp;
-        requestAnimationFrame(() => {
-          const { port1, port2 } = new MessageChannel(); // a message posted in a frame is handled once it is drawn
-          port1.onmessage = () => window.keys.push(performance.now() - pressed);
-          port2.postMessage(0);
-        });
-      });
-    }""")
-    typed = "visuallizing understanding deep zeiler 2014"
-    for letter in typed:
-        before = page.evaluate("window.keys.length")
-        page.locator(BROWSE).press("Space" if letter == " " else letter)
-        page.wait_for_function("count => window.keys.length > count", arg=before)
-    times = page.evaluate("window.keys")
-    with capsys.disabled():
-        print(f"\n  a key with {ENTRIES} entries: median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms")
-    assert len(times) == len(typed)
-    assert statistics.median(times) < LIMIT_MS
-    assert sorted(times)[len(times) * 9 // 10] < LIMIT_MS  # a machine that does other things, too, may lose a frame

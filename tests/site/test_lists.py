@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import itertools
-import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +12,8 @@ import pytest
 from icalendar import Calendar
 from sightglass.cli import app
 from typer.testing import CliRunner
+
+from tests.site.conftest import build, served
 
 ROOT = Path(__file__).parents[2]
 SLUG = "class-activation-maps"
@@ -27,41 +23,31 @@ PLAN = ("--from", "2026-10-15", "--every", "thursday", "--time", "16:00", "--tim
 
 
 @pytest.fixture(scope="session")
-def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scheduled(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """The site of a copy in which a list has dates, built as if on 20 October 2026."""
-    root = tmp_path_factory.mktemp("scheduled")
-    for name in ("catalog", "docs", "overrides", "results", "sightglass", "repro"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("mkdocs.yml", "pyproject.toml", "CONTRIBUTING.md"):
-        shutil.copy(ROOT / name, root / name)
-    arguments = ["list", "schedule", SLUG, *PLAN, "--presenters", "Ada,Bo", "--place", "Room <1>"]
-    done = CliRunner().invoke(app, arguments, env={"SIGHTGLASS_ROOT": str(root)})
-    assert done.exit_code == 0, done.output
-    folder = root / "www" / "sightglass"
-    environment = {**os.environ, "SIGHTGLASS_EXECUTE": "0", "NO_MKDOCS_2_WARNING": "1"}
-    environment |= {"SOURCE_DATE_EPOCH": "1792490400", "SIGHTGLASS_SITE": "https://x.example/sightglass/"}
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    built = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stdout + built.stderr
-    return folder
 
+    def make(root: Path) -> None:
+        for name in ("catalog", "docs", "overrides", "results", "repro", "tools"):
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("mkdocs.yml", "pyproject.toml", "CONTRIBUTING.md"):
+            shutil.copy(ROOT / name, root / name)
+        arguments = ["list", "schedule", SLUG, *PLAN, "--presenters", "Ada,Bo", "--place", "Room <1>"]
+        done = CliRunner().invoke(app, arguments, env={"SIGHTGLASS_ROOT": str(root)})
+        assert done.exit_code == 0, done.output
+        published = {"SOURCE_DATE_EPOCH": "1792490400", "SIGHTGLASS_SITE": "https://x.example/sightglass/"}
+        build(root, root / "www" / "sightglass", **published)
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
+    return once("scheduled", make) / "www" / "sightglass"
 
 
 @pytest.fixture(scope="session")
-def served(scheduled: Path) -> Iterator[str]:
-    handler = functools.partial(_Quiet, directory=str(scheduled.parent))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/sightglass/"
-    server.shutdown()
+def served_list(scheduled: Path) -> Iterator[str]:
+    with served(scheduled.parent) as address:
+        yield address
 
 
 @pytest.fixture
-def visit(browser: object, served: str) -> Iterator[Callable]:
+def visit(browser: object, served_list: str) -> Iterator[Callable]:
     """Open the list's page at a moment; whatever it asks of others or complains of fails the test."""
     faults: list[str] = []
     contexts = []
@@ -85,14 +71,15 @@ def visit(browser: object, served: str) -> Iterator[Callable]:
         contexts.append(context)
         page = context.new_page()
         page.on(
-            "request", lambda r: faults.append(f"asks {r.url}") if not r.url.startswith((served, "data:")) else None
+            "request",
+            lambda r: faults.append(f"asks {r.url}") if not r.url.startswith((served_list, "data:")) else None,
         )
         page.on("console", lambda m: faults.append(f"says {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda e: faults.append(f"raises {e}"))
         if script:
             page.clock.set_fixed_time(now)
             page.add_init_script(before)
-        page.goto(served + path)
+        page.goto(served_list + path)
         return page
 
     yield open_page
@@ -152,7 +139,7 @@ def test_correcting_the_next_session_moves_nothing(visit: Callable, width: int) 
       }).observe({ type: "layout-shift", buffered: true });
     """
     page = visit("2026-10-30T00:00:00Z", width=width, before=observe, scheme="dark" if width == 390 else "light")
-    page.wait_for_timeout(500)
+    page.evaluate("document.fonts.ready.then(() => new Promise((drawn) => setTimeout(drawn, 100)))")
     assert "4. Grad-CAM++" in shown(page)[0]
     assert page.evaluate("window.moved") == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -26,7 +26,7 @@ KINDS = [
     "timeline/",
     "genealogy/",
     "guide/",
-    "seeds/",
+    "founding-notes/",
     "cite/",
 ]
 PUBLISHED = "http://127.0.0.1/sightglass/"  # where the fixture says that the site is published
@@ -220,7 +220,7 @@ def test_nothing_moves_while_a_page_loads(path: str, visit: Callable) -> None:
     page = visit(path)
     page.wait_for_load_state("networkidle")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")  # lazy pictures arrive now
-    page.wait_for_timeout(300)
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
     shift = page.evaluate(
         """() => new Promise((resolve) => {
           let sum = 0;

@@ -53,6 +53,7 @@ from torch.nn import functional
 
 from repro.engine import gradients, watching
 from repro.lab import models
+from repro.lab.devices import device_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, MIB = 224, 2**20
@@ -640,7 +641,7 @@ def main() -> None:
     versions = {"python": platform.python_version(), "torch": version("torch"), "torchvision": version("torchvision")}
     result = Benchmark(
         device=options.device,
-        device_name=ledger._device_name(options.device),
+        device_name=device_name(options.device),
         command=shlex.join(["python", "-m", "benchmarks.methods", *sys.argv[1:]]),
         date=datetime.now(UTC).date().isoformat(),
         seconds=round(time.monotonic() - start, 1),

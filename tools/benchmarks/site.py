@@ -41,7 +41,14 @@ plugins: []
 nav: [index.md]
 not_in_nav: /page*.md
 """
-UNIQUE = ("doi", "arxiv", "arxiv_class", "isbn", "proposes", "seeds")  # what a copy can't share with its original
+UNIQUE = (
+    "doi",
+    "arxiv",
+    "arxiv_class",
+    "isbn",
+    "proposes",
+    "founding_notes",
+)  # what a copy can't share with its original
 
 
 def enlarge(root: Path, entries: int) -> None:
@@ -65,7 +72,6 @@ def build(config: Path, site: Path) -> float:
     """Seconds of one ``mkdocs build`` as a whole process."""
     environment = {
         **os.environ,
-        "SIGHTGLASS_EXECUTE": "0",
         "NO_MKDOCS_2_WARNING": "1",
         "PYTHONPATH": str(config.parent),
     }

@@ -10,7 +10,7 @@ import typer
 
 import sightglass
 from sightglass.catalogue import CatalogueError
-from sightglass.commands import add, catalogue, cite, lab, links, lists, run
+from sightglass.commands import add, catalogue, cite, lab, links, lists, run, tutorials, verify
 
 app = typer.Typer(
     name="sightglass",
@@ -25,7 +25,9 @@ for name, command in (
     ("cite", cite.cite),
     ("methods", lab.methods),
     ("run", run.run),
-    ("verify", lab.verify),
+    ("verify", verify.verify),
+    ("stale", verify.stale),
+    ("tutorials", tutorials.tutorials),
     ("train", lab.train),
     ("check", catalogue.check),
     ("add", add.add),

@@ -19,6 +19,18 @@ from repro.adversarial.adversarial_examples import (
 )
 from repro.lab import models, networks
 
+CONTRACT = {
+    "adversarial_examples": {"searches": 2, "evaluations": 3},
+    "fgsm": {"budget": 0.1},
+}
+BENCHMARK = {
+    "adversarial-examples-fgsm": {
+        "floor": "to_the_pixels",
+        "ours": lambda s: fgsm(s.model, s.images, s.classes, budget=8 / 255),
+        "peers": {"torchattacks": ("torchattacks", "FGSM", {"eps": 8 / 255})},
+    }
+}
+
 
 class Linear(nn.Module):
     """Logits w_k x + b_k."""

@@ -12,6 +12,11 @@ from repro.adversarial import fooling_images as module
 from repro.adversarial.fooling_images import ascend, evolve, fooling_images
 from repro.lab import networks
 
+CONTRACT = {
+    "fooling_images": {"generations": 3},
+    "fooling_images, evolved": {"generations": 2, "encoding": "direct"},
+}
+
 SHAPE = (1, 6, 5)
 EVOLVED = pytest.mark.parametrize("encoding", ["direct", "cppn"])
 EVERY = pytest.mark.parametrize("encoding", ["gradient", "direct", "cppn"])

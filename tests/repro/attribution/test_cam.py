@@ -11,6 +11,8 @@ from repro.attribution.cam import cam
 from repro.engine.errors import ClassesError, LayerError
 from repro.lab import models, networks, scenes
 
+BENCHMARK = {"cam": {"floor": "forward", "peers": {"torch-cam": ("torch_cam", "CAM")}, "models": ("resnet50",)}}
+
 
 class Small(nn.Module):
     """A convolution, a ReLU written in one of three ways, global average pooling, a linear layer with a bias."""

@@ -13,6 +13,17 @@ from repro.engine import pooling, watching
 from repro.engine.errors import ClassesError, GradientError, LayerError
 from repro.lab import networks
 
+BENCHMARK = {
+    "grad-cam": {
+        "floor": "to_the_maps",
+        "peers": {
+            "captum": ("captum_at_layer", "LayerGradCam", {"relu_attributions": True}),
+            "pytorch-grad-cam": ("pytorch_grad_cam", "GradCAM"),
+            "torch-cam": ("torch_cam", "GradCAM"),
+        },
+    }
+}
+
 SMALL = pytest.mark.parametrize("relu", ["module", "function", "in place"])
 
 

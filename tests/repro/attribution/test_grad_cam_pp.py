@@ -14,6 +14,17 @@ from repro.engine import gradients
 from repro.engine.errors import OptionsError
 from repro.lab import networks
 
+CONTRACT = {"grad_cam_pp": {}, "grad_cam_pp, of the softmax": {"output": "softmax"}}
+BENCHMARK = {
+    "grad-cam-pp": {
+        "floor": "to_the_maps",
+        "peers": {
+            "pytorch-grad-cam": ("pytorch_grad_cam", "GradCAMPlusPlus"),
+            "torch-cam": ("torch_cam", "GradCAMpp"),
+        },
+    }
+}
+
 OUTPUTS = ("exponential", "softmax")
 
 

@@ -8,8 +8,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.attribution.guided_backprop import guided_backprop
+from repro.attribution.guided_backprop import deconvnet_rule, guided_backprop
+from repro.engine import gradients
 from repro.engine.errors import ClassesError
+
+BENCHMARK = {
+    "guided-backprop": {
+        "floor": "to_the_pixels",
+        "peers": {
+            "captum": ("captum", "GuidedBackprop"),
+            "pytorch-grad-cam": ("pytorch_grad_cam_guided",),
+            "zennit": ("zennit", "GuidedBackprop"),
+        },
+        "without": {("pytorch-grad-cam", "", 8): "explains only the first image of a batch"},
+    },
+    "deconvnet-rule": {
+        "floor": "to_the_pixels",
+        "ours": lambda s: gradients.pixel_gradient(s.model, s.images, s.classes, deconvnet_rule),
+        "peers": {"captum": ("captum", "Deconvolution"), "zennit": ("zennit", "DeconvNet")},
+    },
+}
 
 WAYS = {
     "module": nn.ReLU(),

@@ -10,6 +10,13 @@ from repro.attribution.guided_grad_cam import guided_grad_cam
 from repro.engine.errors import LayerError
 from repro.lab import networks, scenes
 
+BENCHMARK = {
+    "guided-grad-cam": {
+        "floor": "to_the_maps_and_to_the_pixels",
+        "peers": {"captum": ("captum_at_layer", "GuidedGradCam", {"interpolate_mode": "bilinear"})},
+    }
+}
+
 
 def test_numbers_worked_out_by_hand() -> None:
     class Sums(nn.Module):

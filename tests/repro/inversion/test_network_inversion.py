@@ -21,6 +21,8 @@ from repro.inversion.network_inversion import (
     total_variation,
 )
 
+CONTRACT = {"network_inversion": {"rates": [0.01] * 3}}
+
 
 def small() -> nn.Sequential:
     torch.manual_seed(0)

@@ -25,6 +25,15 @@ def test_check_of_a_clean_catalogue(toy: Path, sightglass: Any) -> None:
     assert json.loads(sightglass("check", "--json").out) == []
 
 
+def test_check_says_in_one_line_that_results_are_stale(toy: Path, sightglass: Any) -> None:
+    """It is no problem of the catalogue."""
+    experiment = toy / "repro" / "experiments" / "attribution" / "heat_sum.py"
+    experiment.parent.mkdir(parents=True)
+    experiment.write_text("measure = figure = print\n")
+    done = sightglass("check")
+    assert (done.code, done.err) == (0, "stale: results of heat-sum; run sightglass verify --stale\n")
+
+
 def test_check_lists_places_and_counts(toy: Path, sightglass: Any) -> None:
     (toy / TOOL).write_text((toy / TOOL).read_text("utf-8").replace("kind: library", "kind: libary"), "utf-8")
     done = sightglass("check")

@@ -80,7 +80,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
             "from __future__ import annotations\nimport torch\nfrom torch import Tensor\n"
-            "from typing import Literal\n" + textwrap.dedent(source),
+            "from typing import Literal\nfrom repro.engine.results import AdversarialImages, Heatmap, Images, PreImages, Reconstruction\n"
+            + textwrap.dedent(source),
             encoding="utf-8",
         )
         name = f"repro.{family}.{path.stem}"
@@ -159,7 +160,7 @@ def test_occlusions_grid_lies_where_its_squares_are(tmp_path: Path, monkeypatch:
     out, saved = tmp_path / "x.png", tmp_path / "x.npy"
     call("occlusion", "--image", "example", "--out", out, "--save-map", saved, "--set", "patch=32")
     falls = np.load(saved)
-    expected = occlusion.spread(torch.from_numpy(falls)[None, None], (64, 64), patch=32)[0]
+    expected = occlusion.on_pixels(torch.from_numpy(falls)[None, None], (64, 64), patch=32)[0]
     assert any(torch.equal(heatmap, expected) for heatmap in drawn)
 
 
@@ -216,7 +217,7 @@ def test_a_reconstruction_of_the_strongest_unit(tmp_path: Path, stand_in: Stand)
         "visualisation",
         "mirror",
         """
-        def mirror(model, images, target_layer, channels, positions=None):
+        def mirror(model, images, target_layer, channels, positions=None) -> Reconstruction:
             assert positions is None and channels.shape == (1,)
             return images * torch.where(torch.arange(64) < 32, -1, 1)
         """,
@@ -244,7 +245,7 @@ def test_an_inverted_image_with_progress(tmp_path: Path, stand_in: Stand) -> Non
         "inversion",
         "blur",
         """
-        def blur(model, images, target_layer, *, steps: int = 3, report=lambda share: None):
+        def blur(model, images, target_layer, *, steps: int = 3, report=lambda share: None) -> PreImages:
             assert isinstance(target_layer, torch.nn.Module)
             for step in range(steps):
                 report((step + 1) / steps)
@@ -264,7 +265,7 @@ def test_an_adversarial_image(tmp_path: Path, stand_in: Stand) -> None:
         "adversarial",
         "nudge",
         """
-        def nudge(model, images, target_classes, *, attack: Literal["up", "down"] = "up", budget: float = 0.1):
+        def nudge(model, images, target_classes, *, attack: Literal["up", "down"] = "up", budget: float = 0.1) -> AdversarialImages:
             return (images + (budget if attack == "up" else -budget)).clamp(0, 1)
         """,
     )
@@ -280,7 +281,7 @@ def test_an_image_from_nothing(tmp_path: Path, stand_in: Stand) -> None:
         "adversarial",
         "dream-up",
         """
-        def dream_up(model, target_classes, *, shape=(1, 28, 28), seed: int = 0, report=lambda share: None):
+        def dream_up(model, target_classes, *, shape=(1, 28, 28), seed: int = 0, report=lambda share: None) -> Images:
             return torch.rand(1, *shape, generator=torch.Generator().manual_seed(seed))
         """,
     )
@@ -294,9 +295,9 @@ def test_an_image_from_nothing(tmp_path: Path, stand_in: Stand) -> None:
 
 def test_what_only_python_can_use_is_refused(tmp_path: Path, stand_in: Stand) -> None:
     stand_in("representation", "compare", "def compare(first, second): ...")
-    stand_in("attribution", "against", "def against(model, images, target_classes, baselines): ...")
-    stand_in("attribution", "liar", "def liar(model, images, target_classes):\n    return images.flatten()")
-    stand_in("attribution", "lost", "def lost(model, images, target_classes):\n    return images / 0")
+    stand_in("attribution", "against", "def against(model, images, target_classes, baselines) -> Heatmap: ...")
+    stand_in("attribution", "liar", "def liar(model, images, target_classes) -> Heatmap:\n    return images.flatten()")
+    stand_in("attribution", "lost", "def lost(model, images, target_classes) -> Heatmap:\n    return images / 0")
     given = ("--image", "example", "--out", tmp_path / "x.png")
     assert "its page" in refused("compare", *given)
     assert "baselines" in refused("against", *given)

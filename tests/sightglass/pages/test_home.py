@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sightglass import ledger, pages
+from sightglass import pages
 from sightglass.catalogue import Catalogue
 from sightglass.catalogue.models import Family, Method, Taxonomy
-from sightglass.ledger import Quantity, Result
+from sightglass.ledger import Quantity, Result, keys
 from sightglass.pages.home import home, states
 
-PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000280000001e0")
+WEBP = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (639).to_bytes(3, "little") + (479).to_bytes(3, "little")
 
 
 def claim(number: int, **fields: object) -> dict:
@@ -31,13 +31,16 @@ def claim(number: int, **fields: object) -> dict:
 def site(tmp_path: Path) -> pages.Site:
     """Three methods: one measured as its code is now, one measured before a change, one never."""
     (tmp_path / "repro/attribution").mkdir(parents=True)
+    (tmp_path / "repro/experiments/attribution").mkdir(parents=True)
     for slug in ("fresh", "old"):
         (tmp_path / f"repro/attribution/{slug}.py").write_text(f'"""{slug}"""\n')
+        (tmp_path / f"repro/experiments/attribution/{slug}.py").write_text("measure = figure = print\n")
     claims = [
         claim(1, at_least=0.5),
         claim(2, at_least=0.9, expect="fails", reason="Too small."),
         claim(3, at_most=0.1),
         claim(4, at_least=0.1, expect="fails", reason="It held after all."),
+        claim(5, gated=False),
     ]
     base = {"family": "attribution", "summary": "S.", "summary_zh": "要", "feasible": "yes", "name_zh": "法"}
     methods = {
@@ -53,10 +56,10 @@ def site(tmp_path: Path) -> pages.Site:
         (tmp_path / "docs/assets/families").mkdir(parents=True, exist_ok=True)
         shutil.copy(root / f"docs/assets/families/{slug}.svg", tmp_path / "docs/assets/families")
     (tmp_path / "results/cpu").mkdir(parents=True)
-    (tmp_path / "results/cpu/fresh.png").write_bytes(PNG)
+    (tmp_path / "results/cpu/fresh.webp").write_bytes(WEBP)
     books = Catalogue(tmp_path, {}, methods, {}, Taxonomy(families=families, topics=[]), {})
 
-    def result(slug: str, source_hash: str, date: str) -> Result:
+    def result(slug: str, key: str, date: str) -> Result:
         return Result(
             method=slug,
             device="cpu",
@@ -68,11 +71,11 @@ def site(tmp_path: Path) -> pages.Site:
             verdicts={},
             quantities={"q": Quantity(values=[0.6], mean=0.6, spread=0.0)},
             versions={},
-            source_hash=source_hash,
+            key=key,
         )
 
     results = {
-        "fresh": [result("fresh", ledger.source_hash(tmp_path, "fresh"), "2026-03-05")],
+        "fresh": [result("fresh", keys.key(keys.code_of(tmp_path, "fresh").measure, {}, [0], "cpu"), "2026-03-05")],
         "old": [result("old", "of another time", "2026-01-01")],
     }
     return pages.Site(books, results)
@@ -80,7 +83,7 @@ def site(tmp_path: Path) -> pages.Site:
 
 def test_claims_are_counted_by_how_they_stand_today(site: pages.Site) -> None:
     # A claim that was expected to fail and holds is one that holds.
-    assert states(site) == {"holds": 2, "fails as expected": 1, "fails": 1, "stale": 1, "not run": 2}
+    assert states(site) == {"holds": 2, "fails as expected": 1, "fails": 1, "reported": 1, "stale": 1, "not run": 2}
 
 
 def test_home_shows_what_is_verified_with_a_date_and_a_way_to_the_ledger(site: pages.Site) -> None:
@@ -100,12 +103,12 @@ def test_home_without_claims_says_nothing_about_them(site: pages.Site) -> None:
 def test_the_gallery_shows_what_was_measured_first_and_then_families_that_have_a_drawing(site: pages.Site) -> None:
     made = home(site, "<!-- gallery -->")
     order = [
-        made.index(path) for path in ("pictures/cpu/fresh.png", "families/attribution.svg", "families/inversion.svg")
+        made.index(path) for path in ("pictures/cpu/fresh.webp", "families/attribution.svg", "families/inversion.svg")
     ]
     assert order == sorted(order)
     assert 'width="640" height="480"' in made
     assert "drawn-by-nobody" not in made
-    assert 'src="../pictures/cpu/fresh.png"' in home(site.in_language("zh"), "<!-- gallery -->")
+    assert 'src="../pictures/cpu/fresh.webp"' in home(site.in_language("zh"), "<!-- gallery -->")
 
 
 def test_the_search_of_home_is_a_plain_form(site: pages.Site) -> None:

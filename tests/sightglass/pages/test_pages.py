@@ -132,7 +132,11 @@ def hostile(tmp_path: Path) -> pages.Site:
             }
         ],
         confirmed=[{"source": "page", "fields": [HOSTILE], "at": 'https://z.example/"onload="x'}],
-        seeds={"rows": [], "lines": ["004:L1"], "corrections": [{"line": "004:L1", "said": HOSTILE, "truth": HOSTILE}]},
+        founding_notes={
+            "rows": [],
+            "lines": ["004:L1"],
+            "corrections": [{"line": "004:L1", "said": HOSTILE, "truth": HOSTILE}],
+        },
     )
     others = {
         "tool": Tool(title=HOSTILE, summary=HOSTILE, kind="library", accompanies=["paper"], topics=["survey"]),
@@ -201,7 +205,7 @@ def test_a_text_does_not_start_a_block(value: str) -> None:
 
 def test_every_link_between_pages_leads_somewhere(hostile: pages.Site) -> None:
     built = pages.build(hostile)
-    known = set(built) | {"tutorials/index.md", "guide.md", "seeds.md", "cite/index.md"}
+    known = set(built) | {"tutorials/index.md", "guide.md", "founding-notes.md", "cite/index.md"}
     for path, content in built.items():
         if not path.endswith(".md"):
             continue
@@ -269,7 +273,6 @@ def result(values: list[float]) -> Result:
         device_name="a processor",
         versions={},
         verdicts={},
-        source_hash="0",
     )
 
 

@@ -157,7 +157,7 @@ def chinese_site(tmp_path: Path) -> pages.Site:
     """A catalogue in which everything that could be Chinese is, so that any English word is the interface's."""
     (tmp_path / "results/cpu").mkdir(parents=True)
     picture = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000280000001e0")
-    (tmp_path / "results/cpu/m.png").write_bytes(picture)
+    (tmp_path / "results/cpu/m.webp").write_bytes(picture)
     run = Run(seconds=[1.0, 2.0], memory=3.0)
     rows = [Row(method="m-rule", model="vgg16", batch=8, runs=dict.fromkeys(("floor", "sightglass", "captum"), run))]
     measured = Benchmark(
@@ -208,7 +208,10 @@ def chinese_site(tmp_path: Path) -> pages.Site:
         "links": roles + states,
         "confirmed": confirmed,
         "unconfirmed": "Something in English.",
-        "seeds": {"lines": ["004:L1"], "corrections": [{"line": "004:L1", "said": "误", "truth": "The truth."}]},
+        "founding_notes": {
+            "lines": ["004:L1"],
+            "corrections": [{"line": "004:L1", "said": "误", "truth": "The truth."}],
+        },
     }
     entries = {
         key: FOLDERS["papers"].model_validate(shared | paper | {"proposes": ["m"] if key == "k1" else [], **more})
@@ -268,7 +271,6 @@ def chinese_site(tmp_path: Path) -> pages.Site:
         device_name="处理器",
         versions={},
         verdicts={},
-        source_hash="0",
     )
     books = Catalogue(
         root=tmp_path,
@@ -323,7 +325,7 @@ def test_files_are_built_once_and_chinese_pages_lead_to_them(chinese_site: pages
     assert not [path for path in built if path.startswith("zh/") and not path.endswith(".md")]
     assert 'href="../k1.bib"' in str(built["papers/k1.md"])
     assert 'href="../../../papers/k1.bib"' in str(built["zh/papers/k1.md"])
-    assert "](../../pictures/cpu/m.png)" in str(built["zh/methods/m.md"])
+    assert "](../../pictures/cpu/m.webp)" in str(built["zh/methods/m.md"])
 
 
 def test_pictures_state_their_size(chinese_site: pages.Site) -> None:

@@ -19,7 +19,8 @@ from stdnum import isbn as isbn_number
 
 from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read, yaml_source
 from sightglass.catalogue.canonical import rewrite
-from sightglass.catalogue.models import FIRST_DRAFT, Entry, Family, Link, Method, Paper, Seeds, Topic
+from sightglass.catalogue.equations import marks, modules
+from sightglass.catalogue.models import FIRST_DRAFT, Entry, Family, FoundingNotes, Link, Method, Paper, Topic
 from sightglass.catalogue.yaml_source import Place, Problem, shown
 from sightglass.files import write_whole
 from sightglass.lists import rules as list_rules
@@ -414,20 +415,24 @@ def _strings(catalogue: Catalogue) -> Iterator[tuple[Place, str, yaml_source.Sou
 
 
 @_rule
-def seeds(catalogue: Catalogue) -> Iterator[Problem]:
-    """A row of the seeds' inventory is carried by one file; a correction's line is among the lines."""
+def founding_notes(catalogue: Catalogue) -> Iterator[Problem]:
+    """A row of the founding notes' inventory is carried by one file; a correction's line is among the lines."""
     carried: dict[str, str] = {}
-    holders: list[tuple[Seeds | None, yaml_source.Source]] = [(e.seeds, s) for _, e, s in _entries(catalogue)]
-    holders += [(method.seeds, source) for _, method, source in _methods(catalogue)]
+    holders: list[tuple[FoundingNotes | None, yaml_source.Source]] = [
+        (e.founding_notes, s) for _, e, s in _entries(catalogue)
+    ]
+    holders += [(method.founding_notes, source) for _, method, source in _methods(catalogue)]
     for held, source in holders:
         for i, row in enumerate(held.rows if held else []):
             if row in carried:
-                yield source.problem(("seeds", "rows", i), "seeds", f"row '{row}' is carried by {carried[row]} too")
+                yield source.problem(
+                    ("founding_notes", "rows", i), "founding-notes", f"row '{row}' is carried by {carried[row]} too"
+                )
             carried[row] = source.file
         for i, correction in enumerate(held.corrections if held else []):
             if held and correction.line not in held.lines:
                 message = f"'{correction.line}' is not among the lines that mention this"
-                yield source.problem(("seeds", "corrections", i, "line"), "seeds", message)
+                yield source.problem(("founding_notes", "corrections", i, "line"), "founding-notes", message)
 
 
 @_rule
@@ -441,6 +446,34 @@ def claims(catalogue: Catalogue) -> Iterator[Problem]:
             seen.add(claim.id)
             if claim.at_least is not None and claim.at_most is not None and claim.at_least > claim.at_most:
                 yield source.problem(("claims", i, "at_least"), "claim", "at_least is above at_most")
+
+
+@_rule
+def equations(catalogue: Catalogue) -> Iterator[Problem]:
+    """A method that has a module states its equations, and the line that computes one bears its number, both ways."""
+    for slug, method, source in _methods(catalogue):
+        module = catalogue.root / "repro" / method.family / f"{slug.replace('-', '_')}.py"
+        numbers: list[str] = []
+        for i, equation in enumerate(method.equations):
+            if equation.number in numbers:
+                message = f"the number '{equation.number}' stands twice; without the paper's numbers use a, b, c"
+                yield source.problem(("equations", i, "number"), "equation", message)
+            numbers.append(equation.number)
+        if not module.is_file():
+            continue
+        name = module.relative_to(catalogue.root).as_posix()
+        if not numbers:
+            yield source.problem((), "equation", f"{name} computes it: state its equations under 'equations'")
+        own, *others = (marks(path) for path in modules(catalogue.root, module))
+        marked = {mark.number for each in (own, *others) for mark in each}
+        for i, number in enumerate(numbers):
+            if number not in marked:
+                message = f"no line of {name}, or of what it imports, ends in '# Eq. ({number})'"
+                yield source.problem(("equations", i, "number"), "equation", message)
+        for mark in own:
+            if mark.number not in numbers:
+                message = f"Eq. ({mark.number}) is not among the equations of {source.file}"
+                yield Problem(name, mark.line, mark.column, "equation", message + nearest(mark.number, numbers))
 
 
 @_rule

@@ -121,17 +121,19 @@ class Link(_Model):
 
 
 class Correction(_Model):
-    """Something a seed document says that is not so."""
+    """Something a founding note says that is not so."""
 
     line: Line
-    said: Text = Field(description="as the seed wrote it")
+    said: Text = Field(description="as the founding note says it")
     truth: Text = Field(description="what is the case, and how it is known where that is not obvious")
 
 
-class Seeds(_Model):
+class FoundingNotes(_Model):
     """Where the five founding documents (000 to 004) mention this, and where they err."""
 
-    rows: list[Slug] = Field(default_factory=list, description="rows of the seeds' inventory that this file carries")
+    rows: list[Slug] = Field(
+        default_factory=list, description="rows of the founding notes' inventory that this file carries"
+    )
     lines: list[Line] = Field(default_factory=list, description="document and line: 004:L16")
     corrections: list[Correction] = Field(default_factory=list)
 
@@ -169,10 +171,10 @@ class Entry(_Model):
     links: list[Link] = Field(default_factory=list)
     summary: Text = Field(description="one to three sentences in our own words")
     summary_zh: str | None = Field(None, description="the same in Chinese")
-    identified: bool = Field(True, description="false if the work behind the seeds' words could not be found")
+    identified: bool = Field(True, description="false if the work behind the founding notes' words could not be found")
     confirmed: list[Confirmation] = Field(default_factory=list)
     unconfirmed: str | None = Field(None, description="what could not be confirmed, and why")
-    seeds: Seeds | None = None
+    founding_notes: FoundingNotes | None = None
     kind: str  # each sort of entry has its own vocabulary
 
     @field_validator("authors", mode="before")
@@ -226,10 +228,13 @@ class Claim(_Model):
     expect: Literal["holds", "fails"] = "holds"
     reason: str | None = Field(None, description="why it does not hold at this scale; required with expect: fails")
     ours: bool = Field(False, description="true for a comparison or control of our own, which the paper does not make")
+    gated: bool = Field(True, description="false: reported without a verdict, because the value hangs on the processor")
 
     @model_validator(mode="after")
     def _bounded(self) -> Claim:
-        if self.at_least is None and self.at_most is None:
+        if not self.gated and self.expect == "fails":
+            raise ValueError("a claim that is only reported has no verdict to expect: leave 'expect' out")
+        if self.gated and self.at_least is None and self.at_most is None:
             raise ValueError("a claim needs a bound: at_least, at_most or both")
         if self.expect == "fails" and not self.reason:
             raise ValueError("a claim that is expected to fail needs a reason")
@@ -265,7 +270,7 @@ class Method(_Model):
     feasible_why: str | None = None
     links: list[Link] = Field(default_factory=list)
     unconfirmed: str | None = None
-    seeds: Seeds | None = None
+    founding_notes: FoundingNotes | None = None
     equations: list[Equation] = Field(default_factory=list, description="what the code computes, in the paper's form")
     claims: list[Claim] = Field(default_factory=list)
 

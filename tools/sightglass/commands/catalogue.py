@@ -16,6 +16,7 @@ from sightglass.catalogue import Catalogue
 from sightglass.catalogue import check as checks
 from sightglass.catalogue import find as finder
 from sightglass.catalogue import schema as schemas
+from sightglass.ledger import stale_parts
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 EXIT_PROBLEMS = 1
@@ -58,8 +59,24 @@ def check(
         links = sum(len(entry.links) for entry in catalogue.entries.values())
         counted = f"{len(catalogue.entries)} entries, {len(catalogue.methods)} methods, {links} links"
         typer.echo(f"{counted}: {len(problems)} problem{'' if len(problems) == 1 else 's'}", err=bool(problems))
+        if stale := _stale(catalogue):
+            typer.echo(stale, err=True)
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+def _stale(catalogue: Catalogue) -> str:
+    """One line if the ledger does not go with the code; it is no problem of the catalogue."""
+    try:
+        found = stale_parts(catalogue.root, catalogue.methods)
+    except ValueError as error:
+        return str(error)
+    parts: dict[str, list[str]] = {"result": [], "picture": []}
+    for row in found:
+        if row["method"] not in parts[row["part"]]:
+            parts[row["part"]].append(row["method"])
+    counted = [f"{part}s of {', '.join(slugs)}" for part, slugs in parts.items() if slugs]
+    return f"stale: {'; '.join(counted)}; run sightglass verify --stale" if found else ""
 
 
 def known(catalogue: Catalogue, key: str) -> str:
@@ -176,13 +193,12 @@ def site(
     directory: Annotated[Path, typer.Option("--output", help="Folder to build into; it is emptied first.")] = Path(
         "site"
     ),
-    execute: Annotated[bool, typer.Option(help="Execute the tutorials (needs the lab group).")] = True,
     serve: Annotated[bool, typer.Option("--serve", help="Serve on --address with reload instead of building.")] = False,
     address: Annotated[str, typer.Option(help="Host and port for --serve.")] = "127.0.0.1:8000",
 ) -> None:
     """Build the site, or serve it with reload.
 
-    Examples:  sightglass site  |  sightglass site --no-execute  |  sightglass site --serve --no-execute
+    Examples:  sightglass site  |  sightglass site --output public  |  sightglass site --serve
     """
     import os
     import subprocess
@@ -193,7 +209,6 @@ def site(
     command = [sys.executable, "-m", "mkdocs", *verb, "--strict", "--config-file", str(root / "mkdocs.yml")]
     environment = {
         **os.environ,
-        "SIGHTGLASS_EXECUTE": "1" if execute else "0",
         "SIGHTGLASS_ROOT": str(root),
         "NO_MKDOCS_2_WARNING": "1",
     }

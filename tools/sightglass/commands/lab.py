@@ -1,4 +1,4 @@
-"""Methods and their claims: ``methods``, ``verify``, ``train``; and what ``run`` shares with them.
+"""Methods and the laboratory: ``methods``, ``train``; and what ``run`` and ``verify`` share with them.
 
 torch is imported only inside the commands that compute: looking things up does without.
 """
@@ -12,18 +12,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from sightglass import catalogue as catalogues
 from sightglass import ledger
-from sightglass.catalogue.models import Claim, Method
 from sightglass.commands.catalogue import AsJson, fail, print_json
 from sightglass.running import runnable
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", metavar="NAME")]
 INSTALL = "torch is not installed: make setup, or pip install -e '.[lab]' in the checkout, installs what this needs"
-EXIT_DIFFERS = 1
 
 
 def methods(as_json: AsJson = False) -> None:
@@ -69,74 +66,7 @@ def methods(as_json: AsJson = False) -> None:
         ]
         use = (", ".join(row["needs"]), row["gives"]) if row["runs"] else ("in Python", "")
         table.add_row(row["method"], row["family"], *use, str(row["claims"]), "; ".join(told) or "not run")
-    _print_table(table)
-
-
-def verify(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[METHOD]...", help="All that run here if none is named.")
-    ] = None,
-    device: Device = "cpu",
-    seeds: Annotated[str, typer.Option(help="Seeds of networks and scenes, with commas.")] = "0,1,2",
-    jobs: Annotated[int, typer.Option(min=0, help="Processes at once; 0: one for each processor.")] = 0,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if a verdict is not the one in the ledger.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Measure the claims of methods anew and write the ledger: results/<device>/<method>.json and the picture.
-
-    Exit code 1 if a claim turns out otherwise than expected (or, with --check, than the ledger says); 2 if something
-    given does not fit.
-
-    Examples:  sightglass verify  |  sightglass verify cam --seeds 0,1,2,3,4  |  sightglass verify --check
-    """
-    with plain_errors():
-        catalogue = catalogues.load()
-        chosen = _chosen(catalogue, names or [])
-        numbers = _seeds(seeds)
-        need_torch()
-        place = chosen_device(device)
-        ledgers = {slug: ledger.path_of(catalogue.root, place, slug) for slug in chosen} if check else {}
-        stored = {slug: ledger.load(path) for slug, path in ledgers.items() if path.is_file()}
-        count = jobs or (1 if place != "cpu" else min(ledger.processors(), len(chosen) * (len(numbers) + 1)))
-        with Progress(console=Console(stderr=True)) as progress:
-            task = progress.add_task("measuring", total=len(chosen) * (len(numbers) + 1))
-            found = {}
-            for slug, result, picture in ledger.measure(
-                chosen,
-                catalogue.root,
-                device=place,
-                seeds=numbers,
-                jobs=count,
-                report=lambda slug: progress.update(task, advance=1, description=f"measured {slug}"),
-            ):
-                found[slug] = result
-                if not check:
-                    ledger.write(catalogue.root, result, picture)
-        rows, differences = [], []
-        for slug, result in sorted(found.items()):
-            for claim in chosen[slug].claims:
-                word = result.verdicts[claim.id]
-                rows.append(_claim_row(slug, claim, result, word))
-                wanted, whose = claim.expect, "expected"
-                if check:
-                    wanted, whose = ledger.verdict(claim, stored.get(slug)), "in the ledger"  # type: ignore[assignment]  # two vocabularies that share words
-                if word != wanted:
-                    differences.append(f"{slug}: {claim.id} {_told(word)}, {whose}: {wanted}")
-            if check and slug not in stored:
-                differences.append(f"{slug}: nothing in the ledger for {place}; sightglass verify {slug} writes it")
-    if as_json:
-        print_json({"claims": rows, "differences": differences})
-    else:
-        table = Table("Method", "Claim", "Measured", "Bound", "Verdict", "Expected", box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*(str(row[key]) for key in ("method", "claim", "measured", "bound", "verdict", "expected")))
-        _print_table(table)
-    for difference in differences:
-        typer.echo(difference, err=True)
-    if differences:
-        raise typer.Exit(EXIT_DIFFERS)
+    print_table(table)
 
 
 def train(
@@ -167,7 +97,7 @@ def train(
                 typer.echo(f"{name}, seed {number}: accuracy {record['accuracy']:.3f} in {record['seconds']:.0f} s")
 
 
-def _print_table(table: Table) -> None:
+def print_table(table: Table) -> None:
     """As wide as the terminal; into a file or a pipe without cutting anything."""
     console = Console()
     (console if console.is_terminal else Console(width=200)).print(table)
@@ -206,42 +136,3 @@ def chosen_device(name: str) -> str:
     if not there[name]:
         raise fail(f"{name} is not available here: use --device {next(d for d in ('cuda', 'mps', 'cpu') if there[d])}")
     return name
-
-
-def _chosen(catalogue: catalogues.Catalogue, names: list[str]) -> dict[str, Method]:
-    """Methods by slug, all that have a module unless named."""
-    runnable = {slug: m for slug, m in catalogue.methods.items() if ledger.module_of(catalogue.root, slug)}
-    for name in names:
-        if name not in catalogue.methods:
-            raise fail(
-                f"no method '{name}'{catalogues.nearest(name, catalogue.methods)}; sightglass methods lists them"
-            )
-        if name not in runnable:
-            raise fail(f"{name} has no reproduction yet; sightglass methods lists those that run here")
-    return {name: runnable[name] for name in names} or runnable
-
-
-def _seeds(text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) != len(parts):
-        raise fail(f"'{text}' are no seeds: give different whole numbers with commas, as 0,1,2")
-    return [int(part) for part in parts]
-
-
-def _claim_row(slug: str, claim: Claim, result: ledger.Result, word: str) -> dict[str, Any]:
-    quantity = ledger.measured(claim, result)
-    bounds = [f"{sign} {value:g}" for sign, value in (("≥", claim.at_least), ("≤", claim.at_most)) if value is not None]
-    return {
-        "method": slug,
-        "claim": claim.id,
-        "quantity": claim.quantity,
-        "values": quantity.values if quantity else [],
-        "measured": f"{quantity.mean:.3g} ± {quantity.spread:.2g}" if quantity else "–",
-        "bound": ", ".join(bounds),
-        "verdict": word,
-        "expected": claim.expect,
-    }
-
-
-def _told(word: str) -> str:
-    return {"holds": "holds", "fails": "does not hold", "not run": "was not measured"}[word]

@@ -112,7 +112,7 @@ def run(
         given: dict[str, Any] = {"method": method, "model": model, "weights": _weights(model, weights), "layer": layer}
         told = {name: value.__name__ if callable(value) else value for name, value in options.items()}
         given |= {"class": target, "unit": unit, "options": told, "version": __version__}
-        given["sources"] = ledger.source_hash(catalogues.find_root(), method)
+        given["sources"] = ledger.source_digest(catalogues.find_root(), method)
         job = _Job(call, model, given, out, save_map, folder, force)
         _run_all(job, inputs, as_json=as_json)
         if image != EXAMPLE and found.takes("images") and model.startswith(models.LAB):

@@ -21,6 +21,7 @@ from sightglass.pages.laboratory import PICTURE, laboratory_page
 from sightglass.pages.links import links_page
 from sightglass.pages.lists import list_files
 from sightglass.pages.methods import method_page
+from sightglass.pages.moved import moved_pages
 from sightglass.pages.phrases import FOLDERS
 from sightglass.pages.search import catalogue_json
 from sightglass.pages.site import Site
@@ -51,15 +52,16 @@ def build(site: Site) -> dict[str, str | bytes]:
     pages |= list_files(site)
     pages |= basket_files(site)
     pages |= index_files(site)
+    pages |= moved_pages()
     pages["catalogue.json"] = json.dumps(catalogue_json(site), ensure_ascii=False, separators=(",", ":"))
     samples = site.root / PICTURE.replace("pictures/", "results/", 1)
     if samples.is_file():
         pages[PICTURE] = samples.read_bytes()
     for slug, results in site.results.items():
         for result in results:
-            picture = site.root / "results" / result.device / f"{slug}.png"
+            picture = site.root / "results" / result.device / f"{slug}.webp"
             if picture.is_file():
-                pages[f"pictures/{result.device}/{slug}.png"] = picture.read_bytes()
+                pages[f"pictures/{result.device}/{slug}.webp"] = picture.read_bytes()
     return pages
 
 

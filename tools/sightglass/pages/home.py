@@ -13,7 +13,7 @@ from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
 SHOWN = 6  # pictures: as many as fit beside each other on a wide screen
-STATES = ("holds", "fails as expected", "fails", "stale", "not run")
+STATES = ("holds", "fails as expected", "fails", "reported", "stale", "not run")
 
 
 def home(site: Site, markdown: str) -> str:
@@ -35,7 +35,7 @@ def _search(site: Site) -> str:
 def _numbers(site: Site) -> str:
     entries, methods = site.catalogue.entries, site.catalogue.methods
     runs = sum(site.module_of(slug) is not None for slug in methods)
-    claims = sum(len(method.claims) for method in methods.values())
+    claims = sum(not claim.ours for method in methods.values() for claim in method.claims)
     counts = {"entries": len(entries), "methods": len(methods), "runs": runs, "claims": claims}
     return " · ".join(site.say(f"count {what}", count=f"**{count}**") for what, count in counts.items())
 
@@ -44,18 +44,19 @@ def state(claim: Claim, results: list[Result], site: Site) -> str:
     """How a claim stands today, by the first device that it was measured on: one of ``STATES``."""
     if not results:
         return "not run"
-    if ledger.is_stale(results[0], site.root):
+    if site.is_stale(results[0]):
         return "stale"
     found = ledger.verdict(claim, results[0])
     return "fails as expected" if found == "fails" == claim.expect else found
 
 
 def states(site: Site) -> Counter[str]:
-    """How many claims stand in each state today."""
+    """How many of the papers' claims stand in each state today; comparisons of our own are not among them."""
     return Counter(
         state(claim, site.results.get(slug, []), site)
         for slug, method in site.catalogue.methods.items()
         for claim in method.claims
+        if not claim.ours
     )
 
 

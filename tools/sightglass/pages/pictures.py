@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sightglass.pages.markup import text
+from sightglass.pages.markup import address, text
 from sightglass.pages.site import Site
 
 DRAWING = (320, 200)  # the size of every drawing of a family
-PNG_SIZE = slice(16, 24)  # of a PNG's first bytes: width and height, four bytes each
+HEAD = 30  # bytes, which hold the size
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Width and height of a PNG in pixels."""
+    """Width and height in pixels of a PNG, or of a WebP that has Exif data, as those of the ledger."""
     with path.open("rb") as file:
-        held = file.read(PNG_SIZE.stop)[PNG_SIZE]
-    return int.from_bytes(held[:4]), int.from_bytes(held[4:])
+        head = file.read(HEAD)
+    if head[12:16] == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
 
 
 def picture(site: Site, path: str, alternative: str, here: str, *, css: str = "", lazy: bool = True) -> str:
-    """The picture ``pictures/<device>/<method>.png`` of the site as a Markdown image with its size."""
+    """The picture ``pictures/<device>/<method>.webp`` of the site as HTML, with its size."""
     width, height = size(site.root / path.replace("pictures/", "results/", 1))
-    marks = [f".{css}" if css else "", f"width={width} height={height}", "loading=lazy" if lazy else ""]
-    target = "../" * here.count("/") + site.shared(path)
-    return f"![{text(alternative)}]({target}){{ {' '.join(mark for mark in marks if mark)} }}"
+    return image(address(site.shared(path), here), text(alternative), width, height, css=css, lazy=lazy)
+
+
+def image(source: str, alternative: str, width: int, height: int, *, css: str = "", lazy: bool = True) -> str:
+    """A picture as HTML, from ready-made words."""
+    marks = (
+        f"""{f'class="{css}" ' if css else ""}width="{width}" height="{height}"{' loading="lazy"' if lazy else ""}"""
+    )
+    return f'<img alt="{alternative}" {marks} src="{source}">'
 
 
 def drawing_of(site: Site, family: str) -> str | None:
@@ -33,8 +41,7 @@ def drawing_of(site: Site, family: str) -> str | None:
 
 
 def drawing(site: Site, family: str, here: str, *, css: str = "sg-thumb") -> str:
-    """A family's drawing as a Markdown image, or nothing; it shows nothing that its name doesn't say."""
+    """A family's drawing as HTML, or nothing; it shows nothing that its name doesn't say."""
     path = drawing_of(site, family)
     width, height = DRAWING
-    target = "../" * here.count("/") + site.shared(path or "")
-    return f"![]({target}){{ .{css} width={width} height={height} loading=lazy }}" if path else ""
+    return image(address(site.shared(path), here), "", width, height, css=css) if path else ""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sightglass.running.runnable import Runnable
+from sightglass.running.runnable import MAPS, Runnable
 from torch import Tensor, nn
 
 from repro.engine import watching
@@ -61,14 +61,14 @@ def show(call: Call, image: Tensor | None, report: Callable[[float], None] = lam
     returned = call.function(call.network.model, **arguments, **(call.options or {}))
     result = _checked(call, returned, start)
     facts |= {"shape": list(result.shape), "minimum": _short(result.min()), "maximum": _short(result.max())}
-    if method.gives in ("map", "reconstruction"):
+    if method.gives in (*MAPS, "reconstruction"):
         assert view is not None  # noqa: S101  # both kinds take an image
         figure = _picture_of_map(call, view, result, facts)
     else:
         after = _predicted(call, result[None].to(call.device))
         facts |= {"becomes": after.name, "becomes_probability": _short(after.probability)}
         figure = _picture_of_image(call, view, result, predicted, after, facts)
-    stored = result[0] if method.gives == "map" and len(result) == 1 else result
+    stored = result[0] if method.gives in MAPS and len(result) == 1 else result
     return Shown(facts, figure, stored.numpy())
 
 
@@ -169,7 +169,7 @@ def _checked(call: Call, returned: Any, start: Tensor) -> Tensor:
     result = returned[0].detach().float().cpu()
     if not result.isfinite().all():
         raise ValueError(f"{slug} gives values that are no numbers for this image and model")
-    if call.method.gives == "map" and len(result) == 1:
+    if call.method.gives in MAPS and len(result) == 1:
         return result
     if result.shape != start.shape:
         raise ValueError(f"{slug} returns {tuple(result.shape)} for an image of {tuple(start.shape)}")
@@ -191,11 +191,11 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
         flat = result.abs().sum(0, keepdim=True)
         flat = flat.clamp(max=_almost_largest(flat))
     where = "where" if flat.any() else "zero everywhere: nothing to show"
-    over = _on_pixels(call, flat, view) if method.gives == "map" and not coloured else flat
+    over = _on_pixels(call, flat, view) if method.gives in MAPS and not coloured else flat
     row = [figures.Panel("what the network sees", view), figures.Panel(where, view, over)]
     if coloured:
         sign = figures.Panel("red for, blue against", _red_and_blue(result.sum(0, keepdim=True)))
-        row += [sign] if method.gives == "map" else []
+        row += [sign] if method.gives in MAPS else []
         row += [figures.Panel("its colours; grey is zero", _around_grey(result, _almost_largest(result.abs())))]
     else:
         row += [figures.Panel(f"the map, {result.shape[1]} x {result.shape[2]}", heatmap=flat)]
@@ -204,14 +204,14 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
 
 
 def _on_pixels(call: Call, heatmap: Tensor, view: Tensor) -> Tensor:
-    """Where a method's grid is not the image's made coarse, its module has a ``spread`` that says where it lies."""
-    spread = getattr(inspect.getmodule(call.function), "spread", None)
-    if spread is None:
+    """If a heatmap's grid does not simply divide the image, its module has ``on_pixels``, which says where it lies."""
+    on_pixels = getattr(inspect.getmodule(call.function), "on_pixels", None)
+    if on_pixels is None:
         return heatmap
-    takes = inspect.signature(spread).parameters
+    takes = inspect.signature(on_pixels).parameters
     options = {name: value for name, value in (call.options or {}).items() if name in takes}
-    on_pixels: Tensor = spread(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
-    return on_pixels
+    placed: Tensor = on_pixels(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
+    return placed
 
 
 def _picture_of_image(

@@ -1,4 +1,4 @@
-"""What ``sightglass run`` can do with a method: what its function takes, by its signature, and gives, by its family.
+"""What ``sightglass run`` can do with a method: what its function takes and returns, by its signature.
 
 Nothing is registered.  ``repro/<family>/<method>.py`` is read, not imported, so that listing methods needs no torch;
 only the options' types are asked of the imported function.
@@ -19,7 +19,21 @@ from typing import Any, Literal
 
 from sightglass import ledger
 
-Gives = Literal["map", "reconstruction", "image from the image", "adversarial image", "image from nothing"]
+Gives = Literal[
+    "heatmap", "saliency", "attribution", "relevance", "reconstruction", "pre-image", "adversarial image", "image"
+]  # fmt: skip  # a table, as one reads it
+# By the name of the alias of ``repro.engine.results`` that annotates the function's result.
+RESULTS: dict[str, Gives] = {
+    "Heatmap": "heatmap",
+    "Saliency": "saliency",
+    "Attribution": "attribution",
+    "Relevance": "relevance",
+    "Reconstruction": "reconstruction",
+    "PreImages": "pre-image",
+    "AdversarialImages": "adversarial image",
+    "Images": "image",
+}
+MAPS = ("heatmap", "saliency", "attribution", "relevance")  # for a class, drawn over the image
 # What the command line can hand over, and what a reader calls it; the size is the model's.
 WORDS = {"images": "image", "target_classes": "class", "target_layer": "layer", "channels": "unit"}
 GIVEN = ("model", *WORDS, "shape")
@@ -34,6 +48,7 @@ class Runnable:
     family: str
     module: str  # repro.attribution.grad_cam
     parameters: Mapping[str, bool]
+    returns: str | None  # the name of its result's annotation
 
     def takes(self, name: str) -> bool:
         return name in self.parameters
@@ -41,18 +56,7 @@ class Runnable:
     @property
     def gives(self) -> Gives | None:
         """What the function returns; None if it is nothing that a picture of one image shows."""
-        if next(iter(self.parameters), None) != "model":
-            return None
-        if not self.takes("images"):
-            made = self.family in ("adversarial", "visualisation") and self.takes("target_classes")
-            return "image from nothing" if made else None
-        if self.family == "adversarial":
-            return "adversarial image"
-        if self.family == "visualisation":
-            return "reconstruction" if self.takes("channels") else "image from the image"
-        if self.family == "inversion":
-            return "image from the image"
-        return "map" if self.takes("target_classes") else None
+        return RESULTS.get(self.returns or "") if next(iter(self.parameters), None) == "model" else None
 
     @property
     def why_not(self) -> str | None:
@@ -94,8 +98,15 @@ def find(root: Path, slug: str) -> Runnable | None:
             parameters = {argument.arg: i >= first for i, argument in enumerate(places)}
             words = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
             parameters |= {argument.arg: default is not None for argument, default in words}
-            return Runnable(slug, path.parent.name, f"repro.{path.parent.name}.{path.stem}", parameters)
+            module = f"repro.{path.parent.name}.{path.stem}"
+            return Runnable(slug, path.parent.name, module, parameters, _name(node.returns))
     return None
+
+
+def _name(annotation: ast.expr | None) -> str | None:
+    if isinstance(annotation, ast.Attribute):
+        return annotation.attr
+    return annotation.id if isinstance(annotation, ast.Name) else None
 
 
 # The options of one method: --set name=value
