@@ -34,7 +34,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     }
     quantities = {"chance-energy": float(masks.mean())}
     for name, heatmaps in maps.items():
-        quantities[f"{name}-energy"] = float(metrics.mass_in_mask(heatmaps, masks).mean())
+        quantities[f"{name}-energy"] = float(metrics.energy_in_mask(heatmaps, masks).mean())
         for cover, fill in (("blurred", flipping.blurred(images)), ("noise", noise)):
             curves = metrics.pixel_flipping(model, images, classes, heatmaps, fill)
             quantities[f"{name}-{cover}-aopc"] = float((curves[:, :1] - curves).mean())
