@@ -1,1 +1,1 @@
-"""What the methods are measured by: one module each, with its claims' numbers and its figure."""
+"""Experiments: what is measured and drawn for each method, on networks and scenes of the laboratory."""

@@ -1,1 +1,1 @@
-"""Measurements and pictures of the attribution methods."""
+"""Experiments on attribution methods."""
