@@ -10,24 +10,24 @@
 # %% [markdown]
 # # Fooling images, step by step
 #
-# A network that reads digits well still has to answer when it is shown something that is no digit. Nguyen, Yosinski
-# and Clune (*Deep Neural Networks are Easily Fooled*, CVPR 2015) looked for pictures that nobody recognises and that a
-# network is all but certain of. This page evolves some, in two ways, climbs a gradient for others, and asks whether a
-# network can be taught to see through them.
+# A network that classifies digits has to answer with a digit, whatever image it is given. Nguyen, Yosinski and Clune
+# (*Deep Neural Networks are Easily Fooled*, CVPR 2015) looked for images that nobody recognises and that a network
+# classifies almost with certainty. This page evolves such images in two ways, finds others by gradient ascent, and
+# compares them with images that nobody selected.
 
 # %%
 import matplotlib.pyplot as plt
 import torch
 
 from repro.adversarial.fooling_images import ascend, evolve
-from repro.engine import cppn
+from repro.engine import cppn, evolution
 from repro.lab import networks
 
 torch.set_num_threads(1)
 SHAPE, SEED = (1, 28, 28), 0
 network = networks.load("lenet-digits", seed=SEED)
 held_out = networks.data("lenet-digits", 500, seed=SEED)
-print(f"LeNet reads {networks.accuracy(network, held_out):.1%} of new digits right")
+print(f"LeNet classifies {networks.accuracy(network, held_out):.1%} of new digits correctly")
 
 
 def show(images, confidences, names="0123456789"):
@@ -42,8 +42,8 @@ def show(images, confidences, names="0123456789"):
 # %% [markdown]
 # ## Pixels that evolve
 #
-# A child is a copy of its parent in which every pixel changes with probability 0.1. How far is drawn from the
-# *polynomial mutation*: small steps often, large ones seldom, both signs alike.
+# A child is a copy of its parent in which each pixel changes with probability 0.1. The size of the change follows the
+# *polynomial mutation*: small steps are common, large ones rare, and both signs are equally likely.
 #
 # ```text
 # δ = (2u)^(1/(η+1)) − 1           for u < 1/2          η = 15, u uniform in [0, 1)
@@ -54,7 +54,7 @@ def show(images, confidences, names="0123456789"):
 generator = torch.Generator().manual_seed(SEED)
 u = torch.rand(100_000, generator=torch.Generator().manual_seed(SEED))
 delta = torch.where(u < 0.5, (2 * u) ** (1 / 16) - 1, 1 - (2 * (1 - u)) ** (1 / 16))
-torch.testing.assert_close(delta, cppn.polynomial_steps(u, torch.Generator().manual_seed(SEED)), atol=1e-5, rtol=0)
+torch.testing.assert_close(delta, evolution.polynomial_steps(u, torch.Generator().manual_seed(SEED)), atol=1e-5, rtol=0)
 
 plt.figure(figsize=(4, 1.8))
 plt.hist(delta.numpy(), bins=81)
@@ -65,15 +65,15 @@ plt.show()
 # %% [markdown]
 # ## One evolution for all classes
 #
-# MAP-Elites keeps a champion for each class: the picture with the highest probability of that class so far. A child of
-# *any* champion may take *any* place. By hand, for a few generations, one child at a time:
+# MAP-Elites keeps a champion for each class: the image with the highest probability of that class so far. A child of
+# *any* champion can become the champion of *any* class. Here it is by hand, one child at a time:
 
 # %%
 champions, scores = torch.rand(10, *SHAPE, generator=generator), torch.zeros(10)
 with torch.no_grad():
     for _ in range(300):
         parent = champions[torch.randint(10, (1,), generator=generator)]
-        steps = cppn.polynomial_steps(parent, generator)
+        steps = evolution.polynomial_steps(parent, generator)
         changes = torch.rand(parent.shape, generator=generator) < 0.1
         child = torch.where(changes, (parent + steps).clamp(0, 1), parent)
         probabilities = network(child).softmax(1)[0]
@@ -83,8 +83,8 @@ with torch.no_grad():
 show(champions, scores)
 
 # %% [markdown]
-# `evolve` does the same with a whole generation at once. The children of a generation are independent of each other,
-# and only the best of them for a class can become its champion. Here is every class's confidence, generation by
+# `evolve` does the same with a whole generation at once. The children of a generation do not depend on each other, and
+# only the best of them for a class can become its champion. The plot shows each class's confidence after each
 # generation.
 
 # %%
@@ -98,33 +98,33 @@ plt.show()
 show(pixels.images, pixels.confidences[-1])
 
 # %% [markdown]
-# ## Pictures drawn by small networks
+# ## Images drawn by small networks
 #
-# Pixels that change one at a time can only make noise. A *compositional pattern producing network* is asked for the
-# value at a place (x, y), and its nodes compute sines, sigmoids, Gaussians and straight lines. It draws regular
-# patterns, and its mutations change whole patterns. It begins without hidden nodes, and grows.
+# Pixels that change independently make noise. A *compositional pattern producing network* (CPPN) computes the value at
+# the coordinates (x, y); its nodes apply sines, sigmoids, Gaussians and linear functions. It draws regular patterns,
+# and a mutation changes the whole pattern. It starts without hidden nodes, and grows.
 
 # %%
 patterns = evolve(network, shape=SHAPE, encoding="cppn", generations=30, children=100, seed=SEED)
 show(patterns.images, patterns.confidences[-1])
 
 # %% [markdown]
-# That took far fewer generations. But before evolution gets the credit: how sure is the network of the best of as many
-# patterns that nobody selected? And of as much noise?
+# That took far fewer generations. Is evolution the reason? As a control, take as many random patterns and random noise
+# images, without any selection: how confident is the network in the best of them?
 
 # %%
 with torch.no_grad():
     drawn = cppn.draw(cppn.start(3100, 1, generator), 28, 28)
     for name, images in (("patterns", drawn), ("noise", torch.rand(3100, *SHAPE, generator=generator))):
         best = network(images).softmax(1).amax(0)
-        print(f"{name:9} the best of 3100, class by class: {' '.join(f'{value:.3f}' for value in best)}")
+        print(f"{name:9} best of 3100 for each class: {' '.join(f'{value:.3f}' for value in best)}")
 
 # %% [markdown]
 # ## Climbing the gradient
 #
-# Where gradients are to be had, no population is needed. Each step moves the image along the gradient `g` of the
-# class's probability `p`, just so far that `p` should rise by 0.03, or by a tenth of what is missing. With a decay the
-# image is drawn back to the mean image at each step (L2 regularisation).
+# With gradients no population is needed. Each step moves the image along the gradient `g` of the class's probability
+# `p`, far enough to raise `p` by 0.03 to first order, or by a tenth of `1 - p` if that is less. With a decay, each step
+# also pulls the image back towards the mean image (L2 regularisation).
 
 # %%
 learned = networks.data("lenet-digits", 1297, seed=SEED, held_out=False)
@@ -134,9 +134,8 @@ for decay in (0.0, 0.02):
     show(climbed.images, climbed.confidences[-1])
 
 # %% [markdown]
-# **To try:** another `SEED`, which is another network as well; `GENERATIONS = 20`; or a network of your own, with
-# `shape=(3, 224, 224)`, in which case hue, saturation and value evolve.
+# **To try:** another `SEED`, which also loads another network; `GENERATIONS = 20`; or your own network with
+# `shape=(3, 224, 224)`, for which hue, saturation and value evolve.
 #
-# Can the network be taught to see through such pictures? `repro/adversarial/fooling_images.py` gives it an eleventh
-# class for them, trains it anew, and evolves again, three times over; the ledger on this method's page says what came
-# of it.
+# Can a network learn to recognise such images? `repro/experiments/adversarial/immunisation.py` adds an eleventh class
+# for them, retrains the network and evolves new images, three times over; this method's page shows the result.

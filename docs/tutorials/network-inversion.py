@@ -10,9 +10,9 @@
 # %% [markdown]
 # # Network inversion, step by step
 #
-# What does a layer know of an image? Mahendran and Vedaldi (*Understanding Deep Image Representations by Inverting
-# Them*, CVPR 2015) look for another image that the layer cannot tell from the first. Whatever differs between the two,
-# the layer does not keep. This page builds the search by hand and then goes up through a network.
+# What does a layer keep of an image? Mahendran and Vedaldi (*Understanding Deep Image Representations by Inverting
+# Them*, CVPR 2015) look for another image with the same representation. Where the two images differ, the layer does not
+# keep the difference. This page builds the search by hand and then inverts one layer after another.
 
 # %%
 import matplotlib.pyplot as plt
@@ -48,7 +48,7 @@ def show(pictures: dict[str, torch.Tensor]) -> None:
 # ```
 #
 # `Φ` is the layer, `Φ₀` what it returns for the image. `σ` is the norm of an average image, so that `x` has a norm of
-# about one. Images are taken about mid-grey. Here is the first convolution, after its ReLU:
+# about one. Mid-grey is subtracted from images. Here is the first convolution, after its ReLU:
 
 # %%
 layer = network.features[1]
@@ -71,19 +71,19 @@ print("a grey image:    ", float(misfit(torch.zeros_like(images))))
 # %% [markdown]
 # ## The priors
 #
-# Many images have this representation. `R_α(x) = ‖x‖_α^α` with α = 6 keeps values from growing beyond an image's range.
-# The total variation keeps neighbours alike:
+# Many images have this representation. `R_α(x) = ‖x‖_α^α` with α = 6 keeps values within an image's usual range. The
+# total variation keeps neighbouring pixels similar:
 #
 # ```text
 # R_V(x) = Σ_ij ((x_i,j+1 − x_ij)² + (x_i+1,j − x_ij)²)^(β/2)
 # ```
 #
-# Both directions are in it. A widely read implementation leaves one out, and finds no variation in stripes that stand
-# upright; a test of this library holds that against it.
+# It includes both directions. A widely used implementation leaves one out and finds no variation in vertical stripes;
+# a test of this library shows it.
 
 # %%
 stripes = (torch.arange(64) // 4 % 2).float().expand(1, 3, 64, 64)
-print("upright stripes:", float(total_variation(stripes)), "lying stripes:", float(total_variation(stripes.mT)))
+print("vertical stripes:", float(total_variation(stripes)), "horizontal stripes:", float(total_variation(stripes.mT)))
 noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 print("the scene:", float(total_variation(images)), "noise:", float(total_variation(noise)))
 
@@ -94,8 +94,8 @@ print("the scene:", float(total_variation(images)), "noise:", float(total_variat
 # μ ← 0.9 μ − η ∇E(x),   x ← x + μ
 # ```
 #
-# It starts from noise. The rate η is 0.004, then a tenth of it. No step is longer than a fiftieth of the noise: far
-# from any image, the slope can be steep.
+# It starts from noise. The rate η is 0.004, then a tenth of that. No gradient step is longer than a fiftieth of the
+# noise's norm: far from any image, the gradient can be large.
 
 # %%
 x = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
@@ -119,9 +119,9 @@ rates = (0.004,) * 100 + (0.0004,) * 50
 show({"image": images, "by hand": by_hand, "network_inversion": network_inversion(network, images, layer, rates=rates)})
 
 # %% [markdown]
-# ## What the priors are good for
+# ## What the priors do
 #
-# Without them the layer is satisfied by an image full of what it cannot see. With too much of them the edges go.
+# Without them the pre-image is full of noise that the layer cannot see. Priors that are too strong remove the edges.
 
 # %%
 priors = {
@@ -136,8 +136,9 @@ show({name: network_inversion(network, images, layer, rates=rates, **each) for n
 # %% [markdown]
 # ## Up through the network
 #
-# Colour goes first: in these scenes it says nothing of the class. Then the texture loses its contrast; the object's
-# place is still there after the last convolution, and lost in the ten logits. To the network all of them are the image:
+# Colour is lost first: in these scenes it carries no information about the class. Then texture loses contrast. The
+# object's position survives the last convolution and is lost in the ten logits. The network gives all pre-images the
+# image's class:
 
 # %%
 layers = {"conv1": "features.1", "pool2": "features.5", "conv5": "features.11", "fc6": "classifier.1"}
@@ -152,13 +153,13 @@ for name, picture in ({"image": images} | found).items():
     print(f"{name:8}{scenes.CLASSES[int(likely.argmax())]:18}{float(likely.max()):.2f}")
 
 # %% [markdown]
-# The noise in the deep ones is no failure of the search. It is what the layer does not mind.
+# The noise in the pre-images of deep layers is not a failure of the search: these layers ignore it.
 #
 # ## HOG is a network too
 #
-# Histograms of oriented gradients are convolutions, a choice of direction, pooling and a normalisation. Written so,
-# they have a gradient, and the same function inverts them. What comes back has the edges; brightness and contrast
-# are gone.
+# Histograms of oriented gradients (HOG) are convolutions, a choice of direction, pooling and normalisation. Written as
+# a network they have a gradient, so the same function inverts them. The pre-images keep the edges, but neither
+# brightness nor contrast.
 
 # %%
 grey = images.mean(1, keepdim=True)
@@ -166,5 +167,5 @@ hogs = {"one direction": Hog(), "shared between two": Hog(bilinear=True)}
 show({"image": grey} | {name: network_inversion(hog, grey, hog, rates=rates) for name, hog in hogs.items()})
 
 # %% [markdown]
-# **To try:** another scene (`WHICH`), another start (`seed=1`: what the two pre-images share is what the layer keeps),
-# or `beta=1` at `features.2`, which the paper's Fig. 2 shows to leave spikes.
+# **To try:** another scene (`WHICH`), another start (`seed=1`: the layer keeps what the two pre-images have in common),
+# or `beta=1` at `features.2`, which leaves spikes, as in the paper's Fig. 2.
