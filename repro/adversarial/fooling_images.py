@@ -69,7 +69,7 @@ def ascend(
         centre, noise = torch.as_tensor(mean, **like).expand(shape), torch.randn(shape, generator=generator, **like)
 
         def log_p(images: Tensor) -> Tensor:
-            return model(images).log_softmax(1).gather(1, classes[:, None])[:, 0]
+            return torch.log_softmax(model(images), 1).gather(1, classes[:, None])[:, 0]
 
         def step(x: Tensor, slope: Tensor, values: Tensor) -> Tensor:
             return (centre + (1 - decay) * (x + stride(values, slope) - centre)).clamp(0, 1)  # Eq. (a)

@@ -11,6 +11,7 @@ from repro.adversarial.fooling_images import ENCODINGS, ascend, evolve
 from repro.engine.evolution import Found
 from repro.engine.optimise import random_like
 from repro.experiments.adversarial import immunisation
+from repro.experiments.adversarial.adversarial_training import training_digits
 from repro.experiments.adversarial.immunisation import SHAPE, on_digits, trained
 from repro.lab import digits, figures, networks, scenes
 
@@ -26,7 +27,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     evolutions that another network assigns to the same class.
     """
     model = networks.load("lenet-digits", seed).to(device)
-    images, labels = immunisation.training_digits(seed, device)
+    images, labels = training_digits(seed, device)
     held_out, _ = networks.inputs(digits.load(500, seed).images, digits.load(500, seed).labels, device)
     runs = {name: on_digits(model, name, count, seed) for name, count in GENERATIONS.items()}
     found = {"held-out-likeness": float(likeness(held_out, images).median())}

@@ -60,7 +60,7 @@ def trained(build: Callable[[], nn.Module], images: Tensor, labels: Tensor, seed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build().to(images.device)
-    batches = []
+    batches: list[Tensor] = []
     for epoch in range(EPOCHS):
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(100 * seed + epoch))
         batches += torch.split(order, 64)
