@@ -155,7 +155,7 @@ def agreement_with_occlusion(maps: Maps, falls: Tensor, patch: int = 16, stride:
 
 
 def similarity(first: Tensor, second: Tensor, grid: int = 16) -> float:
-    """Mean rank correlation of maps of the same images, averaged to ``grid`` by ``grid`` places."""
+    """Mean rank correlation of maps of the same images, averaged to ``grid`` by ``grid`` positions."""
     pooled = [functional.avg_pool2d(_single(each), each.shape[2] // grid) for each in (first, second)]
     return _mean(metrics.rank_correlation(*pooled))
 
