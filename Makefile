@@ -7,7 +7,7 @@ METHODS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup site check test lint verify bench train lock clean
+.PHONY: help serve setup site tutorials check test lint verify bench train lock clean
 
 help: ## list the recipes
 	@echo "Sightglass: make RECIPE"; echo
@@ -15,12 +15,15 @@ help: ## list the recipes
 	@echo; echo "Then, for the command line: $(BIN)/sightglass --help"
 
 serve: $(VENV)/.site ## read the library at http://127.0.0.1:8000, with reload (no torch needed)
-	$(BIN)/sightglass site --serve --no-execute --address $(ADDRESS)
+	$(BIN)/sightglass site --serve --address $(ADDRESS)
 
 setup: $(VENV)/.all ## set up torch and all the rest: to run methods, to measure, to test
 
-site: $(VENV)/.all ## build the whole site into site/, tutorials executed
+site: $(VENV)/.site ## build the whole site into site/ (no torch needed)
 	$(BIN)/sightglass site
+
+tutorials: $(VENV)/.all ## execute the tutorials that are stale and keep their outputs
+	$(BIN)/sightglass tutorials --stale
 
 check: $(VENV)/.site ## check the catalogue
 	$(BIN)/sightglass check
@@ -54,7 +57,7 @@ lock: ## pin every dependency to what is current: constraints.txt
 clean: ## remove what was built or installed here
 	rm -rf $(VENV) .cache site build *.egg-info
 
-# The light group: reading, citing, the site without executed tutorials.
+# The light group: reading, citing, the site.
 $(VENV)/.site: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[site]'
 	@touch $@

@@ -22,7 +22,8 @@ import torch
 from repro.attribution.grad_cam import grad_cam
 from repro.attribution.grad_cam_pp import grad_cam_pp
 from repro.engine import watching
-from repro.lab import figures, metrics, networks, scenes
+from repro.engine.heatmaps import upsample
+from repro.lab import figures, networks, scenes
 
 torch.set_num_threads(1)
 network = networks.load("fc-scenes", seed=0)
@@ -130,7 +131,7 @@ areas = few.instance_masks.sum((2, 3))
 order = np.argsort(-areas, axis=1)
 print("share of the largest, middle and smallest object")
 for name, method in (("Grad-CAM", grad_cam), ("Grad-CAM++", grad_cam_pp)):
-    maps = metrics.upsample(method(network, pixels, labels), (64, 64))[:, 0]
+    maps = upsample(method(network, pixels, labels), (64, 64))[:, 0]
     above = (maps > THRESHOLD * maps.amax((1, 2), keepdim=True)).numpy()
     covered = (few.instance_masks & above[:, None]).sum((2, 3)) / np.maximum(areas, 1)
     off = (above & ~few.class_masks()).mean()

@@ -78,8 +78,8 @@ plt.show()
 # L^c = ReLU(Σ_k α_k^c A^k)                                        (2)
 # ```
 #
-# The ReLU keeps what speaks for the class. What it cuts off is not lost: with the gradient negated (Sec. 3.3) the same
-# two equations show what speaks *against* the class. On this scene that is the other object.
+# The ReLU keeps the evidence for the class. What it cuts off is not lost: with the gradient negated (Sec. 3.3) the same
+# two equations show the evidence *against* the class. On this scene that is the other object.
 
 # %%
 L = torch.einsum("k,kij->ij", alpha, A[0]).relu().detach()
@@ -142,16 +142,16 @@ for i, c in enumerate(classes):
 plt.show()
 
 # %% [markdown]
-# But how much of the picture is the network's? Let the two layers of the head forget what they learned, by putting
+# But how much of the picture comes from what the network has learned? Randomise the two layers of the head, by putting
 # their weights in a random order. An explanation of what the network has learned should change with it. Here is how
 # alike the maps are before and after, as rank correlations over 100 scenes:
 
 # %%
 some = scenes.load(2000, seed=0)
 pixels, labels = torch.from_numpy(some.images[:100]) / 255, torch.from_numpy(some.labels[:100])
-forgetful = controls.randomised(network, "classifier.0", "classifier.2")
-coarse = [grad_cam(model, pixels, labels) for model in (network, forgetful)]
-fine = [guided_backprop(model, pixels, labels).abs().sum(1, keepdim=True) for model in (network, forgetful)]
+randomised = controls.randomised(network, "classifier.0", "classifier.2")
+coarse = [grad_cam(model, pixels, labels) for model in (network, randomised)]
+fine = [guided_backprop(model, pixels, labels).abs().sum(1, keepdim=True) for model in (network, randomised)]
 fine = [torch.nn.functional.avg_pool2d(maps, 4) for maps in fine]
 for name, pair in (("Grad-CAM", coarse), ("guided backpropagation", fine)):
     print(f"{name:24}{metrics.rank_correlation(*pair).mean():6.2f}")
@@ -160,7 +160,7 @@ for name, pair in (("Grad-CAM", coarse), ("guided backpropagation", fine)):
 # Guided backpropagation shows nearly the same picture for a network that no longer knows any class. It shows the edges
 # that the convolutions see; only *where* they are shown, in Guided Grad-CAM, has to do with the class.
 #
-# **To try:** another scene (`WHICH`), the head's layers forgotten one at a time, or an image of your own:
+# **To try:** another scene (`WHICH`), the head's layers randomised one at a time, or an image of your own:
 #
 # ```sh
 # sightglass run grad-cam --image photo.jpg --out grad-cam.png --model vgg16 --weights DEFAULT

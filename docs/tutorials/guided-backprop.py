@@ -107,8 +107,9 @@ for axis in axes:
 plt.show()
 
 # %% [markdown]
-# Red speaks for the class when it gets brighter, blue when it gets darker. What the third rule leaves out are the paths
-# on which something *inhibits* the class: it shows what excites it, along paths that excite at every step.
+# Red pixels raise the class's logit when they get brighter, blue ones when they get darker. What the third rule
+# leaves out are the paths on which something *inhibits* the class: it shows what excites it, along paths that excite
+# at every step.
 #
 # Is the picture cleaner in numbers? The share of each map that lies on the objects of its class, over 100 scenes,
 # beside the share of the image that these cover:
@@ -119,20 +120,20 @@ pixels, labels, masks = torch.from_numpy(few.images[:100]) / 255, few.labels[:10
 print(f"{'area':16}{masks.mean():6.2f}")
 for name, rule in RULES.items():
     size = go_back(pixels, labels, rule).abs().sum(1, keepdim=True)
-    print(f"{name:16}{metrics.mass_in_mask(size, masks).mean():6.2f}")
+    print(f"{name:16}{metrics.energy_in_mask(size, masks).mean():6.2f}")
 
 # %% [markdown]
 # ## What does it explain?
 #
-# Ask for the other class, and look closely for a difference. Then let the head forget what it learned, by putting its
-# weights in a random order, so that the network no longer knows any class:
+# Ask for the other class, and look closely for a difference. Then randomise the head, by putting its weights in a
+# random order, so that the network no longer knows any class:
 
 # %%
-forgetful = controls.randomised(network, "classifier.0", "classifier.2")
+randomised = controls.randomised(network, "classifier.0", "classifier.2")
 shown = {
     names[0]: guided_backprop(network, images, torch.tensor(classes[:1])),
     names[1]: guided_backprop(network, images, torch.tensor(classes[1:])),
-    f"{names[0]}, head forgotten": guided_backprop(forgetful, images, torch.tensor(classes[:1])),
+    f"{names[0]}, head randomised": guided_backprop(randomised, images, torch.tensor(classes[:1])),
 }
 figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.6), layout="constrained")
 for axis, (title, attribution) in zip(axes, shown.items(), strict=True):

@@ -23,6 +23,7 @@ from torch.nn import functional
 from repro.attribution.grad_cam import grad_cam
 from repro.attribution.guided_backprop import guided_backprop
 from repro.attribution.guided_grad_cam import guided_grad_cam
+from repro.engine.heatmaps import upsample
 from repro.lab import controls, metrics, networks, scenes
 
 torch.set_num_threads(1)
@@ -88,16 +89,14 @@ def right_of_two(method):
     right = []
     for own, other in ((0, 1), (1, 0)):
         maps = size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, own])))
-        maps = metrics.upsample(maps, (64, 64))
-        on_own, on_other = (metrics.mass_in_mask(maps, held_out.instance_masks[:100, i]) for i in (own, other))
+        maps = upsample(maps, (64, 64))
+        on_own, on_other = (metrics.energy_in_mask(maps, held_out.instance_masks[:100, i]) for i in (own, other))
         right.append(on_own > on_other)
     return np.mean(right)
 
 
 def fine(method):
-    maps = metrics.upsample(
-        size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, 0]))), (64, 64)
-    )
+    maps = upsample(size(method(network, pixels, torch.from_numpy(held_out.instance_classes[:100, 0]))), (64, 64))
     energy = torch.fft.fft2(maps[:, 0] - maps.mean((1, 2, 3))[:, None, None]).abs() ** 2
     waves = (torch.fft.fftfreq(64) * 64).abs()  # along a side
     short = torch.maximum(waves[:, None], waves) > 8
@@ -121,29 +120,29 @@ report(METHODS)
 # ## Something else in the place of a factor
 #
 # How much of the detail does the network contribute? Here Sobel's filter, which finds outlines and knows nothing of any
-# network, takes the place of guided backpropagation; and once more with the network's head made to forget what it
-# learned, in either factor.
+# network, takes the place of guided backpropagation; and once more with the network's head randomised, in either
+# factor.
 
 # %%
-forgetful = controls.randomised(network, "classifier.0", "classifier.2")
+randomised = controls.randomised(network, "classifier.0", "classifier.2")
 
 
 def edges_instead(model, images, classes):
-    return metrics.upsample(grad_cam(model, images, classes), (64, 64)) * controls.edges(images)
+    return upsample(grad_cam(model, images, classes), (64, 64)) * controls.edges(images)
 
 
-def guided_forgets(model, images, classes):
-    return metrics.upsample(grad_cam(model, images, classes), (64, 64)) * guided_backprop(forgetful, images, classes)
+def guided_randomised(model, images, classes):
+    return upsample(grad_cam(model, images, classes), (64, 64)) * guided_backprop(randomised, images, classes)
 
 
-def grad_cam_forgets(model, images, classes):
-    return metrics.upsample(grad_cam(forgetful, images, classes), (64, 64)) * guided_backprop(model, images, classes)
+def grad_cam_randomised(model, images, classes):
+    return upsample(grad_cam(randomised, images, classes), (64, 64)) * guided_backprop(model, images, classes)
 
 
 OTHERS = {
     "edges instead of guided": edges_instead,
-    "guided's head forgets": guided_forgets,
-    "Grad-CAM's head forgets": grad_cam_forgets,
+    "guided, head randomised": guided_randomised,
+    "Grad-CAM, head randomised": grad_cam_randomised,
 }
 report(OTHERS)
 
@@ -156,7 +155,7 @@ for axis, (name, method) in zip(axes, ({"Guided Grad-CAM": guided_grad_cam} | OT
 plt.show()
 
 # %% [markdown]
-# What chooses the object is Grad-CAM: where its head forgets, the choice falls furthest. Sobel's outlines, cut out by
+# What chooses the object is Grad-CAM: with its head randomised, the choice suffers most. Sobel's outlines, cut out by
 # its map, choose as well as guided backpropagation does, and are no less fine. So read a Guided Grad-CAM picture as
 # what it is: *where* comes from the class; *what is drawn there* comes from the image, and an outline looks convincing
 # whether or not it had a part in the decision.

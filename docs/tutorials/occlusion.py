@@ -18,7 +18,7 @@
 import matplotlib.pyplot as plt
 import torch
 
-from repro.attribution.occlusion import map_occlusion, occlusion, spread
+from repro.attribution.occlusion import map_occlusion, occlusion, on_pixels
 from repro.lab import figures, networks, scenes
 
 torch.set_num_threads(1)
@@ -71,10 +71,10 @@ axes[0].imshow(image[0].permute(1, 2, 0))
 axes[0].set_title(" and ".join(names), fontsize=9)
 for axis, c, name in zip(axes[1:], classes, names, strict=False):
     fall = occlusion(network, image, torch.tensor([c]), patch=PATCH, stride=4, fill=GREY, of="logit")
-    axis.imshow(figures.overlay(image[0], spread(fall, (64, 64), patch=PATCH, stride=4)[0]))
+    axis.imshow(figures.overlay(image[0], on_pixels(fall, (64, 64), patch=PATCH, stride=4)[0]))
     axis.set_title(f"logit: {name}", fontsize=9)
 fall, strongest = map_occlusion(network, image, network.features[12], patch=PATCH, stride=4, fill=GREY)
-axes[3].imshow(figures.overlay(image[0], spread(fall, (64, 64), patch=PATCH, stride=4)[0]))
+axes[3].imshow(figures.overlay(image[0], on_pixels(fall, (64, 64), patch=PATCH, stride=4)[0]))
 axes[3].set_title(f"sum of feature map {int(strongest[0])}", fontsize=9)
 for axis in axes:
     axis.axis("off")
@@ -95,7 +95,7 @@ for axis, (title, fill) in zip(
     axes, (("black", 0.0), ("grey", 0.5), ("white", 1.0), ("the image's mean", mean)), strict=True
 ):
     fall = occlusion(network, image, torch.tensor(classes[:1]), patch=PATCH, stride=4, fill=fill, of="logit")
-    axis.imshow(figures.overlay(image[0], spread(fall, (64, 64), patch=PATCH, stride=4)[0]))
+    axis.imshow(figures.overlay(image[0], on_pixels(fall, (64, 64), patch=PATCH, stride=4)[0]))
     axis.set_title(f"{names[0]}, {title}", fontsize=9)
     axis.axis("off")
 plt.show()

@@ -1,4 +1,4 @@
-"""The maps that the last pooling is given, found without naming a layer: what CAM and its relatives start from."""
+"""The input of the last pooling, found without naming a layer: the feature maps of CAM and its relatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
-from repro.engine.watching import UNSCRIPTED, activations, evaluating, frozen, is_in_place
+from repro.engine import checks
+from repro.engine.errors import LayerError
+from repro.engine.watching import UNSCRIPTED, activations, evaluating, is_in_place, observing
 
 
 class Head(TorchFunctionMode):
@@ -42,12 +44,13 @@ class Head(TorchFunctionMode):
 
 
 class LastMaps(TorchFunctionMode):
-    """Within ``with LastMaps() as last:`` what the last pooling over places was given: the last convolution's maps.
+    """Within ``with LastMaps() as last:`` the input of the last pooling over places: the last convolution's maps.
 
     A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
-    7x7 does not.  Maximum and average count alike, however they are written.  What the maps were used for before the
-    pooling is outside their graph, which starts at them; with ``joined`` it goes on to what they were made of.  With
-    ``waits`` no graph starts before a pooling that leaves a single place, so that nothing is kept of what comes before.
+    7x7 does not.  Maximum and average pooling count, however they are written.  The graph starts at the maps, and what
+    else they were used for before the pooling is outside it; with ``to_pixels`` it reaches back to the image.  With
+    ``global_first`` poolings that leave several places are skipped until one over all places has run, so that nothing
+    before it is kept in memory.
     """
 
     _POOLING = (
@@ -55,10 +58,10 @@ class LastMaps(TorchFunctionMode):
         *(functional.adaptive_max_pool2d, functional.max_pool2d, torch.amax, Tensor.amax),
     )
 
-    def __init__(self, waits: bool = False, joined: bool = False) -> None:
+    def __init__(self, global_first: bool = False, to_pixels: bool = False) -> None:
         super().__init__()
         self.feature_maps: Tensor | None = None  # (B, C, h, w)
-        self._waits, self._joined = waits, joined
+        self._global_first, self._to_pixels = global_first, to_pixels
         self._pooled: list[Tensor] = []
         self._instead: Tensor | None = None  # of what was pooled, from the pooling on: it has the maps' graph
 
@@ -80,16 +83,16 @@ class LastMaps(TorchFunctionMode):
         return each is not None and any(each is one for one in (*self._pooled, self._instead))
 
     def _begin(self, given: Tensor) -> None:
-        self.feature_maps, self._pooled, self._instead, self._waits = given, [given], None, False
+        self.feature_maps, self._pooled, self._instead, self._global_first = given, [given], None, False
         if not torch.is_grad_enabled():
             return
-        if self._joined:
+        if self._to_pixels:
             self.feature_maps = self._instead = given.view_as(given)
         else:
             self.feature_maps = given.detach().requires_grad_()
             self._instead = self.feature_maps.view_as(given)
             if not given._is_view():
-                given.detach_()  # what it was made of takes no more memory
+                given.detach_()  # frees the graph before it
 
     def _pools(self, given: Tensor, func: Any, others: Any, others_by_name: Any) -> bool:
         if given.dim() != 4:
@@ -97,50 +100,50 @@ class LastMaps(TorchFunctionMode):
         pooled = func(torch.empty_like(given, device="meta"), *others, **others_by_name)  # shapes alone
         pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the places of the maxima
         places = pooled.shape[2:].numel()
-        fewer = places == 1 or (places < given.shape[2:].numel() and not self._waits)
+        fewer = places == 1 or (places < given.shape[2:].numel() and not self._global_first)
         return bool(pooled.shape[:2] == given.shape[:2]) and fewer
 
 
 @contextmanager
 def maps_and_logits(
-    model: nn.Module, images: Tensor, target_layer: nn.Module | None = None, *, joined: bool = False
+    model: nn.Module, images: Tensor, target_layer: nn.Module | None = None, *, to_pixels: bool = False
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Feature maps ``(B, C, h, w)`` of a layer, and what the model returns, with a graph that reaches back to them and
-    no further: what comes before takes no memory.  With ``joined`` it goes on to the images, which require gradients.
+    """Feature maps ``(B, C, h, w)`` of a layer, and the model's output, with a graph that reaches back to the maps and
+    no further: what comes before takes no memory.  With ``to_pixels`` it reaches the images, which require gradients.
 
-    One forward pass, in evaluation mode, with no gradients for parameters, also where the caller switched gradients
-    off.  Without a ``target_layer`` the maps are those that the last pooling over places is given: the last
-    convolution's, after its ReLU.  Which is the last is known beforehand where the model owns a pooling to a single
-    place; elsewhere the graph starts at each anew.  Raises ValueError, with layers to choose from, if there are no such
-    maps.
+    One forward pass, as in ``watching.observing``.  Without a ``target_layer`` the maps are the input of the last
+    pooling over places: the last convolution's, after its ReLU.  If the model has a module that pools over all places,
+    the last pooling is known beforehand; otherwise a new graph starts at each.  Raises LayerError, with layers to
+    choose from, if there are no such maps.
     """
-    with torch.inference_mode(False), torch.enable_grad(), evaluating(model), frozen(model):
-        if not joined:
+    checks.check_images(images)
+    with observing(model):
+        if not to_pixels:
             images = images.detach().clone() if images.is_inference() else images.detach()
         if target_layer:
             with activations(model, target_layer) as outputs:
                 logits = model(images)
             feature_maps: Tensor | None = outputs[0]
         else:
-            feature_maps, logits = _last_maps(model, images, joined)
+            feature_maps, logits = _last_maps(model, images, to_pixels)
         if feature_maps is None or feature_maps.dim() != 4:
-            wrong = (
-                "model has no pooling over places to find them at" if feature_maps is None else "layer has no such maps"
-            )
+            wrong = "model has no pooling over places" if feature_maps is None else "layer returns no such maps"
             layers = ", ".join(_layers_with_maps(model, images)[-8:])
-            raise ValueError(f"feature maps have the shape (B, C, h, w), and this {wrong}: choose a layer of {layers}")
+            raise LayerError(f"no feature maps (B, C, h, w): this {wrong}; choose a layer of {layers}")
         yield feature_maps, logits
 
 
-def _last_maps(model: nn.Module, images: Tensor, joined: bool) -> tuple[Tensor | None, Any]:
+def _last_maps(model: nn.Module, images: Tensor, to_pixels: bool) -> tuple[Tensor | None, Any]:
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        raise ValueError(f"the last pooling may be in a scripted part: choose target_layer outside it, or {UNSCRIPTED}")
+        raise LayerError(
+            f"the last pooling may be in a scripted part: choose a target_layer outside it, or {UNSCRIPTED}"
+        )
     adaptive = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-    waits = any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
-    with LastMaps(waits, joined) as last:
+    global_first = any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
+    with LastMaps(global_first, to_pixels) as last:
         logits = model(images)
-    if waits and last.feature_maps is None:  # the module that was waited for did not run
-        with LastMaps(joined=joined) as last:
+    if global_first and last.feature_maps is None:  # the module that pools over all places did not run
+        with LastMaps(to_pixels=to_pixels) as last:
             logits = model(images)
     return last.feature_maps, logits
 

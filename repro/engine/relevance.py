@@ -1,109 +1,85 @@
-"""Send relevance back through a network in one forward and one backward pass, by a rule for each of its linear layers.
+"""Propagate relevance back through a network, in one forward and one backward pass, with a rule for each linear layer.
 
-What travels back in place of the gradient is c = R / a, relevance by activation.  Wherever a network is linear piece by
-piece, c is passed on exactly as a gradient is: a ReLU hands R on unchanged, max pooling to the largest input, a sum (a
-shortcut, average pooling, a shift) in proportion to what each part contributed, and c = R / a stays free of divisions
-by small numbers.  So only convolutions and linear layers need a rule of their own; a BatchNorm right after one is
-folded into it.  Other BatchNorms count as a scaling with a bias, which takes its share.
+What travels back in place of the gradient is c = R / x, relevance over activation.  Wherever a network is piecewise
+linear, c is passed on exactly as a gradient is: a ReLU passes R on unchanged, max pooling gives it all to the largest
+input, and a sum (a shortcut, average pooling, an offset) shares it in proportion to what each part contributed.  So
+only convolutions and linear layers need a rule of their own.  A BatchNorm right after one is folded into it; any other
+BatchNorm counts as a scaling with a bias, which takes its share.
 
-The image is the exception: pixels of value 0 may be given relevance, so at the image it is R itself that travels, also
-through what a network does to it first: it is cut, shifted and scaled by constants, and each pixel keeps its relevance.
+The image is the exception: pixels of value 0 may receive relevance, so at the image R itself travels, also through what
+a network does to the image first: when it is cropped, shifted and scaled by constants, each pixel keeps its relevance.
 
-Operations are watched, not modules, so that functions and layers that are used twice count.  What is neither of these
-raises ValueError with its name: products of two parts of the network, softmax, GELU, whatever cannot be seen at all.
+Operations are watched, not modules: functions count, and layers that are used twice.  An operation without a rule
+raises NoRuleError with its name: products of two parts of the network, softmax, GELU, and what cannot be seen at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from repro.engine.watching import is_in_place
+from repro.engine import checks, gradients, watching
+from repro.engine.errors import GradientError, LayerError, NoRuleError, OptionsError
+from repro.engine.relevance_layer import CONVOLUTIONS, Layer, convolution_sums, linear_sums
+from repro.engine.relevance_rules import Composite
 
 
-@dataclass
-class Layer:
-    """A convolution or linear layer at work, the BatchNorm right after it folded in: what a rule has to know.
-
-    ``position`` counts such layers in the order in which they run, from 0; there are ``count`` of them.  A ``first``
-    layer sees the image.  ``nonnegative`` inputs are known to be so: they come from a ReLU.  ``rectified`` outputs had
-    a ReLU put in their place: what was negative is 0, and has no relevance.
+def propagate(
+    model: nn.Module,
+    images: Tensor,
+    target_classes: Tensor,
+    composite: Composite,
+    layers: Sequence[nn.Module] = (),
+    relevance: Tensor | None = None,
+) -> list[Tensor]:
+    """Relevance of the images and of what the layers returned; it starts as the logit of each image's class, or as
+    ``relevance (B, K)``.
     """
-
-    kind: str  # "convolution" or "linear"
-    position: int
-    first: bool
-    nonnegative: bool
-    inputs: Tensor  # a_j
-    outputs: Tensor  # z_k, with the bias
-    rectified: bool = False
-    _weight: Tensor = field(repr=False, kw_only=True)
-    _bias: Tensor | None = field(repr=False, kw_only=True)
-    _forward: Callable[[Tensor, Tensor], Tensor] = field(repr=False, kw_only=True)
-    _backward: Callable[[Tensor, Tensor], Tensor] = field(repr=False, kw_only=True)
-    _counted: list[int] = field(repr=False, kw_only=True)
-    _scale: Tensor | None = field(default=None, repr=False, kw_only=True)  # of the BatchNorm, one for each output
-    _foldable: bool = field(default=True, repr=False, kw_only=True)
-    _source: Tensor | None = field(default=None, repr=False, kw_only=True)  # the input with its graph
-    _versions: tuple[int, int] = field(default=(0, 0), repr=False, kw_only=True)
-
-    @property
-    def count(self) -> int:
-        return self._counted[0]
-
-    @property
-    def weight(self) -> Tensor:
-        """w_jk, as the module keeps them."""
-        if self._scale is None:
-            return self._weight
-        return self._weight * self._scale.view(-1, *[1] * (self._weight.dim() - 1))
-
-    @property
-    def bias(self) -> Tensor | None:
-        """b_k, shaped so that it can be added to the outputs."""
-        if self._bias is None or self.kind == "linear":
-            return self._bias
-        return self._bias.view(-1, *[1] * (self._weight.dim() - 2))
-
-    def forward(self, inputs: Tensor, weight: Tensor) -> Tensor:
-        """sum_j a_j w_jk, without a bias."""
-        return self._forward(inputs, weight)
-
-    def backward(self, s: Tensor, weight: Tensor | None = None) -> Tensor:
-        """sum_k w_jk s_k, with the layer's own weights unless others are given."""
-        if weight is not None:
-            return self._backward(s, weight)
-        if self._scale is not None:
-            if self._weight.numel() < s.numel():
-                return self._backward(s, self.weight)
-            s = s * (self._scale if self.kind == "linear" else self._scale.view(-1, *[1] * (s.dim() - 2)))
-        return self._backward(s, self._weight)
-
-
-Rule = Callable[[Layer, Tensor], Tensor]  # c_k of the outputs to c_j of the inputs; with .pixels, to R_j
-Composite = Callable[[Layer], Rule]
+    checks.check_images(images)
+    exact = torch.autocast(images.device.type, enabled=False)
+    with torch.inference_mode(False), torch.enable_grad(), exact, watching.evaluating(model), watching.frozen(model):
+        pixels = images.detach().clone().requires_grad_()
+        with RelevanceMode(pixels, composite) as mode, watching.activations(model, *layers) as outputs:
+            logits = model(pixels.clone())
+        classes = checks.class_indices(target_classes, logits)
+        if not logits.requires_grad or not mode.tracks(logits):
+            raise GradientError("the logits do not depend on the image through operations that LRP can see")
+        c = functional.one_hot(classes, logits.shape[1]).to(logits)  # R / logit, where R is the logit itself
+        if relevance is not None:
+            if relevance.shape != logits.shape:
+                raise OptionsError(
+                    f"relevance needs the logits' shape {tuple(logits.shape)}, got {tuple(relevance.shape)}"
+                )
+            c = torch.where(logits == 0, 0, relevance.to(logits) / logits).detach()
+        with gradients.following():
+            found = torch.autograd.grad(logits, [pixels, *outputs], c, allow_unused=True)
+    result = []
+    for tensor, c_of in zip([pixels, *outputs], found, strict=True):
+        if c_of is None:
+            raise LayerError("no relevance reaches this layer: the logits do not depend on it, or it is folded away")
+        result.append((c_of if mode.is_image(tensor) else c_of * tensor).detach())
+    return result
 
 
 @dataclass
-class _Seen:
+class _Tracked:
     """What is known of a tensor that relevance reaches."""
 
-    image: bool = False  # a pixel's place and no more than a shift and a scale away from the pixel
+    image: bool = False  # the image itself, or the image shifted and scaled by constants
     nonnegative: bool = False
-    layer: Layer | None = None  # that returned it
-    used: bool = False
+    layer: Layer | None = None  # the one that returned it
+    used: bool = False  # by an operation, so that relevance may reach it from there
 
 
-_CONVOLUTIONS = {f"conv{d}d": d for d in (1, 2, 3)} | {f"conv_transpose{d}d": d for d in (1, 2, 3)}
-_MOVES = {  # every value stays what it is
+_SHAPE_OPERATIONS = {  # and copies: values are moved, not changed
     *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "transpose", "permute", "swapaxes", "movedim"),
     *("t", "__get__", "__getitem__", "select", "narrow", "chunk", "split", "tensor_split", "unbind", "index_select"),
     *("cat", "concat", "concatenate", "stack", "expand", "expand_as", "repeat", "view_as", "reshape_as", "contiguous"),
@@ -112,7 +88,7 @@ _MOVES = {  # every value stays what it is
     *("channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "dropout", "dropout1d", "dropout2d", "dropout3d"),
     *("feature_dropout", "native_channel_shuffle", "split_with_sizes", "unsafe_chunk", "unsafe_split", "swapdims"),
 }
-_POOLS = {
+_POOLINGS = {
     f"{adaptive}{kind}_pool{d}d{indices}"
     for adaptive in ("", "adaptive_")
     for kind in ("avg", "max")
@@ -120,9 +96,9 @@ _POOLS = {
     for indices in ("", "_with_indices")
 }
 _SUMS = {"add", "sum", "mean", "amax", "max", "maximum"}
-_PIECEWISE = (
-    _MOVES
-    | _POOLS
+_PIECEWISE_LINEAR = (
+    _SHAPE_OPERATIONS
+    | _POOLINGS
     | _SUMS
     | {
         *("relu", "leaky_relu", "prelu", "abs", "sub", "subtract", "rsub", "neg", "negative", "amin", "min", "minimum"),
@@ -130,102 +106,102 @@ _PIECEWISE = (
     }
 )
 _CLAMPS = {"clamp", "clip", "clamp_min"}
-_BENT = {"tanh", "hardtanh", "relu6", "elu", "celu", "selu", *_CLAMPS}  # g(0) = 0 and rising, but no lines
-_SHIFTS = {"add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide", "true_divide"}
+_POINTWISE = {"tanh", "hardtanh", "relu6", "elu", "celu", "selu", *_CLAMPS}  # nonlinearities with g(0) = 0
+_OFFSETS_AND_SCALINGS = {"add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide", "true_divide"}
 _PRODUCTS = {"mul", "multiply", "div", "divide", "true_divide"}
 
 
-class Relevance(TorchFunctionMode):
-    """Within ``with Relevance(images, composite):`` gradients of what comes out are relevance, as said above.
+class RelevanceMode(TorchFunctionMode):
+    """Gradients of what a network computes inside this context are c = R / x; with respect to the image they are R.
 
-    ``composite`` says for each layer by which rule; it is asked on the way back.  ``images`` must require a gradient.
+    ``composite`` is asked for each layer's rule on the way back.  ``images`` must require a gradient.
     """
 
     def __init__(self, images: Tensor, composite: Composite) -> None:
         super().__init__()
         self.composite = composite
-        self._counted = [0]
-        self._seen = WeakTensorKeyDictionary()
-        self._seen[images] = _Seen(image=True)
+        self._counter = [0]
+        self._tracked = WeakTensorKeyDictionary()
+        self._tracked[images] = _Tracked(image=True)
 
-    def reaches(self, tensor: Tensor) -> bool:
-        """Whether relevance that is put on this tensor finds its way back."""
-        return tensor in self._seen
+    def tracks(self, tensor: Tensor) -> bool:
+        """Whether relevance of this tensor is passed back."""
+        return tensor in self._tracked
 
     def is_image(self, tensor: Tensor) -> bool:
-        """Whether the gradient of this tensor is R itself, not R by its value."""
-        return bool(self._seen[tensor].image)
+        """Whether the gradient of this tensor is R itself, not c."""
+        return bool(self._tracked[tensor].image)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        carrying = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor) and each.requires_grad]
-        if not carrying:
+        tracked = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor) and each.requires_grad]
+        if not tracked:
             return func(*args, **kwargs)
-        for tensor in carrying:
-            if tensor not in self._seen:
-                made_by = tensor.grad_fn.name() if tensor.grad_fn else "a tensor of the model that wants a gradient"
-                raise ValueError(f"LRP cannot see the operation behind {made_by}: it is scripted, compiled or custom")
+        for tensor in tracked:
+            if tensor not in self._tracked:
+                made_by = tensor.grad_fn.name() if tensor.grad_fn else "a tensor of the model that requires a gradient"
+                raise NoRuleError(f"LRP cannot see the operation behind {made_by}: it is scripted, compiled or custom")
         name = func.__name__
-        in_place = is_in_place(func, args, kwargs)
-        if name.endswith("_") and name[:-1] in _PIECEWISE | _BENT | _PRODUCTS:
+        in_place = watching.is_in_place(func, args, kwargs)
+        if name.endswith("_") and name[:-1] in _PIECEWISE_LINEAR | _POINTWISE | _PRODUCTS:
             name = name[:-1]
         name = "rsub" if name == "__rsub__" else name
-        given = [self._seen[tensor] for tensor in carrying]
-        if name in _CONVOLUTIONS or name == "linear" or self._multiplies_by_a_constant(name, args):
+        given = [self._tracked[tensor] for tensor in tracked]
+        if name in CONVOLUTIONS or name == "linear" or self._is_product_with_constant(name, args):
             return self._linear(func, name, args, kwargs)
         if func is functional.batch_norm:
             return self._batch_norm(args, kwargs)
         if all(each.image for each in given):
-            if name in _SHIFTS and len(carrying) == 1 and carrying[0] is (args[0] if args else None):
-                return self._shift(func, name, in_place, args, kwargs)
-            if name not in _MOVES and name != "pad":
-                return self._from_the_image(func, args, kwargs)
+            if name in _OFFSETS_AND_SCALINGS and len(tracked) == 1 and tracked[0] is (args[0] if args else None):
+                return self._offset_or_scale(func, name, in_place, args, kwargs)
+            if name not in _SHAPE_OPERATIONS and name != "pad":
+                return self._leave_the_image(func, args, kwargs)
         elif any(each.image for each in given):
-            return self._from_the_image(func, args, kwargs)
-        if name in _BENT and not (name in _CLAMPS and _bounds(args, kwargs) == (0, None)):
-            return self._bent(func, name, in_place, args, kwargs)
-        if name in _PRODUCTS and (
-            len(carrying) > 1 or (name not in ("mul", "multiply") and args[0] is not carrying[0])
-        ):
-            raise ValueError(
+            return self._leave_the_image(func, args, kwargs)
+        if name in _POINTWISE and not (name in _CLAMPS and _bounds(args, kwargs) == (0, None)):
+            return self._pointwise(func, name, in_place, args, kwargs)
+        if name in _PRODUCTS and (len(tracked) > 1 or (name not in ("mul", "multiply") and args[0] is not tracked[0])):
+            raise NoRuleError(
                 f"LRP has no rule for a product of two parts of the network ({name}), as in squeeze-and-excitation or"
-                " attention: explain a network without"
+                " attention"
             )
-        if name in _PIECEWISE | _PRODUCTS | _CLAMPS:
-            return self._piecewise(func, name, in_place, carrying, args, kwargs)
+        if name in _PIECEWISE_LINEAR | _PRODUCTS | _CLAMPS:
+            return self._piecewise_linear(func, name, in_place, tracked, args, kwargs)
         result = func(*args, **kwargs)
-        if in_place or any(_carries(each) for each in tree_leaves(result)):
-            raise ValueError(f"LRP has no rule for {name}, and relevance would have to pass through it")
+        if in_place or any(_has_gradient(each) for each in tree_leaves(result)):
+            raise NoRuleError(f"LRP has no rule for {name}")
         return result
 
-    def _piecewise(self, func: Any, name: str, in_place: bool, carrying: list[Tensor], args: Any, kwargs: Any) -> Any:
-        given = [self._seen[tensor] for tensor in carrying]
+    def _piecewise_linear(
+        self, func: Any, name: str, in_place: bool, tracked: list[Tensor], args: Any, kwargs: Any
+    ) -> Any:
+        given = [self._tracked[tensor] for tensor in tracked]
         rectifies = name in ("relu", *_CLAMPS, "abs")
         if in_place:
-            self._overwrite(args[0] if args else kwargs["input"], rectifies and name != "abs")
+            self._before_overwriting(args[0] if args else kwargs["input"], rectifies and name != "abs")
         result = func(*args, **kwargs)
-        if not any(_carries(each) for each in tree_leaves(result)):
-            return result  # a shape, or what is cut off on purpose
+        if not any(_has_gradient(each) for each in tree_leaves(result)):
+            return result  # a shape, or detached on purpose
         for each in given:
             each.used = True
         tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
-        numbers = name in _SUMS and (len(tensors) < 2 or "alpha" in kwargs) and name in ("add", "maximum")
-        stays = name in _MOVES | _POOLS | _SUMS and len(tensors) == len(carrying) and not numbers
-        nonnegative = rectifies or (stays and all(each.nonnegative for each in given))
-        image = (name in _MOVES or name == "pad") and all(each.image for each in given)
+        with_number = name in ("add", "maximum") and (len(tensors) < 2 or "alpha" in kwargs)
+        keeps_sign = name in _SHAPE_OPERATIONS | _POOLINGS | _SUMS and len(tensors) == len(tracked) and not with_number
+        nonnegative = rectifies or (keeps_sign and all(each.nonnegative for each in given))
+        image = (name in _SHAPE_OPERATIONS or name == "pad") and all(each.image for each in given)
         layer = given[0].layer if name in ("clone", "contiguous") else None
         for each in tree_leaves(result):
-            if _carries(each) and (in_place or not any(each is tensor for tensor in carrying)):
-                self._seen[each] = _Seen(image, nonnegative, layer)
+            if _has_gradient(each) and (in_place or not any(each is tensor for tensor in tracked)):
+                self._tracked[each] = _Tracked(image, nonnegative, layer)
         return result
 
-    def _overwrite(self, tensor: Tensor, rectifies: bool = False) -> None:
-        """Keep what a layer returned before it is overwritten; after a ReLU what is left says as much."""
-        seen = self._seen[tensor] if tensor in self._seen else _Seen()
-        layer, seen.layer = seen.layer, None
+    def _before_overwriting(self, tensor: Tensor, rectifies: bool = False) -> None:
+        """Keep a layer's outputs before they are overwritten; not for a ReLU: what it changes has no relevance."""
+        known = self._tracked[tensor] if tensor in self._tracked else _Tracked()
+        layer, known.layer = known.layer, None
         if layer is None or layer.outputs.data_ptr() != tensor.data_ptr():
             return
-        if rectifies and not seen.used:
+        if rectifies and not known.used:
             layer.rectified = True
             layer._versions = (layer._versions[0], layer._versions[1] + 1)
         else:
@@ -235,38 +211,38 @@ class Relevance(TorchFunctionMode):
     def _linear(self, func: Any, name: str, args: Any, kwargs: Any) -> Tensor:
         names = ["input", "weight", "bias", "stride", "padding"]
         names += ["output_padding", "groups", "dilation"] if "transpose" in name else ["dilation", "groups"]
-        if name not in _CONVOLUTIONS and name != "linear":
+        if name not in CONVOLUTIONS and name != "linear":
             given: dict[str, Any] = {"input": args[0], "weight": args[1].mT}
         else:
             given = dict(zip(names, args, strict=False)) | kwargs
         inputs, weight, bias = given["input"], given["weight"], given.get("bias")
         if weight.requires_grad or (bias is not None and bias.requires_grad) or not inputs.requires_grad:
-            raise ValueError(f"LRP has no rule for {name} whose weights depend on the image")
-        forward, backward = _matrix() if name not in _CONVOLUTIONS else _convolution(func, name, given)
+            raise NoRuleError(f"LRP has no rule for {name} whose weights depend on the image")
+        forward, backward = convolution_sums(name, given) if name in CONVOLUTIONS else linear_sums()
         layer = Layer(
-            "convolution" if name in _CONVOLUTIONS else "linear",
-            self._counted[0],
-            self._seen[inputs].image,
-            self._seen[inputs].nonnegative,
+            "convolution" if name in CONVOLUTIONS else "linear",
+            self._counter[0],
+            self._tracked[inputs].image,
+            self._tracked[inputs].nonnegative,
             inputs.detach(),
             inputs.detach(),
             _weight=weight,
             _bias=bias,
             _forward=forward,
             _backward=backward,
-            _counted=self._counted,
+            _counter=self._counter,
             _foldable="transpose" not in name,
             _source=inputs,
         )
-        self._counted[0] += 1
+        self._counter[0] += 1
         return self._run(layer, lambda: func(*args, **kwargs))
 
     def _run(self, layer: Layer, compute: Callable[[], Tensor]) -> Tensor:
         source = layer._source
         assert source is not None  # noqa: S101  # every layer here was made with one
-        self._seen[source].used = True
-        result: Tensor = _ByRule.apply(source, layer, self.composite, compute)  # type: ignore[no-untyped-call]  # torch's has no types
-        self._seen[result] = _Seen(layer=layer)
+        self._tracked[source].used = True
+        result: Tensor = _RuleOfLayer.apply(source, layer, self.composite, compute)  # type: ignore[no-untyped-call]  # torch's has no types
+        self._tracked[result] = _Tracked(layer=layer)
         return result
 
     def _batch_norm(self, args: Any, kwargs: Any) -> Any:
@@ -275,13 +251,13 @@ class Relevance(TorchFunctionMode):
         given |= dict(zip(names, args, strict=False)) | kwargs
         inputs, mean, variance = given["input"], given["running_mean"], given["running_var"]
         if given.get("training") or mean is None or variance is None:
-            raise ValueError("LRP has no rule for a BatchNorm that takes its statistics from the images themselves")
-        seen = self._seen[inputs]
-        if seen.image:
-            return self._from_the_image(functional.batch_norm, args, kwargs)
-        layer = seen.layer
+            raise NoRuleError("LRP has no rule for a BatchNorm that takes its statistics from the images themselves")
+        known = self._tracked[inputs]
+        if known.image:
+            return self._leave_the_image(functional.batch_norm, args, kwargs)
+        layer = known.layer
         if layer is None or not layer._foldable or (layer.kind == "linear" and inputs.dim() != 2):
-            return self._piecewise(functional.batch_norm, "batch_norm", False, [inputs], args, kwargs)
+            return self._piecewise_linear(functional.batch_norm, "batch_norm", False, [inputs], args, kwargs)
         scale = (variance + given["eps"]).rsqrt()
         scale = scale if given["weight"] is None else scale * given["weight"]
         shift = -mean if layer._bias is None else layer._bias - mean
@@ -294,49 +270,49 @@ class Relevance(TorchFunctionMode):
             folded, lambda: functional.batch_norm(plain, *args[1:], **{k: v for k, v in kwargs.items() if k != "input"})
         )
 
-    def _shift(self, func: Any, name: str, in_place: bool, args: Any, kwargs: Any) -> Tensor:
+    def _offset_or_scale(self, func: Any, name: str, in_place: bool, args: Any, kwargs: Any) -> Tensor:
         image = args[0]
         shifted: Callable[..., Tensor] = getattr(Tensor, name) if in_place else func
-        result: Tensor = _Pass.apply(image, lambda: shifted(*args, **kwargs))  # type: ignore[no-untyped-call]  # torch's has no types
+        result: Tensor = _PassThrough.apply(image, lambda: shifted(*args, **kwargs))  # type: ignore[no-untyped-call]  # torch's has no types
         if result.shape != image.shape:
-            return self._from_the_image(func, args, kwargs)  # type: ignore[no-any-return]  # of one tensor one
+            return self._leave_the_image(func, args, kwargs)  # type: ignore[no-any-return]  # of one tensor one
         result = image.copy_(result) if in_place else result
-        self._seen[result] = _Seen(image=True)
+        self._tracked[result] = _Tracked(image=True)
         return result
 
-    def _from_the_image(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """From R at the image to c = R / a beyond it."""
-        if is_in_place(func, args, kwargs):
-            raise ValueError(f"LRP cannot follow {func.__name__}, which overwrites the image: give it a copy")
+    def _leave_the_image(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """At the image R travels, beyond it c = R / x: change from one to the other."""
+        if watching.is_in_place(func, args, kwargs):
+            raise NoRuleError(f"LRP cannot follow {func.__name__}, which overwrites the image: give it a copy")
 
-        def enter(each: Any) -> Any:
-            if not (isinstance(each, Tensor) and each in self._seen and self._seen[each].image):
+        def leave(each: Any) -> Any:
+            if not (isinstance(each, Tensor) and each in self._tracked and self._tracked[each].image):
                 return each
-            entered: Tensor = _Enter.apply(each)  # type: ignore[no-untyped-call]  # torch's has no types
-            self._seen[entered] = _Seen()
-            return entered
+            left: Tensor = _LeaveImage.apply(each)  # type: ignore[no-untyped-call]  # torch's has no types
+            self._tracked[left] = _Tracked()
+            return left
 
-        args, kwargs = tree_map(enter, args), tree_map(enter, kwargs)
+        args, kwargs = tree_map(leave, args), tree_map(leave, kwargs)
         return self.__torch_function__(func, (), args, kwargs)
 
-    def _bent(self, func: Any, name: str, in_place: bool, args: Any, kwargs: Any) -> Tensor:
-        """What bends but keeps 0 in its place hands R on unchanged: c is multiplied by g(z) / z."""
-        if name in _CLAMPS and not _holds_zero(*_bounds(args, kwargs)):
-            raise ValueError(f"LRP has no rule for {name} with bounds that leave out 0")
+    def _pointwise(self, func: Any, name: str, in_place: bool, args: Any, kwargs: Any) -> Tensor:
+        """A nonlinearity with g(0) = 0 passes R on unchanged: c is multiplied by g(z) / z."""
+        if name in _CLAMPS and not _contains_zero(*_bounds(args, kwargs)):
+            raise NoRuleError(f"LRP has no rule for {name} whose bounds leave out 0")
         tensor = args[0] if args else kwargs["input"]
-        self._seen[tensor].used = True
+        self._tracked[tensor].used = True
         plain = tensor.detach().clone()
         args, kwargs = tree_map(lambda each: plain if each is tensor else each, (args, kwargs))
         before = tensor.detach().clone() if in_place else tensor.detach()
-        result: Tensor = _Bend.apply(tensor, before, lambda: func(*args, **kwargs))  # type: ignore[no-untyped-call]  # torch's has no types
+        result: Tensor = _Pointwise.apply(tensor, before, lambda: func(*args, **kwargs))  # type: ignore[no-untyped-call]  # torch's has no types
         if in_place:
-            self._overwrite(tensor)
+            self._before_overwriting(tensor)
             result = tensor.copy_(result)
-        self._seen[result] = _Seen(nonnegative=name == "relu6")
+        self._tracked[result] = _Tracked(nonnegative=name == "relu6")
         return result
 
     @staticmethod
-    def _multiplies_by_a_constant(name: str, args: Any) -> bool:
+    def _is_product_with_constant(name: str, args: Any) -> bool:
         return (
             name in ("matmul", "mm", "__matmul__")
             and args[0].requires_grad
@@ -346,7 +322,7 @@ class Relevance(TorchFunctionMode):
         )
 
 
-class _ByRule(torch.autograd.Function):
+class _RuleOfLayer(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, inputs: Tensor, layer: Layer, composite: Composite, compute: Any) -> Tensor:
         outputs: Tensor = compute()
@@ -359,20 +335,20 @@ class _ByRule(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         layer, context.layer = context.layer, None  # what it holds is no longer needed
         if (layer.inputs._version, layer.outputs._version) != layer._versions:
-            raise ValueError(f"LRP needs what {layer.kind} {layer.position} saw or returned, and it was overwritten")
-        rule = context.composite(layer)
-        found = rule(layer, gradients[0])
-        if getattr(rule, "pixels", False):
-            if not layer.first:
-                raise ValueError(
-                    f"{type(rule).__name__} is a rule for the layer that sees the image, and not beyond it"
-                )
-        elif layer.first:
-            found = found * layer.inputs
+            raise NoRuleError(f"LRP needs what {layer.kind} {layer.position} saw or returned, and it was overwritten")
+        rule, c = context.composite(layer), gradients[0]
+        if not layer.first and getattr(rule, "first_layer_only", False):
+            raise OptionsError(f"{type(rule).__name__} is a rule for the first layer, which sees the image")
+        if hasattr(rule, "quick"):
+            found = rule.quick(layer, c)
+            found = found * layer.inputs if layer.first else found
+        else:
+            found = rule(layer, c * layer.outputs)
+            found = found if layer.first else torch.where(layer.inputs == 0, 0, found / layer.inputs)
         return found, None, None, None
 
 
-class _Pass(torch.autograd.Function):
+class _PassThrough(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, image: Tensor, compute: Any) -> Tensor:
         result: Tensor = compute()
@@ -383,7 +359,7 @@ class _Pass(torch.autograd.Function):
         return gradients[0], None
 
 
-class _Enter(torch.autograd.Function):
+class _LeaveImage(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, image: Tensor) -> Tensor:
         context.save_for_backward(image)
@@ -395,7 +371,7 @@ class _Enter(torch.autograd.Function):
         return gradients[0] * image  # type: ignore[no-any-return]  # autograd's context has no types
 
 
-class _Bend(torch.autograd.Function):
+class _Pointwise(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, tensor: Tensor, before: Tensor, compute: Any) -> Tensor:
         result: Tensor = compute()
@@ -408,7 +384,7 @@ class _Bend(torch.autograd.Function):
         return gradients[0] * slope, None, None
 
 
-def _carries(each: Any) -> bool:
+def _has_gradient(each: Any) -> bool:
     return isinstance(each, Tensor) and each.requires_grad
 
 
@@ -417,46 +393,7 @@ def _bounds(args: Any, kwargs: Any) -> tuple[Any, Any]:
     return bounds.get("min"), bounds.get("max")
 
 
-def _holds_zero(low: Any, high: Any) -> bool:
+def _contains_zero(low: Any, high: Any) -> bool:
     return all(each is None or isinstance(each, int | float) for each in (low, high)) and (
         (low is None or low <= 0) and (high is None or high >= 0)
     )
-
-
-def _matrix() -> tuple[Any, Any]:
-    return functional.linear, lambda s, weight: s @ weight
-
-
-def _convolution(func: Any, name: str, given: dict[str, Any]) -> tuple[Any, Any]:
-    """The convolution with other inputs and weights, and the one back, which autograd uses for the input's gradient."""
-    dimensions, inputs, weight = _CONVOLUTIONS[name], given["input"], given["weight"]
-    if inputs.dim() != dimensions + 2:
-        raise ValueError(f"LRP takes images in batches: {name} was given {tuple(inputs.shape)}")
-
-    def spread(key: str, default: int) -> list[int]:
-        value = given.get(key, default)
-        return [value] * dimensions if isinstance(value, int) else list(value)
-
-    stride, dilation, groups = spread("stride", 1), spread("dilation", 1), given.get("groups", 1)
-    if isinstance(given.get("padding"), str):
-        whole = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-        padding = [0] * dimensions if given["padding"] == "valid" else [each // 2 for each in whole]
-        if given["padding"] == "same" and any(each % 2 for each in whole):
-            raise ValueError(
-                f"LRP has no rule for {name} with padding 'same' and an even kernel, which pads one side more"
-            )
-    else:
-        padding = spread("padding", 0)
-    transposed, outer, shape = "transpose" in name, spread("output_padding", 0), inputs.shape
-    rest = (stride, padding, dilation, transposed, outer, groups)
-
-    def forward(other: Tensor, weights: Tensor) -> Tensor:
-        result: Tensor = torch.ops.aten.convolution(other, weights, None, *rest)
-        return result
-
-    def backward(s: Tensor, weights: Tensor) -> Tensor:
-        like = s.new_empty(1).expand(shape)  # only its shape is asked for
-        result: Tensor = torch.ops.aten.convolution_backward(s, like, weights, None, *rest, (True, False, False))[0]
-        return result
-
-    return forward, backward

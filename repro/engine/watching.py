@@ -1,7 +1,7 @@
 """See what a model computes inside, and leave it exactly as it was found.
 
-Every context manager here undoes its changes also when the code inside it fails.  Gradients are asked for while it
-lasts: a model that saves memory by checkpoints runs parts of itself again on the way back.
+Every context manager here undoes its changes also if the code inside it fails.  Compute gradients inside the block: a
+model that saves memory by checkpoints runs parts of itself again in the backward pass.
 """
 
 from __future__ import annotations
@@ -15,15 +15,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from repro.engine import checks
+from repro.engine.errors import LayerError
+
 UNSCRIPTED = "give the model as it was before torch.jit made it"
+
+
+@contextmanager
+def observing(model: nn.Module, *layers: nn.Module, gradients: bool = True) -> Iterator[list[Tensor]]:
+    """What every method needs around its forward passes: the model in evaluation mode, its parameters frozen, gradients
+    on (or off) whatever the caller switched on or off, and the outputs of these layers as in ``activations``.
+    """
+    inference = torch.is_inference_mode_enabled() and not gradients
+    watched: AbstractContextManager[list[Tensor]] = activations(model, *layers) if layers else nullcontext([])
+    with (
+        torch.inference_mode(inference),
+        torch.set_grad_enabled(gradients),
+        evaluating(model),
+        frozen(model),
+        watched as outputs,
+    ):
+        yield outputs
+
+
+def pixels(images: Tensor) -> Tensor:
+    """A copy of the images ``(B, C, H, W)`` that requires gradients; ImagesError if they are no images."""
+    checks.check_images(images)
+    return images.detach().clone().requires_grad_()
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Every module in evaluation mode, afterwards each in the mode that it had (a frozen BatchNorm stays frozen).
 
-    What is compiled runs as it was written, and a ``DataParallel`` on one device: inside compiled code and in other
-    threads nothing could be watched.  Hooks for the way back rest: they are for training, and stand between operations.
+    A compiled model runs uncompiled, and a ``DataParallel`` on one device: inside compiled code and in other threads
+    nothing can be watched.  Backward hooks are switched off: they are for training, and stand between operations.
     """
     modes = [(module, module.training) for module in model.modules()]
     hooks = [(module, module._backward_hooks, module._backward_pre_hooks) for module in model.modules()]
@@ -46,7 +72,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _as_written() -> AbstractContextManager[None]:
-    """Without ``torch.compile``; where its machinery was never loaded nothing is compiled, and loading it is slow."""
+    """Without ``torch.compile``; if its machinery was never loaded nothing is compiled, and loading it is slow."""
     compiling = "torch._dynamo" in sys.modules
     return torch.compiler.set_stance("force_eager") if compiling else nullcontext()
 
@@ -54,7 +80,7 @@ def _as_written() -> AbstractContextManager[None]:
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
     """No gradients for parameters: they cost time, and ``.grad`` would not be as it was found."""
-    # what was made in inference mode has no gradient, and its flag can't be given back
+    # a parameter made in inference mode has no gradient, and its flag cannot be restored
     flags = [(each, each.requires_grad) for each in model.parameters() if not each.is_inference()]
     try:
         for parameter, _ in flags:
@@ -67,19 +93,18 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def activations(model: nn.Module, *layers: nn.Module) -> Iterator[list[Tensor]]:
-    """The outputs of these layers in the last forward pass, in the layers' order; gradients can be asked of them.  Of a
-    layer that runs several times in one pass it is the last output.
+    """The outputs of these layers in the last forward pass, in the layers' order, as tensors of the model's graph.
 
-    The model goes on with a copy, so that an in-place ReLU right after a layer changes the copy, and what was caught
-    stays what the layer returned.  Where nothing before a layer needs a gradient, the graph starts at its output.
-    Raises ValueError for a layer that is not one of the model's, that did not run or returned something else than a
-    tensor, and for scripted modules.
+    If a layer runs several times in one pass, its last output counts.  The model goes on with a copy, so that an
+    in-place ReLU right after a layer overwrites the copy and not the output kept here.  If nothing before a layer needs
+    a gradient, the graph starts at its output.  Raises LayerError for a layer that is not in the model, that did not
+    run or returned something else than a tensor, and for scripted modules.
     """
     if any(isinstance(module, torch.jit.ScriptModule) for module in (model, *layers)):
-        raise ValueError(f"inside a scripted model nothing can be watched: {UNSCRIPTED}")
+        raise LayerError(f"inside a scripted model nothing can be watched: {UNSCRIPTED}")
     modules = set(model.modules())
     if any(layer not in modules for layer in layers):
-        raise ValueError("target_layer is not a module of this model")
+        raise LayerError("target_layer is not a module of this model")
     caught: dict[nn.Module, Any] = {}
 
     def keep(layer: nn.Module, _: Any, output: Any) -> Any:
@@ -103,7 +128,7 @@ def activations(model: nn.Module, *layers: nn.Module) -> Iterator[list[Tensor]]:
 def _fill(outputs: list[Tensor], caught: dict[nn.Module, Any], layers: Sequence[nn.Module]) -> None:
     for layer in layers:
         if not isinstance(caught.get(layer), Tensor):
-            raise ValueError(f"the target layer ({type(layer).__name__}) did not run, or returned no tensor")
+            raise LayerError(f"the target layer ({type(layer).__name__}) did not run, or returned no tensor")
     outputs[:] = [caught[layer] for layer in layers]
 
 

@@ -1,9 +1,8 @@
-"""What a localisation has to beat: maps and boxes that know nothing of the network, or only its gradient."""
+"""Trivial controls: maps and boxes that know nothing of the network, or only its gradient; shuffled networks."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,23 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.engine import checks, gradients, watching
+from repro.engine import gradients
 from repro.lab import metrics
-from repro.lab.scenes import Floats
 
 
 def saliency(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
-    """Size of the logit's gradient, largest over the channels, ``(B, 1, H, W)`` (Simonyan et al. 2014, Sec. 3.1)."""
-    checks.check_images(images)
-    with torch.inference_mode(False), torch.enable_grad(), watching.evaluating(model), watching.frozen(model):
-        pixels = images.detach().clone().requires_grad_()
-        logits = model(pixels)
-        gradient = gradients.gradient(logits, checks.class_indices(target_classes, logits), pixels)
-    return gradient.abs().amax(1, keepdim=True)
+    """Absolute gradient of the logit, maximum over the channels, ``(B, 1, H, W)`` (Simonyan et al. 2014, Sec. 3.1)."""
+    return gradients.pixel_gradient(model, images, target_classes).abs().amax(1, keepdim=True)
 
 
 def edges(images: Tensor) -> Tensor:
-    """Size of the brightness's gradient by Sobel's filter, ``(B, 1, H, W)``: finds whatever has an outline."""
+    """Gradient magnitude of the brightness by Sobel's filter, ``(B, 1, H, W)``: finds whatever has an outline."""
     sobel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]], device=images.device, dtype=images.dtype)
     kernels = torch.stack([sobel, sobel.T])[:, None]
     grey = functional.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
@@ -45,54 +38,26 @@ def centre(images: Tensor) -> Tensor:
 
 
 def noise(images: Tensor, seed: int = 0) -> Tensor:
-    """A random map, even over [0, 1) and without any structure, ``(B, 1, H, W)``; the same on every device."""
+    """A random map, uniform on [0, 1) and without any structure, ``(B, 1, H, W)``; the same on every device."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(len(images), 1, *images.shape[2:], generator=generator).to(images)
 
 
 def randomised(model: nn.Module, *layers: str, seed: int = 0) -> nn.Module:
-    """A copy of the model in which these layers have forgotten what they learned: the same values in a random order."""
-    forgetful = copy.deepcopy(model)
+    """A copy of the model in which the weights of these layers are shuffled: the same values in a random order."""
+    changed = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for layer in layers:
-            for parameter in forgetful.get_submodule(layer).parameters():
+            for parameter in changed.get_submodule(layer).parameters():
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
-    return forgetful
-
-
-def randomisation_check(
-    method: Callable[[nn.Module], Tensor],
-    model: nn.Module,
-    layers: Sequence[str] | None = None,
-    *,
-    cascading: bool = True,
-    seed: int = 0,
-    report: Callable[[float], None] = lambda share: None,
-) -> dict[str, Floats]:
-    """Rank correlation of the maps ``method(model)`` with those of the model whose layers have forgotten what they
-    learned, one number an image, by layer: the model parameter randomisation test of Adebayo et al. 2018.
-
-    ``cascading`` adds one layer after the other, from the top down, and leaves those above forgotten; else each layer
-    forgets alone.  ``layers`` are names, the top one first; unless given, all that have parameters of their own, in the
-    reverse order of their definition.  Two differences from the paper: a layer keeps its values and loses their order,
-    where the paper draws new ones, so that the size of what passes through the network stays what it was; whether sizes
-    or signed values are compared (the paper does both) is up to the maps.
-    """
-    if layers is None:
-        layers = [name for name, module in model.named_modules() if any(True for _ in module.parameters(False))][::-1]
-    before, found = method(model), {}
-    for i, layer in enumerate(layers):
-        forgotten = layers[: i + 1] if cascading else [layer]
-        found[layer] = metrics.rank_correlation(before, method(randomised(model, *forgotten, seed=seed)))
-        report((i + 1) / len(layers))
-    return found
+    return changed
 
 
 def best_boxes(heatmaps: Tensor, truth: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which images get a right box (IoU of at least a half), under the smoothing and the threshold that serve this map
-    best on these very images: a control that is given more than the method it is compared with.
+    """Which images get a correct box (IoU of at least a half), with the smoothing and the threshold that suit this map
+    best on these very images: a control with an advantage over the method it is compared with.
     """
     found = [
         metrics.box_iou(metrics.boxes(maps, size, threshold), truth) >= 0.5

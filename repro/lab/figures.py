@@ -1,14 +1,14 @@
-"""Pictures made to be shown: an overlay that leaves the image readable, a colour bar, panels with titles.
+"""Figures: panels with an image and a map over it, and charts, in a grid with titles and a colour bar.
 
 Signed maps use Moreland's diverging map (coolwarm, 2009): equal steps look equal, both ends are as dark, grey is zero.
-Maps without a sign use inferno.  Both are readable without telling red from green.  A picture says in its metadata how
-it was made.
+Maps without a sign use inferno.  Charts use the palette of Okabe and Ito (2008), and a marker for each line.  All are
+readable without telling red from green.  A picture's metadata say how it was made.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -26,11 +26,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from repro.engine.heatmaps import upsample
 from repro.lab import files
-from repro.lab.metrics import upsample
 from repro.lab.scenes import Floats
 
 STRENGTH = 0.85  # of the colour where the map is strongest; the image always shows through
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+MARKERS = "osD^vXP"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class Panel:
     boxes: Sequence[tuple[NDArray[np.int64], str]] = ()  # box in image pixels, colour
 
 
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a figure, as ``lines``, ``bars``, ``matrix`` and ``strips`` make it."""
+
+    title: str
+    draw: Callable[[Axes], None]
+
+
 def overlay(image: Tensor, heatmap: Tensor, scale: Scale | None = None) -> Floats:
     """The image in grey with the map's colours over it, ``(H, W, 3)`` in [0, 1]; where the map is zero, image only."""
     scale = scale or Scale.of([heatmap])
@@ -70,25 +80,100 @@ def overlay(image: Tensor, heatmap: Tensor, scale: Scale | None = None) -> Float
     return mixed
 
 
-def panels(rows: Sequence[Sequence[Panel]], title: str = "", unit: str = "") -> Figure:
-    """A grid of panels.  All maps share one scale, and one colour bar says with its unit what the colours mean."""
-    columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(2.0 * columns + 1.0, 2.2 * len(rows) + 0.4), layout="constrained")
+def panels(rows: Sequence[Sequence[Panel | Chart]], title: str = "", unit: str = "") -> Figure:
+    """A grid of panels and charts.  All maps share one scale, and one colour bar says with its unit what colours mean.
+
+    The charts of a row that has no panels share its whole width.
+    """
+    cells = [cell for row in rows for cell in row]
+    columns, width = max(len(row) for row in rows), 2.0 if any(isinstance(cell, Panel) for cell in cells) else 3.4
+    figure = Figure(figsize=(width * columns + 1.0, 2.2 * len(rows) + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(rows), columns, squeeze=False)
-    maps = [panel.heatmap for row in rows for panel in row if panel.heatmap is not None]
+    grid, axes = figure.add_gridspec(len(rows), columns), []
+    maps = [cell.heatmap for cell in cells if isinstance(cell, Panel) and cell.heatmap is not None]
     scale = Scale.of(maps)
-    for row, row_axes in zip(rows, axes, strict=True):
-        for axis in row_axes:
-            axis.set_axis_off()
-        for panel, axis in zip(row, row_axes, strict=False):
-            _draw(axis, panel, scale)
+    for i, row in enumerate(rows):
+        span = 1 if any(isinstance(cell, Panel) for cell in row) else columns // len(row)
+        for j in range(columns // span):
+            axis = figure.add_subplot(grid[i, j * span : (j + 1) * span])
+            axes.append(axis)
+            if j < len(row):
+                _draw(axis, row[j], scale)
+            else:
+                axis.set_axis_off()
     if maps:
         figure.colorbar(scale.colours, ax=axes, shrink=min(1.0, 1.6 / len(rows)), aspect=18, pad=0.015, label=unit)
     if title:
         figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), fontsize=11)
         figure.draw_without_rendering()  # a title of two lines is laid out right only the second time
     return figure
+
+
+def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[float]], label: str, unit: str) -> Chart:
+    """A line for each series of values over ``across``, whose label is ``label``.
+
+    Raises ValueError for more lines than can be told apart.
+    """
+    if len(series) > len(PALETTE):
+        raise ValueError(f"{len(series)} lines in one chart: at most {len(PALETTE)} can be told apart")
+
+    def draw(axis: Axes) -> None:
+        for (name, values), colour, marker in zip(series.items(), PALETTE, MARKERS, strict=False):
+            axis.plot(across, values, color=colour, marker=marker, markersize=3, linewidth=1.2, label=name)
+        axis.set(xlabel=label, ylabel=unit)
+        if len(series) > 1:
+            axis.legend(fontsize=7, frameon=False)
+
+    return Chart(title, draw)
+
+
+def bars(title: str, values: Mapping[str, float], label: str, unit: str) -> Chart:
+    """A bar for each named value, the first one on top."""
+
+    def draw(axis: Axes) -> None:
+        axis.barh(list(values), list(values.values()), color=PALETTE[0])
+        axis.invert_yaxis()
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set(xlabel=unit, ylabel=label)
+
+    return Chart(title, draw)
+
+
+def strips(title: str, values: Mapping[str, Sequence[float]], label: str, unit: str) -> Chart:
+    """A row of points for each name, one point a value, and a stroke at their median."""
+
+    def draw(axis: Axes) -> None:
+        for row, each in enumerate(values.values()):
+            axis.plot(each, [row] * len(each), "o", color=PALETTE[0], markersize=4, alpha=0.4, markeredgewidth=0)
+            axis.plot([np.median(each)] * 2, [row - 0.3, row + 0.3], color=PALETTE[5], linewidth=1.6)
+        axis.set_yticks(range(len(values)), list(values))
+        axis.invert_yaxis()
+        axis.set(xlabel=unit, ylabel=label)
+
+    return Chart(title, draw)
+
+
+def matrix(
+    title: str,
+    values: NDArray[np.float64],
+    names: tuple[Sequence[str], Sequence[str]],
+    labels: tuple[str, str],
+    unit: str,
+) -> Chart:
+    """Values ``(R, C)`` as colours with the number in each cell; ``names`` and ``labels`` are of rows and columns."""
+
+    def draw(axis: Axes) -> None:
+        scale = Scale.of([torch.from_numpy(values)])
+        colours = scale.colours.to_rgba(values)
+        axis.imshow(colours, aspect="auto")
+        for (row, column), value in np.ndenumerate(values):
+            dark = colours[row, column, :3] @ [0.299, 0.587, 0.114] < 0.5
+            axis.text(column, row, f"{value:.2g}", ha="center", va="center", fontsize=7, color="w" if dark else "k")
+        axis.set_xticks(range(len(names[1])), names[1])
+        axis.set_yticks(range(len(names[0])), names[0])
+        axis.set(ylabel=labels[0], xlabel=f"{labels[1]} ({unit})")
+
+    return Chart(title, draw)
 
 
 def save(figure: Figure, path: Path | str, provenance: Mapping[str, str], dpi: int = 100) -> None:
@@ -111,8 +196,20 @@ def save(figure: Figure, path: Path | str, provenance: Mapping[str, str], dpi: i
         picture.save(file, "PNG", pnginfo=notes, optimize=True)
 
 
-def _draw(axis: Axes, panel: Panel, scale: Scale) -> None:
-    axis.set_title(textwrap.fill(panel.title, 28), fontsize=9)
+def _draw(axis: Axes, cell: Panel | Chart, scale: Scale) -> None:
+    axis.set_title(textwrap.fill(cell.title, 28), fontsize=9)
+    if isinstance(cell, Chart):
+        axis.tick_params(labelsize=7)
+        axis.xaxis.label.set_size(8)
+        axis.yaxis.label.set_size(8)
+        axis.spines[["top", "right"]].set_visible(False)
+        cell.draw(axis)
+    else:
+        axis.set_axis_off()
+        _draw_panel(axis, cell, scale)
+
+
+def _draw_panel(axis: Axes, panel: Panel, scale: Scale) -> None:
     if panel.image is not None and panel.heatmap is not None:
         axis.imshow(overlay(panel.image, panel.heatmap, scale), interpolation="nearest")
     elif panel.image is not None:

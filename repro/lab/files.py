@@ -1,4 +1,4 @@
-"""Files that are seen whole or not at all, and where they are kept that can be made again."""
+"""Files: written whole or not at all, read so that it is known which, and cached where they can be made again."""
 
 from __future__ import annotations
 
@@ -11,25 +11,32 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
-_recorded: ContextVar[set[Path] | None] = ContextVar("recorded", default=None)
+_RECORD: ContextVar[set[Path] | None] = ContextVar("_RECORD", default=None)
 
 
 @contextmanager
 def recording() -> Iterator[set[Path]]:
-    """The paths of all files that ``read`` reads inside: a result's key counts their contents."""
-    paths: set[Path] = set()
-    token = _recorded.set(paths)
+    """The absolute paths of all files that ``read`` or ``note`` is given inside the block."""
+    around, paths = _RECORD.get(), set[Path]()
+    token = _RECORD.set(paths)
     try:
         yield paths
     finally:
-        _recorded.reset(token)
+        _RECORD.reset(token)
+        if around is not None:
+            around |= paths
 
 
 def read(path: Path) -> bytes:
-    """The content of a file of the laboratory, and a note that it was read."""
-    if (paths := _recorded.get()) is not None:
-        paths.add(path)
+    """The content of a file that results depend on, such as weights."""
+    note(path)
     return path.read_bytes()
+
+
+def note(path: Path) -> None:
+    """Record a file as read, for a loader that has its content already."""
+    if (paths := _RECORD.get()) is not None:
+        paths.add(path.absolute())
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from repro.lab import files
+
 LIMIT = 50_000_000  # pixels that are decoded at most
 SMALLER = f"make it smaller than {LIMIT // 1_000_000} million pixels first"
 LONGEST = 2048  # what is larger is made smaller: no network here sees more
@@ -30,6 +32,7 @@ def load(path: Path | str) -> Tensor:
 
     Raises ValueError for a file that is missing, broken, not an image, or larger than 50 million pixels.
     """
+    files.note(Path(path))
     return _read(Path(path), str(path))
 
 

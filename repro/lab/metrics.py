@@ -19,23 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.engine import watching
+from repro.engine.errors import OptionsError
+from repro.engine.heatmaps import upsample
 from repro.lab.scenes import Floats
-
-
-def upsample(heatmaps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Heatmaps on the image's grid, ``(B, 1, H, W)``: bilinear, pixel areas aligned (not corners)."""
-    return functional.interpolate(heatmaps, size=size, mode="bilinear", align_corners=False)
-
-
-def stretched(heatmaps: Tensor) -> Tensor:
-    """From 0 to 1: the lowest and the highest value of each map.  A constant map becomes 0."""
-    low, high = heatmaps.amin((1, 2, 3), keepdim=True), heatmaps.amax((1, 2, 3), keepdim=True)
-    return (heatmaps - low) / torch.where(high > low, high - low, 1)
-
-
-def channel_size(attribution: Tensor) -> Tensor:
-    """A signed ``(B, 3, H, W)`` as a map ``(B, 1, H, W)``: sizes, summed over the channels."""
-    return attribution.abs().sum(1, keepdim=True)
 
 
 def pointing_hits(heatmaps: Tensor, masks: NDArray[np.bool_], tolerance: float = 0) -> NDArray[np.bool_]:
@@ -51,7 +37,7 @@ def pointing_hits(heatmaps: Tensor, masks: NDArray[np.bool_], tolerance: float =
     return hits
 
 
-def mass_in_mask(heatmaps: Tensor, masks: NDArray[np.bool_]) -> Floats:
+def energy_in_mask(heatmaps: Tensor, masks: NDArray[np.bool_]) -> Floats:
     """Share of the positive values that lies on the object: the energy-based pointing game (Wang et al., Score-CAM,
     CVPR Workshops 2020, Sec. 4.3).  0 where no value is positive.
     """
@@ -119,7 +105,7 @@ def confidence(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tens
     return probabilities.gather(1, target_classes[:, None])[:, 0]
 
 
-def explanation(images: Tensor, heatmaps: Tensor, fill: float | Tensor) -> Tensor:
+def masked_by_heatmap(images: Tensor, heatmaps: Tensor, fill: float | Tensor) -> Tensor:
     """The image where the map, from 0 to 1, shows it, and ``fill`` elsewhere: L^c * I on black (Chattopadhay et al.
     2018, Eq. 25), if ``fill`` is 0 in images whose black is 0.
     """
@@ -157,7 +143,7 @@ def deletion_curve(
     """Confidence as the pixels turn to ``fill``, highest in the map first, ``(B, steps + 1)``; its ``area`` is the
     deletion score, low for a good map (Petsiuk et al., RISE, BMVC 2018, evaluation metrics; the authors' code fills
     with 0 in normalised images, the mean colour).  Of equal places the first counts.  ``batch`` images go through the
-    network at a time.  ValueError if there are more steps than pixels.
+    network at a time.  OptionsError if there are more steps than pixels.
     """
     return _exchanged(model, images, torch.zeros_like(images) + fill, target_classes, heatmaps, steps, batch, report)
 
@@ -213,7 +199,7 @@ def _exchanged(
     """Confidence as pixels of ``start`` are exchanged for those of ``end``: each image with each count of pixels."""
     count, pixels = len(end), end.shape[2:].numel()
     if not 0 < steps <= pixels:
-        raise ValueError(f"an image of {pixels} pixels can be changed in 1 to {pixels} steps, not {steps}")
+        raise OptionsError(f"an image of {pixels} pixels can be changed in 1 to {pixels} steps, not {steps}")
     values = upsample(heatmaps, (end.shape[2], end.shape[3])).flatten(1)
     order = values.argsort(dim=1, descending=True, stable=True)
     places = torch.arange(pixels, device=end.device).expand_as(order)
@@ -249,11 +235,11 @@ def pixel_flipping(
     ``curve[:, :1] - curve``, averaged over all ``steps + 1`` points, is the area over the curve (AOPC): the larger, the
     earlier the map finds what the class depends on.
 
-    Raises ValueError if the image is not a whole number of regions, or if there are fewer of them than steps.
+    Raises OptionsError if the image is not a whole number of regions, or if there are fewer of them than steps.
     """
     height, width = images.shape[2:]
     if height % region or width % region or (height // region) * (width // region) < steps:
-        raise ValueError(f"{steps} regions of {region} pixels do not fit an image of {height} x {width} pixels")
+        raise OptionsError(f"{steps} regions of {region} pixels do not fit an image of {height} x {width} pixels")
     covers = fill if isinstance(fill, Tensor) else fill(images)
     sums = functional.avg_pool2d(upsample(heatmaps, (height, width)), region)
     ranks = sums.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view_as(sums)
@@ -265,3 +251,31 @@ def pixel_flipping(
             curve.append(logits.softmax(1).gather(1, classes[:, None])[:, 0])
             report((step + 1) / (steps + 1))
     return torch.stack(curve, 1)
+
+
+# Pre-images and other images that are made
+
+
+@torch.no_grad()
+def relative_error(represent: Callable[[Tensor], Tensor], found: Tensor, images: Tensor, every: Tensor) -> float:
+    """Mean of ||Phi(x*) - Phi_0||^2 over the mean of ||Phi(x_i) - Phi(x_j)||^2 for all pairs of ``every``, as in the
+    code of Mahendran and Vedaldi 2015: two different images have 1.
+    """
+    everything = represent(every).double()
+    between = torch.cdist(everything, everything).square().mean()
+    return float((represent(found).double() - represent(images)).square().sum(1).mean() / between)
+
+
+def unusual_colour_auc(images: Tensor, masks: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve of how far a place's colour is from the image's median, for where the object is."""
+    usual = images.flatten(2).median(2).values[..., None, None]
+    unusual = functional.avg_pool2d((images - usual).square().sum(1, keepdim=True), 5, 1, 2)
+    return float(pixel_auc(unusual, masks).mean())
+
+
+def laplacian_spikes(images: Tensor) -> float:
+    """The share of the Laplacian's energy in its largest hundredth of all values: spikes have much."""
+    centre = images[:, :, 1:-1, 1:-1]
+    around = images[:, :, 2:, 1:-1] + images[:, :, :-2, 1:-1] + images[:, :, 1:-1, 2:] + images[:, :, 1:-1, :-2]
+    sizes = (centre - around / 4).square().flatten(1).sort(1, descending=True).values
+    return float((sizes[:, : sizes.shape[1] // 100].sum(1) / sizes.sum(1)).mean())

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.engine import pooling, watching
-from repro.lab import digits, networks, scenes
+from repro.lab import digits, files, networks, scenes
 
 LAB = "lab:"
 THINNEST = 64  # longer by shorter side: of what is thinner hardly anything would be seen, and it takes gigabytes
@@ -85,7 +85,7 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
         if weights is not None:
             raise ValueError(f"{name} has weights of its own: leave the weights out, or choose a torchvision model")
         model = networks.load(name.removeprefix(LAB), seed)
-        if name.endswith("-digits"):
+        if networks.described(name.removeprefix(LAB)).input == "digits":
             return LoadedModel(model, Preprocessing(digits.SIZE, digits.SIZE, 1), digits.CLASSES)
         return LoadedModel(model, Preprocessing(scenes.SIZE, scenes.SIZE), scenes.CLASSES)
     vision = _torchvision()
@@ -127,7 +127,7 @@ def example(name: str) -> Tensor:
     if not name.startswith(LAB):
         photograph = skimage.data.chelsea()
         return torch.from_numpy(photograph).permute(2, 0, 1) / 255
-    if name.endswith("-digits"):
+    if networks.described(name.removeprefix(LAB)).input == "digits":
         return torch.from_numpy(digits.load(1, 0).images[0]) / 255
     return torch.from_numpy(scenes.render(np.array([scenes.EXAMPLE]), 0).images[0]) / 255
 
@@ -224,6 +224,7 @@ def _state(path: Path) -> dict[str, Tensor]:
     """The state dict in a file.  Only tensors are read: a file that would run code is refused."""
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
+    files.note(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a strange pickle, which is then refused below

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,11 @@ def render(
 
 
 def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Scenes:
-    """The first ``count`` scenes of ``seed``, held out from training or for it; made once, then read from the cache."""
+    """The first ``count`` scenes of ``seed``, held out from training or for it; made once, then read from the cache.
+
+    The caller may write on the arrays.  The cache is no data that results depend on (``files.recording``): this module
+    decides what is in it.
+    """
     name = "-".join(
         [f"{'held-out' if held_out else 'training'}-{seed}-{count}", *sorted(k for k in options if options[k])]
     )
@@ -104,7 +109,7 @@ def load(count: int, seed: int, *, held_out: bool = True, **options: bool) -> Sc
     folder = files.cache_folder() / "scenes" / code
     path = folder / f"{name}.npz"
     if path.exists():
-        return _read(path)
+        return Scenes(*(values.copy() for values in vars(_read(path)).values()))
     first = HELD_OUT if held_out else 0
     scenes = render(np.arange(first, first + count), seed, **options)
     _write(path, scenes)
@@ -117,11 +122,12 @@ def one_object(count: int, seed: int) -> Scenes:
     return held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) == 1)[:count])
 
 
+@lru_cache(maxsize=4)  # 2,000 scenes take 65 MB
 def _read(path: Path) -> Scenes:
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
     for name in ("instance_masks", "distractor_mask"):  # eight pixels a byte on disk
-        arrays[name] = np.unpackbits(arrays[name], axis=-1).astype(bool)
+        arrays[name] = np.unpackbits(arrays[name], axis=-1).view(bool)
     return Scenes(**arrays)
 
 

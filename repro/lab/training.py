@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from pickle import UnpicklingError
@@ -23,47 +23,22 @@ from typing import Any, cast
 import torch
 from rich.console import Console
 from rich.progress import Progress
-from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from repro.engine.training import fit
-from repro.lab import digits, files, networks, scenes
+from repro.lab import files, networks, scenes
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """AdamW in bfloat16, the rate rising over a tenth of the steps and falling along a cosine; no augmentation."""
-
-    images: int = 24_000
-    held_out: int = 2_000
-    epochs: int = 5
-    batch: int = 64
-    rate: float = 3e-3
-    decay: float = 1e-4
-
-
-SCENES = Recipe()
-DIGITS = Recipe(images=digits.TRAINING, held_out=500, epochs=40)
-# These have no BatchNorm, but are trained with it: it is folded into the convolutions at the end.  Plain they reach
-# 93%; zf-scenes then reaches 95 to 97%, the two others 99% and more.
-NORMALISED = Recipe(epochs=4)
-RECIPES = {
-    "zf-scenes": NORMALISED,
-    "bias-free-scenes": NORMALISED,
-    "vgg-scenes": NORMALISED,
-    "lenet-digits": DIGITS,
-}
-
-
-def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = networks.WEIGHTS) -> dict[str, Any]:
+def train(
+    name: str, seed: int, recipe: networks.Recipe | None = None, folder: Path = networks.WEIGHTS
+) -> dict[str, Any]:
     """Train, measure the accuracy on held-out images, write weights and provenance; return the provenance."""
-    recipe = recipe or RECIPES.get(name, SCENES)
+    recipe = recipe or networks.described(name).recipe
     with _alone(seed):
         model = networks.build(name)
-        normalised = RECIPES.get(name) is NORMALISED
-        if normalised:
+        if recipe.batch_norm:
             model = _normalised(model)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
@@ -93,12 +68,11 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
                 with files.whole(checkpoint) as file:
                     torch.save(state | {"epochs": epoch + 1, "seconds": seconds}, file)
-        model = _folded(model.eval()) if normalised else model.eval()
+        model = _folded(model.eval()) if recipe.batch_norm else model.eval()
         # the accuracy is that of the weights as they are kept: float16 on disk, float32 in use
-        kept = {key: value.half().contiguous() for key, value in model.state_dict().items()}
-        model.load_state_dict({key: value.float() for key, value in kept.items()})
+        content = networks.pack(model.state_dict())
+        model.load_state_dict(networks.unpack(content))
         accuracy = networks.accuracy(model, networks.data(name, recipe.held_out, seed))
-    blob = save_safetensors(kept)
     record = {
         "name": name,
         "seed": seed,
@@ -110,13 +84,13 @@ def train(name: str, seed: int, recipe: Recipe | None = None, folder: Path = net
         "seconds": round(seconds, 1),
         "date": datetime.now(UTC).date().isoformat(),
         "torch": torch.__version__,
-        "sha256": hashlib.sha256(blob).hexdigest(),
+        "sha256": hashlib.sha256(content).hexdigest(),
     }
     text = json.dumps(record, indent=2) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix, content in ((".safetensors", blob), (".json", text.encode())):
+    for suffix, written in ((".safetensors", content), (".json", text.encode())):
         with files.whole(folder / f"{name}-{seed}{suffix}") as file:
-            file.write(content)
+            file.write(written)
     checkpoint.unlink(missing_ok=True)
     return record
 
@@ -167,7 +141,7 @@ def _native_bfloat16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
-def _rate(recipe: Recipe, done: float) -> float:
+def _rate(recipe: networks.Recipe, done: float) -> float:
     """Learning rate after this share of all steps."""
     warm = 0.1
     if done < warm:
@@ -175,12 +149,12 @@ def _rate(recipe: Recipe, done: float) -> float:
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, epoch: int, per_epoch: int, step: int) -> None:
+def _set_rate(optimiser: torch.optim.Optimizer, recipe: networks.Recipe, epoch: int, per_epoch: int, step: int) -> None:
     for group in optimiser.param_groups:
         group["lr"] = _rate(recipe, (epoch * per_epoch + step) / (recipe.epochs * per_epoch))
 
 
-def _checkpoint(name: str, seed: int, recipe: Recipe) -> Path:
+def _checkpoint(name: str, seed: int, recipe: networks.Recipe) -> Path:
     """A place of its own for each recipe and data version: a run never goes on from another's."""
     key = hashlib.sha256(f"{recipe} {scenes.DATA_VERSION}".encode()).hexdigest()[:12]
     return files.cache_folder() / "checkpoints" / f"{name}-{seed}-{key}.pt"

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sightglass.ledger import tutorials as kept
 from sightglass.pages import tutorials
 from sightglass.settings import Settings
 
@@ -42,8 +43,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-def built(root: Path, addresses: Settings = ADDRESSES, *, execute: bool = False) -> dict[str, str]:
-    return {path: str(content) for path, content in tutorials.build(root, addresses=addresses, execute=execute).items()}
+def built(root: Path, addresses: Settings = ADDRESSES) -> dict[str, str]:
+    return {path: str(content) for path, content in tutorials.build(root, addresses=addresses).items()}
 
 
 def cells(root: Path, addresses: Settings = ADDRESSES) -> list[str]:
@@ -85,21 +86,83 @@ def test_a_notebook_knows_nothing_of_this_machine_and_is_the_same_each_time(root
     assert notebook == built(root)["tutorials/counting.ipynb"]
 
 
-def test_executing_shows_outputs_and_a_failing_cell_stops_the_build(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def kernel(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The toy tutorial with a package ``repro`` of its own, which a kernel can import."""
     pytest.importorskip("ipykernel")  # the light installation has no notebooks
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    page = built(root, execute=True)["tutorials/counting.md"]
+    lab = root / "repro" / "lab"
+    lab.mkdir(parents=True)
+    (root / "repro" / "__init__.py").write_text("")
+    (lab / "__init__.py").write_text("SIZE = 1\n")
+    (lab / "files.py").write_text("def note(path): ...\n")
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.setenv("SIGHTGLASS_ROOT", str(root))
+    (root / "catalog").mkdir()
+    (root / "catalog" / "taxonomy.yaml").touch()
+    return root / "docs" / "tutorials" / "counting.py"
+
+
+def test_outputs_are_kept_and_shown_and_go_stale(kernel: Path, root: Path) -> None:
+    weights = root / "weights.bin"
+    weights.write_bytes(b"1")
+    source = TEXT.replace(
+        "import repro\n\nprint(1 + 1)",
+        "from pathlib import Path\nfrom repro.lab import SIZE, files\n\n# %%\nfiles.note(Path('weights.bin'))\nprint(SIZE + 1)",
+    )
+    kernel.write_text(source)
+    assert "Shown without its outputs" in built(root)["tutorials/counting.md"]
+    kept.write(root, "counting", kept.execute(root, "counting"))
+    page = built(root)["tutorials/counting.md"]
     assert "```text\n2\n```" in page
-    assert '"outputs": [],' in built(root, execute=True)["tutorials/counting.ipynb"]
-    path = root / "docs" / "tutorials" / "counting.py"
+    assert '"outputs": [],' in built(root)["tutorials/counting.ipynb"]
+    assert "stale" not in page
+
+    def because() -> list[str]:
+        return kept.why_stale(root, "counting", kept.load(root, "counting"))
+
+    kernel.write_text(source.replace("# %%\nfiles", "# %%\n# a comment\nfiles"))
+    assert because() == []
+    kernel.write_text(source)
+    weights.write_bytes(b"2")
+    assert because() == ["weights.bin changed"]
+    weights.write_bytes(b"1")
+    (root / "repro" / "lab" / "__init__.py").write_text("SIZE = 2\n")
+    assert because() == ["repro.lab:SIZE changed"]
+    assert "stale: the code has changed since" in built(root)["tutorials/counting.md"]
+    kernel.write_text(source.replace("SIZE + 1", "SIZE + 2"))
+    assert "```text" not in built(root)["tutorials/counting.md"]  # an output beside another cell would be wrong
+
+
+def test_pictures_are_kept_light(kernel: Path, root: Path) -> None:
+    drawing = "import numpy as np\nimport matplotlib.pyplot as plt\nplt.figure(figsize=(8, 8))\n"
+    drawing += "plt.imshow(np.random.default_rng(0).random((600, 600, 3)))\nplt.show()"
+    kernel.write_text(TEXT.replace("import repro\n\nprint(1 + 1)", drawing))
+    executed = kept.execute(root, "counting")
+    assert sum(map(len, executed.pictures.values())) <= kept.PICTURE_BYTES
+    kept.write(root, "counting", executed)
+    assert "![Output of the cell above](counting-1.webp){ width=" in built(root)["tutorials/counting.md"]
+    assert built(root)["tutorials/counting-1.webp"]
+
+
+def test_the_command_executes_what_is_stale_and_fails_with_a_cell(kernel: Path, root: Path, sightglass) -> None:
+    done = sightglass("tutorials", "--stale")
+    assert (done.code, "counting" in done.out) == (0, True)
+    assert "nothing to execute" in sightglass("tutorials", "--stale").out
+    kernel.write_text(TEXT.replace("1 + 1", "1 / 0"))
+    before = kept.path_of(root, "counting").read_bytes()
+    done = sightglass("tutorials", "--check")
+    assert done.code == 1
+    assert "counting.py: a cell failed" in done.err
+    assert "ZeroDivisionError" in done.err
+    assert kept.path_of(root, "counting").read_bytes() == before
+    assert sightglass("tutorials", "count").code == 2
+
+
+def test_slow_prints_are_one_block(kernel: Path, root: Path) -> None:
     slowly = "0, flush=True)\nimport time\ntime.sleep(1)\nprint(1"
-    path.write_text(TEXT.replace("1 + 1", slowly), encoding="utf-8")
-    assert "```text\n0\n1\n```" in built(root, execute=True)["tutorials/counting.md"]
-    path.write_text(TEXT.replace("1 + 1", "1 / 0"), encoding="utf-8")
-    with pytest.raises(tutorials.TutorialError, match=r"counting\.py: a cell failed\n(.|\n)*ZeroDivisionError"):
-        built(root, execute=True)
+    kernel.write_text(TEXT.replace("1 + 1", slowly))
+    kept.write(root, "counting", kept.execute(root, "counting"))
+    assert "```text\n0\n1\n```" in built(root)["tutorials/counting.md"]
 
 
 def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +172,7 @@ def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("SIGHTGLASS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SIGHTGLASS_ROOT", raising=False)
-    source = tutorials.build(ROOT, addresses=ADDRESSES, execute=False)["tutorials/cam.ipynb"]
+    source = tutorials.build(ROOT, addresses=ADDRESSES)["tutorials/cam.ipynb"]
     folder = tmp_path / "empty"
     folder.mkdir()
     notebook = nbformat.reads(str(source), as_version=4)

@@ -26,7 +26,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def build(root: Path, folder: Path, **environment: str) -> None:
     """Build the site of a checkout as ``make serve`` shows it (tutorials not executed), strictly."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    environment |= {"SIGHTGLASS_EXECUTE": "0", "NO_MKDOCS_2_WARNING": "1"}
+    environment |= {"NO_MKDOCS_2_WARNING": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
     done = subprocess.run(
         command, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, check=False

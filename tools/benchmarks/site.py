@@ -72,7 +72,6 @@ def build(config: Path, site: Path) -> float:
     """Seconds of one ``mkdocs build`` as a whole process."""
     environment = {
         **os.environ,
-        "SIGHTGLASS_EXECUTE": "0",
         "NO_MKDOCS_2_WARNING": "1",
         "PYTHONPATH": str(config.parent),
     }

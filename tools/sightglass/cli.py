@@ -10,7 +10,7 @@ import typer
 
 import sightglass
 from sightglass.catalogue import CatalogueError
-from sightglass.commands import add, catalogue, cite, lab, links, lists, run, verify
+from sightglass.commands import add, catalogue, cite, lab, links, lists, run, tutorials, verify
 
 app = typer.Typer(
     name="sightglass",
@@ -27,6 +27,7 @@ for name, command in (
     ("run", run.run),
     ("verify", verify.verify),
     ("stale", verify.stale),
+    ("tutorials", tutorials.tutorials),
     ("train", lab.train),
     ("check", catalogue.check),
     ("add", add.add),

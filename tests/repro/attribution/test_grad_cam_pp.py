@@ -10,7 +10,8 @@ from torch.nn import functional
 from repro.attribution import grad_cam_pp as module
 from repro.attribution.grad_cam import grad_cam
 from repro.attribution.grad_cam_pp import grad_cam_pp
-from repro.engine import gradients, pooling
+from repro.engine import gradients
+from repro.engine.errors import OptionsError
 from repro.lab import networks
 
 CONTRACT = {"grad_cam_pp": {}, "grad_cam_pp, of the softmax": {"output": "softmax"}}
@@ -76,8 +77,8 @@ def slow_grad_cam_pp(head, maps: Tensor, classes: list[int], output: str) -> Ten
 
 
 def gradients_of(model: nn.Module, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    with pooling.maps_and_logits(model, images) as (maps, logits):
-        return gradients.gradient(logits, classes, maps), maps.detach()
+    maps, gradient = gradients.layer_gradient(model, images, classes)
+    return gradient, maps
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -140,18 +141,18 @@ def test_the_papers_example_of_small_footprints() -> None:
     gradient = maps.clone()
     torch.testing.assert_close(gradient.mean((2, 3)), torch.tensor([[15 / 80, 4 / 80, 2 / 80]]))
     example = torch.where(gradient > 0, 1 / gradient.sum((2, 3), keepdim=True), 0)
-    torch.testing.assert_close(module._channel_weights(example, gradient), torch.ones(1, 3))
-    alpha = module._exponential_alpha(gradient, maps)
-    torch.testing.assert_close(module._channel_weights(alpha, gradient), torch.tensor([[15 / 17, 4 / 6, 2 / 4]]))
+    torch.testing.assert_close(module.channel_weights(example, gradient), torch.ones(1, 3))
+    alpha = module.exponential_alpha(gradient, maps)
+    torch.testing.assert_close(module.channel_weights(alpha, gradient), torch.tensor([[15 / 17, 4 / 6, 2 / 4]]))
 
 
 def test_is_grad_cam_where_all_alpha_are_one_over_z() -> None:
     """Sec. 3.2, and only where no gradient is negative: the relu of Eq. 5 is not in Grad-CAM."""
     gradient = torch.rand(2, 3, 4, 5)
     alpha = torch.full_like(gradient, 1 / 20)
-    torch.testing.assert_close(module._channel_weights(alpha, gradient), gradient.mean((2, 3)))
+    torch.testing.assert_close(module.channel_weights(alpha, gradient), gradient.mean((2, 3)))
     gradient[0, 0, 0, 0] = -1
-    assert not torch.allclose(module._channel_weights(alpha, gradient), gradient.mean((2, 3)))
+    assert not torch.allclose(module.channel_weights(alpha, gradient), gradient.mean((2, 3)))
 
 
 def test_weak_gradients_give_the_map_of_the_positive_gradients() -> None:
@@ -207,7 +208,7 @@ def test_variants_of_popular_libraries_differ_from_equation_19() -> None:
     """Compared without their size, which no picture shows: the direction of the weights is what counts."""
     model, images, classes = networks.load("fc-scenes", 0).double(), images_of(4, 64).sigmoid(), torch.arange(4)
     gradient, maps = gradients_of(model, images, classes)
-    ours = module._channel_weights(module._exponential_alpha(gradient, maps), gradient)
+    ours = module.channel_weights(module.exponential_alpha(gradient, maps), gradient)
     torch.testing.assert_close(ours, torch.stack([paper(g, a) for g, a in zip(gradient, maps, strict=True)]))
     weak = gradient / 100  # as in a large network, where g^2 is below 1e-6 in most places
 
@@ -233,7 +234,7 @@ def test_pytorch_grad_cam_adds_a_number_that_is_not_small(vision, require_module
     explains.activations_and_grads.release()
     expected = torch.stack([with_epsilon(g, a) for g, a in zip(gradient, maps, strict=True)])
     torch.testing.assert_close(theirs, expected)
-    ours = module._channel_weights(module._exponential_alpha(weak, maps), weak)
+    ours = module.channel_weights(module.exponential_alpha(weak, maps), weak)
     assert float((theirs_weak - ours).norm() / ours.norm()) > 0.02
 
 
@@ -280,5 +281,5 @@ def test_the_model_is_left_as_it_was_found(output: str) -> None:
 
 
 def test_other_outputs_are_refused() -> None:
-    with pytest.raises(ValueError, match="'exponential' or 'softmax', not 'sigmoid'"):
+    with pytest.raises(OptionsError):
         grad_cam_pp(Small(), images_of(1), torch.tensor([0]), output="sigmoid")

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from repro.attribution.occlusion import map_occlusion, occlusion, spread
+from repro.attribution.occlusion import map_occlusion, occlusion, on_pixels
+from repro.engine.errors import ClassesError, LayerError, OptionsError
 
 CONTRACT = {"occlusion": {}, "map_occlusion": {}}
 BENCHMARK = {
@@ -117,17 +118,17 @@ def test_the_strongest_map_is_followed_in_each_image() -> None:
         falls, channels = map_occlusion(net, images, layer, patch=2, stride=2, fill=0.0)
         assert channels.tolist() == [0, 1]
         assert falls.tolist() == [[[[4.0, 4.0], [4.0, 4.0]]]] * 2
-    with pytest.raises(ValueError, match="a layer with feature maps"):
+    with pytest.raises(LayerError):
         map_occlusion(net, images, net[3], patch=2, stride=2)
 
 
-def test_spread_by_hand_and_back_to_a_constant() -> None:
+def test_on_pixels_by_hand_and_back_to_a_constant() -> None:
     falls = torch.tensor([[[[1.0, 3.0]]]])  # squares of 2 by 2 at columns 0 and 1
-    assert spread(falls, (2, 3), patch=2, stride=1).tolist() == [[[[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]]]
-    cut = spread(torch.full((1, 1, 3, 4), 0.7), (11, 14), patch=5, stride=3)  # the last ones reach over the border
+    assert on_pixels(falls, (2, 3), patch=2, stride=1).tolist() == [[[[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]]]
+    cut = on_pixels(torch.full((1, 1, 3, 4), 0.7), (11, 14), patch=5, stride=3)  # the last ones reach over the border
     torch.testing.assert_close(cut, torch.full((1, 1, 11, 14), 0.7))
-    with pytest.raises(ValueError, match="not those of squares"):
-        spread(falls, (4, 4), patch=2, stride=1)
+    with pytest.raises(OptionsError):
+        on_pixels(falls, (4, 4), patch=2, stride=1)
 
 
 def test_equals_captum(require_module) -> None:
@@ -136,7 +137,7 @@ def test_equals_captum(require_module) -> None:
     expected = attr.Occlusion(net).attribute(
         images, sliding_window_shapes=(3, 4, 4), strides=(3, 3, 3), baselines=0.5, target=classes
     )
-    found = spread(occlusion(net, images, classes, patch=4, stride=3, of="logit"), (11, 14), patch=4, stride=3)
+    found = on_pixels(occlusion(net, images, classes, patch=4, stride=3, of="logit"), (11, 14), patch=4, stride=3)
     # it returns float32 whatever it is given
     torch.testing.assert_close(found.expand_as(expected).float(), expected.float(), rtol=1e-5, atol=1e-7)
 
@@ -151,7 +152,7 @@ def test_the_model_is_left_as_it_was_found(fails: bool, around) -> None:
         images = images_of(2)
         kept = images.clone()
         if fails:
-            with pytest.raises(ValueError, match="target_classes"):
+            with pytest.raises(ClassesError):
                 occlusion(net, images, torch.tensor([0, 3]), patch=4, stride=4)
         else:
             falls = [occlusion(net, images, torch.tensor([0, 1]), patch=4, stride=4) for _ in range(2)]
@@ -166,10 +167,10 @@ def test_the_model_is_left_as_it_was_found(fails: bool, around) -> None:
 
 @pytest.mark.parametrize(("patch", "stride"), [(12, 1), (4, 0), (4, 5), (0, 0)])
 def test_squares_that_do_not_fit_are_refused(patch: int, stride: int) -> None:
-    with pytest.raises(ValueError, match="does not hold"):
+    with pytest.raises(OptionsError):
         occlusion(Net(), images_of(1), torch.tensor([0]), patch=patch, stride=stride)
 
 
 def test_an_unknown_score_is_refused() -> None:
-    with pytest.raises(ValueError, match="probability"):
+    with pytest.raises(OptionsError):
         occlusion(Net(), images_of(1), torch.tensor([0]), patch=4, stride=4, of="loss")

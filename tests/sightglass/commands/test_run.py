@@ -160,7 +160,7 @@ def test_occlusions_grid_lies_where_its_squares_are(tmp_path: Path, monkeypatch:
     out, saved = tmp_path / "x.png", tmp_path / "x.npy"
     call("occlusion", "--image", "example", "--out", out, "--save-map", saved, "--set", "patch=32")
     falls = np.load(saved)
-    expected = occlusion.spread(torch.from_numpy(falls)[None, None], (64, 64), patch=32)[0]
+    expected = occlusion.on_pixels(torch.from_numpy(falls)[None, None], (64, 64), patch=32)[0]
     assert any(torch.equal(heatmap, expected) for heatmap in drawn)
 
 

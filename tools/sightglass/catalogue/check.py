@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import datetime
 import re
-import tokenize
 import unicodedata
 import zoneinfo
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from stdnum import isbn as isbn_number
 
 from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read, yaml_source
 from sightglass.catalogue.canonical import rewrite
+from sightglass.catalogue.equations import marks, modules
 from sightglass.catalogue.models import FIRST_DRAFT, Entry, Family, FoundingNotes, Link, Method, Paper, Topic
 from sightglass.catalogue.yaml_source import Place, Problem, shown
 from sightglass.files import write_whole
@@ -33,7 +32,6 @@ ARXIV = re.compile(r"(?P<year>\d{2})(0[1-9]|1[0-2])\.\d{4,5}|[a-z-]+(\.[A-Z]{2})
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
 HOST = re.compile(r"(?:[\w-]+\.)+(?!\d+$)[\w-]{2,}")  # a name, no number: the public network, not a machine
 NOT_IN_URL = re.compile(r"""[<>"\\^`{|}]|%(?![0-9A-Fa-f]{2})""")
-EQUATION = re.compile(r"\bEq\. \(([^()]*)\)")  # in the comment of the line that computes it
 # A field that states a bibliographic fact counts only with a source that was read.
 FACTS = ("authors", "year", "month", "volume", "number", "pages", "doi", "arxiv", "isbn")
 
@@ -466,36 +464,16 @@ def equations(catalogue: Catalogue) -> Iterator[Problem]:
         name = module.relative_to(catalogue.root).as_posix()
         if not numbers:
             yield source.problem((), "equation", f"{name} computes it: state its equations under 'equations'")
-        marked = equation_lines(module)
-        elsewhere = {number for path in _imported(catalogue.root, module) for number in equation_lines(path)}
+        own, *others = (marks(path) for path in modules(catalogue.root, module))
+        marked = {mark.number for each in (own, *others) for mark in each}
         for i, number in enumerate(numbers):
-            if number not in marked and number not in elsewhere:
+            if number not in marked:
                 message = f"no line of {name}, or of what it imports, ends in '# Eq. ({number})'"
                 yield source.problem(("equations", i, "number"), "equation", message)
-        for number, places in marked.items():
-            for line, column in places if number not in numbers else ():
-                message = f"Eq. ({number}) is not among the equations of {source.file}{nearest(number, numbers)}"
-                yield Problem(name, line, column, "equation", message)
-
-
-def equation_lines(module: Path) -> dict[str, list[tuple[int, int]]]:
-    """Line and column of each comment ``# Eq. (2)`` of a module, by the equation's number.  Nothing is executed."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    with module.open("rb") as file, suppress(tokenize.TokenError, SyntaxError):  # ruff tells of these
-        for token in tokenize.tokenize(file.readline):
-            for match in EQUATION.finditer(token.string) if token.type == tokenize.COMMENT else ():
-                found.setdefault(match[1], []).append((token.start[0], token.start[1] + 1 + match.start()))
-    return found
-
-
-def _imported(root: Path, module: Path) -> set[Path]:
-    """The files of ``repro/`` from which a module takes something by name."""
-    names: set[str] = set()
-    text = module.read_text(encoding="utf-8", errors="replace")
-    for package, listed in re.findall(r"^from (repro[\w.]*) import (\([^)]*\)|.*)", text, re.MULTILINE):
-        names |= {package, *(f"{package}.{word}" for word in re.findall(r"\w+", listed))}
-    paths = {root / Path(*name.split(".")).with_suffix(".py") for name in names}
-    return {path for path in paths if path.is_file()}
+        for mark in own:
+            if mark.number not in numbers:
+                message = f"Eq. ({mark.number}) is not among the equations of {source.file}"
+                yield Problem(name, mark.line, mark.column, "equation", message + nearest(mark.number, numbers))
 
 
 @_rule

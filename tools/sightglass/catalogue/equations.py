@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMENT = re.compile(r"#.*?\bEqs?\. ?\(.*")
-_NUMBER = re.compile(r"\(([A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*)\)")
+_NUMBER = re.compile(r"Eq\. \(([A-Za-z0-9.-]+)\)")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A line that bears an equation's number; ``code`` is the whole statement without its comments' mark."""
+    """A comment that names an equation's number, and the statement that it stands in, without the comment."""
 
     number: str
     path: Path
     line: int
+    column: int
     code: str
 
 
 def marks(path: Path) -> list[Mark]:
-    """All marks in one module, in the order of its lines."""
-    source = path.read_text(encoding="utf-8")
+    """All marks in one module, in the order of its lines; none if it is not Python.  Nothing is executed."""
+    source = path.read_text(encoding="utf-8", errors="replace")
     lines = source.split("\n")
+    comments: list[tokenize.TokenInfo] = []
+    with suppress(tokenize.TokenError, SyntaxError):  # ruff tells of these
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        comments += [token for token in tokens if token.type == tokenize.COMMENT and _NUMBER.search(token.string)]
+    for token in comments:
+        row, column = token.start
+        lines[row - 1] = lines[row - 1][:column].rstrip()
     found = []
-    for row, line in enumerate(lines, 1):
-        comment = _COMMENT.search(line)
-        if comment:
-            first, last = _statement(source, row)
-            code = "\n".join(_COMMENT.sub("", each).rstrip() for each in lines[first - 1 : last])
-            found += [Mark(number, path, row, code) for number in _NUMBER.findall(comment[0])]
+    for token in comments:
+        row, column = token.start
+        first, last = _statement(source, row)
+        code = "\n".join(lines[first - 1 : last])
+        found += [Mark(each[1], path, row, column + 1 + each.start(), code) for each in _NUMBER.finditer(token.string)]
     return found
 
 

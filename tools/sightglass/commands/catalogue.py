@@ -193,13 +193,12 @@ def site(
     directory: Annotated[Path, typer.Option("--output", help="Folder to build into; it is emptied first.")] = Path(
         "site"
     ),
-    execute: Annotated[bool, typer.Option(help="Execute the tutorials (needs the lab group).")] = True,
     serve: Annotated[bool, typer.Option("--serve", help="Serve on --address with reload instead of building.")] = False,
     address: Annotated[str, typer.Option(help="Host and port for --serve.")] = "127.0.0.1:8000",
 ) -> None:
     """Build the site, or serve it with reload.
 
-    Examples:  sightglass site  |  sightglass site --no-execute  |  sightglass site --serve --no-execute
+    Examples:  sightglass site  |  sightglass site --output public  |  sightglass site --serve
     """
     import os
     import subprocess
@@ -210,7 +209,6 @@ def site(
     command = [sys.executable, "-m", "mkdocs", *verb, "--strict", "--config-file", str(root / "mkdocs.yml")]
     environment = {
         **os.environ,
-        "SIGHTGLASS_EXECUTE": "1" if execute else "0",
         "SIGHTGLASS_ROOT": str(root),
         "NO_MKDOCS_2_WARNING": "1",
     }

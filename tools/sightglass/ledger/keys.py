@@ -95,7 +95,7 @@ def why_stale(result: Result, root: Path) -> list[str]:
     if key(now, files, result.seeds, result.device) == result.key:
         return []
     gone = result.objects.keys() - now.keys()
-    return _changes(result.objects, now, gone) + _changes(result.files, files) or ["its key is another"]
+    return changes(result.objects, now, gone) + changes(result.files, files) or ["its key is another"]
 
 
 def why_picture_stale(result: Result, root: Path) -> list[str]:
@@ -112,8 +112,8 @@ def why_picture_stale(result: Result, root: Path) -> list[str]:
     if key(now, files, result.seeds[:1], result.device) == result.picture_key:
         return []
     gone = result.picture_objects.keys() - now.keys()
-    changes = _changes(result.objects | result.picture_objects, now, gone) + _changes(result.picture_files, files)
-    return changes or ["its key is another"]
+    found = changes(result.objects | result.picture_objects, now, gone) + changes(result.picture_files, files)
+    return found or ["its key is another"]
 
 
 def is_stale(result: Result, root: Path) -> bool:
@@ -135,10 +135,11 @@ def stale_parts(root: Path, slugs: Iterable[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _changes(then: Mapping[str, str], now: Mapping[str, str], gone: Iterable[str] = ()) -> list[str]:
-    changes = {name: "changed" if name in then else "is new" for name in now if then.get(name) != now[name]}
-    changes |= dict.fromkeys(gone, "is no longer used")
-    return [f"{name} {what}" for name, what in sorted(changes.items(), key=lambda item: (item[1], item[0]))]
+def changes(then: Mapping[str, str], now: Mapping[str, str], gone: Iterable[str] = ()) -> list[str]:
+    """What differs between two mappings of names to digests, in words."""
+    found = {name: "changed" if name in then else "is new" for name in now if then.get(name) != now[name]}
+    found |= dict.fromkeys(gone, "is no longer used")
+    return [f"{name} {what}" for name, what in sorted(found.items(), key=lambda item: (item[1], item[0]))]
 
 
 def versions_of(root: Path, packages: Iterable[str]) -> dict[str, str]:

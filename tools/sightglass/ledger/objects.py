@@ -49,6 +49,20 @@ def follow(root: Path, module: str, names: Iterable[str]) -> Reached:
     return Reached(dict(sorted(walk.objects.items())), frozenset(walk.packages))
 
 
+def follow_script(root: Path, path: Path) -> Reached:
+    """All objects that a file outside ``repro/`` reaches, its own code included: a tutorial's."""
+    walk, name = _Walk(root), path.stem
+    module = walk.modules[name] = parse(path.read_bytes().replace(b"\r\n", b"\n"), name, False)
+    walk.there[name] = True
+    walk.objects[f"{name}:{STATEMENTS}"] = ""
+    walk.pending.append((f"{name}:{STATEMENTS}", name, [module.statements]))
+    for target in module.imports:
+        walk._import(target)
+    own = [bound for bound, found in module.bindings.items() if any(isinstance(each, Code) for each in found)]
+    walk.reach(_Found(name, bound) for bound in own)
+    return Reached(dict(sorted(walk.objects.items())), frozenset(walk.packages))
+
+
 @dataclass(frozen=True)
 class _Found:
     """What a name stands for: an object, a whole module (no name), or something outside (no object of ours)."""

@@ -74,6 +74,11 @@ def turn(slug: str) -> int:
     return int(hashlib.sha256(slug.encode()).hexdigest(), 16) % ROUNDS
 
 
+def run_number(root: Path) -> int:
+    """The number of this run, by which what has its turn is chosen."""
+    return _History(root).run_number()
+
+
 def minutes(stored: Mapping[str, Result | None], slugs: Iterable[str], processes: int) -> float:
     """How long measuring these takes, by what it took the last time: longest first, each seed on a free process."""
     tasks = []

@@ -7,7 +7,7 @@ import statistics
 from sightglass.ledger import benchmark
 from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row
 from sightglass.pages.entries import method_link
-from sightglass.pages.markup import page, spoken, table, text
+from sightglass.pages.markup import page, ready, spoken, table, text
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
@@ -90,7 +90,7 @@ def _table(site: Site, rows: list[Row]) -> str:
             + [_cell(site, row, name) for name in (OURS, *peers)]
         )
     names = [spoken(text(name), "en", site.language) for name in ("Sightglass", *peers)]
-    return table([*header, *names], lines, css="sg-bench", stacks=True)
+    return ready(table([*header, *names], lines, css="sg-bench", stacks=True))
 
 
 def _cell(site: Site, row: Row, name: str) -> str:
@@ -106,7 +106,7 @@ def _name(site: Site, name: str) -> str:
     """``lrp-epsilon`` is the variant 'epsilon' of the catalogue's method ``lrp``."""
     known = [slug for slug in site.catalogue.methods if f"{name}-".startswith(f"{slug}-")]
     if not known:
-        return f"`{name}`"
+        return f"<code>{name}</code>"
     slug = max(known, key=len)
     variant = name.removeprefix(slug).removeprefix("-")
-    return method_link(site, slug, HERE) + (f" `{variant}`" if variant else "")
+    return method_link(site, slug, HERE) + (f" <code>{variant}</code>" if variant else "")

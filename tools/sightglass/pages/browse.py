@@ -10,7 +10,7 @@ import json
 
 from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.pages.entries import meta_span
-from sightglass.pages.markup import HTML_LANGUAGE, address, page
+from sightglass.pages.markup import HTML_LANGUAGE, address, page, ready, to
 from sightglass.pages.phrases import PHRASES
 from sightglass.pages.site import Site
 
@@ -41,12 +41,10 @@ def browse_page(site: Site) -> str:
     sorts = "".join(f'<option value="{value}">{site.say(phrase)}</option>' for value, phrase in SORTS.items())
     words = html.escape(json.dumps(_words(site), ensure_ascii=False))
     comma = "、" if site.language == "zh" else ", "
-    folders = comma.join(f"[{site.say(folder).lower()}]({folder}/index.md)" for folder in ENTRY_FOLDERS)
+    folders = comma.join(to(f"{folder}/index.md", site.say(folder).lower(), HERE) for folder in ENTRY_FOLDERS)
     more = "" if len(keys) > FIRST else " hidden"
     count = site.say("found", shown=len(keys), all=len(keys))
-    body = f"""# {site.say("browse")}
-
-<div id="sg-browse" class="sg-browse" data-words="{words}">
+    made = f"""<div id="sg-browse" class="sg-browse" data-words="{words}">
 <form class="sg-bar sg-scripted" role="search" aria-label="{site.say("browse")}">
 <input type="search" name="q" class="sg-query" autocomplete="off" spellcheck="false"
   aria-label="{site.say("search entries")}" placeholder="{site.say("words to search")}">
@@ -67,11 +65,9 @@ def browse_page(site: Site) -> str:
 </div>
 
 <noscript>{site.say("without javascript")}</noscript>
-
-{site.say("browse lists", folders=folders)}
-{{ .sg-meta }}
+<p class="sg-meta">{site.say("browse lists", folders=folders)}</p>
 """
-    return page(site.say("browse"), body, hide=["navigation", "toc"])
+    return page(site.say("browse"), f"# {site.say('browse')}\n\n{ready(made)}", hide=["navigation", "toc"])
 
 
 def _facet(site: Site, facet: str, phrase: str) -> str:

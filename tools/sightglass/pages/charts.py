@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from sightglass.pages.entries import method_link, titled
-from sightglass.pages.markup import address, page, table, text, to
+from sightglass.pages.markup import address, page, ready, table, text, to
 from sightglass.pages.site import Site
 
 STEP = 24  # pixels between the middles of two marks: the smallest size at which a finger meets the right one
@@ -39,7 +39,7 @@ def timeline_page(site: Site) -> str:
         if keys:
             links = "<br>".join(titled(site, key, here) for key in site.newest_first(keys))
             rows.append([to(f"years/{year}.md", site.say("year heading", year=year), here), links])
-    words = table([site.say("year"), site.say("papers")], rows)
+    words = ready(table([site.say("year"), site.say("papers")], rows))
     body += _scrolling(site, "timeline", _timeline(site, cells, here)) + f"\n## {site.say('in words')}\n\n{words}"
     return page(site.say("timeline"), body, hide=["navigation", "toc"], description=site.say("timeline lead"))
 
@@ -123,7 +123,7 @@ def genealogy_page(site: Site) -> str:
         ]
         header = [site.say(name) for name in ("method", "builds on", "taken up by")]
         drawing = _genealogy(site, joined, parents, here)
-        body += _scrolling(site, "genealogy", drawing) + f"\n## {site.say('in words')}\n\n{table(header, rows)}"
+        body += _scrolling(site, "genealogy", drawing) + f"\n## {site.say('in words')}\n\n{ready(table(header, rows))}"
     if alone:
         body += f"\n## {site.say('stand alone')}\n\n{_links(site, alone, here)}\n"
     return page(site.say("genealogy"), body, hide=["navigation", "toc"], description=site.say("genealogy lead"))
@@ -250,4 +250,4 @@ def _svg(site: Site, name: str, width: float, height: float, marks: Sequence[str
 
 def _scrolling(site: Site, name: str, drawing: str) -> str:
     """A drawing in a box that scrolls sideways, by keyboard as well."""
-    return f'<div class="sg-scroll" role="region" tabindex="0" aria-label="{site.say(name)}">{drawing}</div>\n'
+    return ready(f'<div class="sg-scroll" role="region" tabindex="0" aria-label="{site.say(name)}">{drawing}</div>')

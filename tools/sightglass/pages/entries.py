@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import posixpath
 from urllib.parse import quote, urlsplit
 
 from sightglass import citations
 from sightglass.catalogue import folder_of
 from sightglass.catalogue.models import Entry, FoundingNotes, Link, Paper
 from sightglass.pages import pictures
-from sightglass.pages.markup import HTML_LANGUAGE, address, chinese, code, out, page, spoken, table, text, to
+from sightglass.pages.markup import (
+    HTML_LANGUAGE,
+    address,
+    bullets,
+    chinese,
+    code,
+    inline,
+    out,
+    page,
+    ready,
+    spoken,
+    table,
+    tabs,
+    text,
+    to,
+)
 from sightglass.pages.phrases import PHRASES
 from sightglass.pages.site import Site
 
@@ -73,7 +87,7 @@ def meta_span(site: Site, entry: Entry) -> str:
 def titled(site: Site, key: str, here: str) -> str:
     """An entry's title as a link to its page, marked with the title's language."""
     entry = site.catalogue.entries[key]
-    return f"{to(site.page_of(key), entry.title, here)}{{ lang={entry.language} }}"
+    return to(site.page_of(key), entry.title, here, language=entry.language)
 
 
 def method_link(site: Site, slug: str, here: str) -> str:
@@ -86,15 +100,15 @@ def list_link(site: Site, slug: str, here: str) -> str:
     """A reading list's title as a link to its page, marked with the title's language."""
     lst = site.catalogue.lists[slug]
     chosen = (lst.title_zh, "zh") if site.language == "zh" and lst.title_zh else (lst.title, lst.language)
-    return f"{to(f'lists/{slug}.md', chosen[0], here)}{{ lang={HTML_LANGUAGE.get(chosen[1], chosen[1])} }}"
+    return to(f"lists/{slug}.md", chosen[0], here, language=HTML_LANGUAGE.get(chosen[1], chosen[1]))
 
 
-def summary(site: Site, english: str, in_chinese: str | None, *, css: str = ".sg-summary") -> str:
-    """A summary as paragraphs: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
+def summary(site: Site, english: str, in_chinese: str | None) -> str:
+    """A summary as HTML: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
     if site.language == "zh":
         shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
-        return f"{text(shown)}\n{{ {css} lang={tongue} }}\n"
-    return f"{text(english)}\n{{ {css} }}\n" + (f"\n{chinese(in_chinese)}" if in_chinese else "")
+        return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'
+    return f'<p class="sg-summary">{text(english)}</p>\n' + (chinese(in_chinese) if in_chinese else "")
 
 
 def add_button(key: str, label: str = "") -> str:
@@ -103,7 +117,7 @@ def add_button(key: str, label: str = "") -> str:
 
 
 def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
-    """An entry as an item of a Markdown list.
+    """An entry as an item of a list.
 
     ``coins`` adds a span by which Zotero saves whole lists; on an entry's own page it would hide that entry.
     """
@@ -115,12 +129,12 @@ def item(site: Site, key: str, here: str, *, coins: bool = True) -> str:
     lines.append(add_button(key))
     if coins:
         lines.append(citations.coins(key, entry, site.catalogue.venues))
-    return "- " + " ".join(lines)
+    return " ".join(lines)
 
 
 def items(site: Site, keys: list[str], here: str, *, coins: bool = True) -> str:
-    """A Markdown list of entries, or a word that there are none."""
-    return "\n".join(item(site, key, here, coins=coins) for key in keys) + "\n" if keys else site.say("nothing") + "\n"
+    """A list of entries as HTML, or a word that there are none."""
+    return bullets(item(site, key, here, coins=coins) for key in keys) if keys else f"<p>{site.say('nothing')}</p>\n"
 
 
 def entry_page(site: Site, key: str) -> str:
@@ -128,7 +142,8 @@ def entry_page(site: Site, key: str) -> str:
     entry = site.catalogue.entries[key]
     here = site.page_of(key)
     sections = [
-        _head(site, key, entry, here),
+        f"# {text(entry.title)} {{ lang={entry.language} data-sg-key={key} }}\n",
+        _head(site, entry, key, here),
         _methods(site, entry, here),
         _links(site, entry),
         _cite(site, key, entry, here),
@@ -151,7 +166,7 @@ def description(site: Site, english: str, in_chinese: str | None) -> str:
     return " ".join(((site.language == "zh" and in_chinese) or english).split())[:300]
 
 
-def _head(site: Site, key: str, entry: Entry, here: str) -> str:
+def _head(site: Site, entry: Entry, key: str, here: str) -> str:
     people = [
         to(f"people/{person.slug}.md", person.display, here) if person.slug in site.people else text(person.display)
         for person in entry.authors
@@ -175,29 +190,31 @@ def _head(site: Site, key: str, entry: Entry, here: str) -> str:
         facts.append(out(f"https://arxiv.org/abs/{entry.arxiv}", f"arXiv:{entry.arxiv}"))
     if entry.isbn:
         facts.append(text(f"ISBN {entry.isbn}"))
-    tags = [to(f"{folder_of(entry)}/index.md", site.say(f"kind.{entry.kind}"), here)]
+    tags = [to(f"{folder_of(entry)}/index.md", site.say(f"kind.{entry.kind}"), here, css="sg-tag")]
     tags += [
         to(
             f"families/{topic}.md" if topic in site.catalogue.families else f"topics/{topic}.md",
             site.name_of(subject),
             here,
+            css="sg-tag",
         )
         for topic in entry.topics
         if (subject := site.catalogue.topics.get(topic))
     ]
-    lines = [f"# {text(entry.title)} {{ lang={entry.language} data-sg-key={key} }}\n"]
+    lines = []
     if entry.title_zh:
-        lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</p>\n')
+        lines.append(f'<p lang="zh-Hans" class="sg-title-zh">{text(entry.title_zh)}</p>')
     if people:
-        lines.append(", ".join(people) + "\n{ .sg-byline }\n")
+        lines.append(f'<p class="sg-byline">{", ".join(people)}</p>')
     if facts:
-        lines.append(" · ".join(facts) + "\n{ .sg-facts }\n")
-    lines.append(" ".join(f"{tag}{{ .sg-tag }}" for tag in tags) + "\n{ .sg-tags }\n")
-    lines.append(f'<p class="sg-choose">{add_button(key, site.say("add to basket"))}</p>\n')
+        lines.append(f'<p class="sg-facts">{" · ".join(facts)}</p>')
+    lines.append(f'<p class="sg-tags">{" ".join(tags)}</p>')
+    lines.append(f'<p class="sg-choose">{add_button(key, site.say("add to basket"))}</p>')
     if not entry.identified:
-        lines.append(f'!!! warning "{site.say("not identified")}"\n    {site.say("not identified why")}\n')
+        title = f'<p class="admonition-title">{site.say("not identified")}</p>'
+        lines.append(f'<div class="admonition warning">\n{title}\n<p>{site.say("not identified why")}</p>\n</div>')
     lines.append(summary(site, entry.summary, entry.summary_zh))
-    return "\n".join(lines)
+    return ready("\n".join(lines))
 
 
 def _methods(site: Site, entry: Entry, here: str) -> str:
@@ -205,22 +222,24 @@ def _methods(site: Site, entry: Entry, here: str) -> str:
     if not slugs:
         return ""
     proposes = entry.proposes if isinstance(entry, Paper) else []
-    blocks = [f"## {site.say('methods')}\n"]
+    found = []
     for slug in slugs:
         method = site.catalogue.methods[slug]
         relation = site.say("proposed here" if slug in proposes else "treated here")
         state = site.say("runs here" if site.module_of(slug) else "no reproduction")
         shown = method.summary_zh if site.language == "zh" else method.summary
         link = method_link(site, slug, here)
-        blocks.append(f'- **{link}** <span class="sg-meta">{relation} · {state}</span>  \n  {text(shown)}')
+        facts = f'<span class="sg-meta">{relation} · {state}</span>'
+        found.append(f"<strong>{link}</strong> {facts}<br>\n{text(shown)}")
+    made = bullets(found)
     for slug in slugs:
         picture = site.picture_of(slug)
         if picture:
             alt = site.say("picture alt", name=site.name_of(site.catalogue.methods[slug]))
             shown = pictures.picture(site, picture, alt, here)
-            blocks.append(f"\n[{shown}](../methods/{slug}.md)\n")
+            made += f'<p><a href="{address(f"methods/{slug}.md", here)}">{shown}</a></p>'
             break
-    return "\n".join(blocks) + "\n"
+    return f"## {site.say('methods')}\n\n{ready(made)}"
 
 
 def _links(site: Site, entry: Entry) -> str:
@@ -230,7 +249,8 @@ def _links(site: Site, entry: Entry) -> str:
     for link in entry.links:
         host = urlsplit(link.url).hostname or link.url
         language = link.language or entry.language
-        parts = [f"**{site.say(f'role.{link.role}')}** {out(link.url, host.removeprefix('www.'), language=language)}"]
+        shown = out(link.url, host.removeprefix("www."), language=language)
+        parts = [f"<strong>{site.say(f'role.{link.role}')}</strong> {shown}"]
         if link.framework:
             parts.append(link.framework)
         if language != entry.language or language != site.language:
@@ -241,28 +261,29 @@ def _links(site: Site, entry: Entry) -> str:
             parts.append(out(link.now, site.say("now here")))
         parts.append(out(archived(link), site.say("archived copy")))
         note = f" <br>{spoken(text(link.note), 'en', site.language)}" if link.note else ""
-        lines.append("- " + " · ".join(parts) + note)
-    return f"## {site.say('links')}\n\n" + "\n".join(lines) + "\n"
+        lines.append(" · ".join(parts) + note)
+    return f"## {site.say('links')}\n\n{ready(bullets(lines))}"
 
 
 def _cite(site: Site, key: str, entry: Entry, here: str) -> str:
     venues = site.catalogue.venues
-    tabs = []
+    shown = {}
     for name, label in (("bibtex", "BibTeX"), ("biblatex", "biblatex"), ("apa", "APA"), ("gb7714", "GB/T 7714")):
         source = citations.FORMATS[name].render(key, entry, venues)
-        block = code(source, "bibtex" if "bib" in name else "text")
         copy = site.say("copy", format=label)
-        block += f'\n<p><button type="button" class="sg-copy" data-sg-copy>{copy}</button></p>\n'
-        tabs.append(f'=== "{label}"\n\n' + "".join(f"    {line}\n" if line else "\n" for line in block.split("\n")))
+        shown[label] = (
+            code(source, "bibtex" if "bib" in name else "text")
+            + f'<p><button type="button" class="sg-copy" data-sg-copy>{copy}</button></p>\n'
+        )
     stem = site.shared(site.page_of(key).removesuffix(".md"))
     files = " · ".join(
         f'<a href="{address(f"{stem}.{citations.FORMATS[name].extension}", here)}" download="{key}{ENDINGS[name]}">'
         f"{label}</a>"
         for name, label in (("bibtex", ".bib"), ("ris", ".ris"), ("csl-json", "CSL-JSON"))
     )
-    shown = "\n".join(tabs)
     download = site.say("download", files=files)
-    return f'## {site.say("cite")}\n\n<div class="sg-cite" markdown>\n\n{shown}\n</div>\n\n{download}\n'
+    made = f'<div class="sg-cite">\n{tabs(shown)}</div>\n<p>{download}</p>\n'
+    return f"## {site.say('cite')}\n\n{ready(made)}"
 
 
 def _related(site: Site, key: str, entry: Entry, here: str) -> str:
@@ -276,23 +297,24 @@ def _related(site: Site, key: str, entry: Entry, here: str) -> str:
     same = [k for slug in site.catalogue.methods_of(entry) for k in site.by_method.get(slug, []) if k not in shown]
     groups.append((site.say("same methods"), list(dict.fromkeys(same))[:RELATED]))
     lists = [list_link(site, slug, here) for slug in site.lists_with.get(key, [])]
-    blocks = [f"**{label}**\n\n{items(site, keys, here, coins=False)}" for label, keys in groups if keys]
+    made = "".join(
+        f"<p><strong>{label}</strong></p>\n{items(site, keys, here, coins=False)}" for label, keys in groups if keys
+    )
     if lists:
-        blocks.append(site.say("in lists", lists=", ".join(lists)) + "\n")
-    return f"## {site.say('related')}\n\n" + "\n".join(blocks) if blocks else ""
+        made += f"<p>{site.say('in lists', lists=', '.join(lists))}</p>"
+    return f"## {site.say('related')}\n\n{ready(made)}" if made else ""
 
 
 def founding_notes_section(site: Site, notes: FoundingNotes | None, here: str) -> str:
     """Where the founding notes mention something, and what they say that is not so."""
     if notes is None or not notes.lines:
         return ""
-    guide = posixpath.relpath(site.written("founding-notes.md"), posixpath.dirname(here))
-    mentioned = site.say("mentioned", page=guide, lines=text(", ".join(notes.lines)))
-    blocks = [f"## {site.say('in the founding notes')}\n\n{mentioned}\n"]
+    guide = address(site.written("founding-notes.md"), here)
+    made = f"<p>{inline(site.say('mentioned', page=guide, lines=text(', '.join(notes.lines))))}</p>\n"
     if notes.corrections:
         rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in notes.corrections]
-        blocks.append(table([site.say("line"), site.say("founding note says"), site.say("is the case")], rows))
-    return "\n".join(blocks)
+        made += table([site.say("line"), site.say("founding note says"), site.say("is the case")], rows)
+    return f"## {site.say('in the founding notes')}\n\n{ready(made)}"
 
 
 def _confirmed(site: Site, entry: Entry) -> str:
@@ -301,11 +323,11 @@ def _confirmed(site: Site, entry: Entry) -> str:
         fields = ("、" if site.language == "zh" else ", ").join(_field(site, name) for name in confirmation.fields)
         source = site.say(f"source.{confirmation.source}")
         shown = out(confirmation.at, source) if confirmation.at else text(source)
-        lines.append("- " + site.say("compared with", fields=text(fields), source=shown))
+        lines.append(site.say("compared with", fields=text(fields), source=shown))
     if entry.unconfirmed:
         what = spoken(text(entry.unconfirmed), "en", site.language)
-        lines.append("- " + site.say("not confirmed", what=what))
-    return f"## {site.say('how sure')}\n\n" + "\n".join(lines) + "\n" if lines else ""
+        lines.append(site.say("not confirmed", what=what))
+    return f"## {site.say('how sure')}\n\n{ready(bullets(lines))}" if lines else ""
 
 
 def _field(site: Site, name: str) -> str:

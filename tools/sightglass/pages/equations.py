@@ -11,7 +11,7 @@ from latex2mathml.converter import convert
 from sightglass.catalogue import equations
 from sightglass.catalogue.equations import Mark
 from sightglass.catalogue.models import Equation, Method
-from sightglass.pages.markup import code, out, spoken, text, to
+from sightglass.pages.markup import code, details, out, ready, spoken, text, to
 from sightglass.pages.site import Site
 
 
@@ -29,9 +29,8 @@ def equations_section(site: Site, slug: str, method: Method, here: str) -> str:
         parts.append(_equation(site, equation, method, beside, here))
     docstring = ast.get_docstring(ast.parse((site.root / module).read_text(encoding="utf-8")))
     if docstring:
-        block = textwrap.indent(code(docstring, "text"), "    ")
-        parts.append(f'??? note "{site.say("docstring")}"\n\n{block}')
-    return f"## {site.say('paper to code')}\n\n" + "\n".join(parts) if parts else ""
+        parts.append(details(site.say("docstring"), code(docstring)))
+    return f"## {site.say('paper to code')}\n\n{ready(''.join(parts))}" if parts else ""
 
 
 def _equation(site: Site, equation: Equation, method: Method, marks: Sequence[Mark], here: str) -> str:
@@ -43,13 +42,13 @@ def _equation(site: Site, equation: Equation, method: Method, marks: Sequence[Ma
     mathml = convert(equation.latex, display="block")
     meaning = equation.meaning_zh if site.language == "zh" else equation.meaning
     shown = [
-        f"**{name}** {spoken(place, 'en', site.language)}\n{{ .sg-equation-place }}\n",
-        f'<div class="sg-equation" tabindex="0">{mathml}</div>\n\n{text(meaning)}\n',
+        f'<p class="sg-equation-place"><strong>{name}</strong> {spoken(place, "en", site.language)}</p>\n',
+        f'<div class="sg-equation" tabindex="0">{mathml}</div>\n<p>{text(meaning)}</p>\n',
     ]
     for mark in marks:
         path = mark.path.relative_to(site.root).as_posix()
         repository = site.settings.repository
         address = f"{repository}blob/main/{path}#L{mark.line}"
-        where = out(address, f"{path}:{mark.line}") if repository else f"`{path}:{mark.line}`"
-        shown.append(f"{where}\n{{ .sg-facts }}\n\n{code(textwrap.dedent(mark.code), 'python')}")
-    return "\n".join(shown)
+        where = out(address, f"{path}:{mark.line}") if repository else f"<code>{text(f'{path}:{mark.line}')}</code>"
+        shown.append(f'<p class="sg-facts">{where}</p>\n{code(textwrap.dedent(mark.code), "python")}')
+    return "".join(shown)

@@ -25,8 +25,7 @@ def verified(site: Site, slug: str) -> bool:
     """Whether a method has stored results of its code as it is now, and in all of them each claim is as expected."""
     claims, results = site.catalogue.methods[slug].claims, site.results.get(slug, [])
     return bool(claims and results) and all(
-        not ledger.is_stale(result, site.root)
-        and all(ledger.is_expected(claim, ledger.verdict(claim, result)) for claim in claims)
+        not site.is_stale(result) and all(ledger.is_expected(claim, ledger.verdict(claim, result)) for claim in claims)
         for result in results
     )
 

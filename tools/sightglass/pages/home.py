@@ -44,7 +44,7 @@ def state(claim: Claim, results: list[Result], site: Site) -> str:
     """How a claim stands today, by the first device that it was measured on: one of ``STATES``."""
     if not results:
         return "not run"
-    if ledger.is_stale(results[0], site.root):
+    if site.is_stale(results[0]):
         return "stale"
     found = ledger.verdict(claim, results[0])
     return "fails as expected" if found == "fails" == claim.expect else found

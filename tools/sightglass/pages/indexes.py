@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.pages import pictures
 from sightglass.pages.entries import items, method_link, summary
 from sightglass.pages.lists import list_pages
-from sightglass.pages.markup import HTML_LANGUAGE, page, spoken, table, text, to
+from sightglass.pages.markup import HTML_LANGUAGE, bullets, page, ready, spoken, table, text, to
 from sightglass.pages.methods import claims_header, claims_table, other_name
 from sightglass.pages.site import Site
 
@@ -18,7 +20,7 @@ def index_pages(site: Site) -> dict[str, str]:
         here = f"{folder}/index.md"
         keys = site.newest_first(list(site.catalogue.of_folder(folder)))
         lead = f"{site.say(f'{folder} lead')} {site.say('in all', count=len(keys))}"
-        pages[here] = page(site.say(folder), f"# {site.say(folder)}\n\n{lead}\n\n{items(site, keys, here)}")
+        pages[here] = page(site.say(folder), f"# {site.say(folder)}\n\n{lead}\n\n{ready(items(site, keys, here))}")
     pages |= _families(site) | _methods_index(site) | _topics(site) | _venues(site) | _years(site) | _people(site)
     pages |= list_pages(site)
     pages["claims.md"] = _claims(site)
@@ -32,7 +34,7 @@ def _card(site: Site, slug: str, here: str) -> str:
     shown = ""
     if picture:
         alternative = site.say("picture of method", name=site.name_of(method))
-        shown = f"    {pictures.picture(site, picture, alternative, here, css='sg-thumb')}\n\n"
+        shown = f"<p>{pictures.picture(site, picture, alternative, here, css='sg-thumb')}</p>\n"
     missing = "to be reproduced" if method.feasible != "no" else "not on small data"
     state = site.say("runs here" if site.module_of(slug) else missing)
     english = site.tongue_of(method) == "zh"
@@ -40,15 +42,20 @@ def _card(site: Site, slug: str, here: str) -> str:
     beside = f' <span lang="{"en" if english else "zh-Hans"}" class="sg-title-zh">{text(other)}</span>'
     count = len(site.by_method.get(slug, []))
     return (
-        f"-   **{method_link(site, slug, here)}**{beside if other and other != site.name_of(method) else ''}\n\n{shown}"
-        f"    {text(method.summary_zh if site.language == 'zh' else method.summary)}\n\n"
-        f'    <span class="sg-meta">{site.say("n entries", count=count)} · {state}</span>\n'
+        f"<p><strong>{method_link(site, slug, here)}</strong>"
+        f"{beside if other and other != site.name_of(method) else ''}</p>\n{shown}"
+        f"<p>{text(method.summary_zh if site.language == 'zh' else method.summary)}</p>\n"
+        f'<p><span class="sg-meta">{site.say("n entries", count=count)} · {state}</span></p>\n'
     )
 
 
 def gallery(site: Site, slugs: list[str], here: str) -> str:
-    """A grid of cards."""
-    return '<div class="grid cards" markdown>\n\n' + "\n".join(_card(site, s, here) for s in slugs) + "\n</div>\n"
+    """A grid of methods."""
+    return _grid(_card(site, slug, here) for slug in slugs)
+
+
+def _grid(cards: Iterable[str]) -> str:
+    return ready(f'<div class="grid cards">\n{bullets(cards)}</div>')
 
 
 def _runs_first(site: Site, slugs: list[str]) -> list[str]:
@@ -67,21 +74,21 @@ def _families(site: Site) -> dict[str, str]:
         keys = site.by_family.get(family.id, [])
         question = family.description_zh if site.language == "zh" else family.description
         body = f"# {text(site.name_of(family))}\n\n{other_name(site, family)}\n"
-        body += f"{pictures.drawing(site, family.id, here, css='sg-family')}\n\n"
-        body += summary(site, family.description, family.description_zh) + "\n"
+        drawn = pictures.drawing(site, family.id, here, css="sg-family")
+        body += ready((f"<p>{drawn}</p>" if drawn else "") + summary(site, family.description, family.description_zh))
         body += f"## {site.say('methods')}\n\n{gallery(site, slugs, here)}\n" if slugs else ""
-        body += f"\n## {site.say('entries')}\n\n{items(site, keys, here)}"
+        body += f"\n## {site.say('entries')}\n\n{ready(items(site, keys, here))}"
         pages[here] = page(site.name_of(family), body, description=question)
         index = "families/index.md"
         drawn = pictures.drawing(site, family.id, index)
         counted = site.say("methods and entries", methods=len(slugs), entries=len(keys))
         cards.append(
-            f"-   {f'{drawn}{chr(10)}{chr(10)}    ' if drawn else ''}**{to(here, site.name_of(family), index)}**\n\n"
-            f'    {text(question)}\n\n    <span class="sg-meta">{counted}</span>\n'
+            (f"<p>{drawn}</p>\n" if drawn else "")
+            + f"<p><strong>{to(here, site.name_of(family), index)}</strong></p>\n"
+            + f'<p>{text(question)}</p>\n<p><span class="sg-meta">{counted}</span></p>\n'
         )
     lead = f"# {site.say('families')}\n\n{site.say('families lead')}\n\n"
-    grid = '<div class="grid cards" markdown>\n\n' + "\n".join(cards) + "\n</div>\n"
-    pages["families/index.md"] = page(site.say("families"), lead + grid, hide=["navigation", "toc"])
+    pages["families/index.md"] = page(site.say("families"), lead + _grid(cards), hide=["navigation", "toc"])
     return pages
 
 
@@ -105,7 +112,7 @@ def _topics(site: Site) -> dict[str, str]:
         here = f"topics/{topic.id}.md"
         keys = site.newest_first([k for k, entry in site.catalogue.entries.items() if topic.id in entry.topics])
         body = f"# {text(site.name_of(topic))}\n\n{other_name(site, topic)}\n"
-        pages[here] = page(site.name_of(topic), body + items(site, keys, here))
+        pages[here] = page(site.name_of(topic), body + ready(items(site, keys, here)))
     return pages
 
 
@@ -119,12 +126,12 @@ def _venues(site: Site) -> dict[str, str]:
         own = f"venues/{venue_id.lower()}.md"
         name, tongue = site.name_of(venue), HTML_LANGUAGE.get(site.tongue_of(venue), "en")
         pages[own] = page(
-            name, f"# {text(name)} {{ lang={tongue} }}\n\n{other_name(site, venue)}\n{items(site, keys, own)}"
+            name, f"# {text(name)} {{ lang={tongue} }}\n\n{other_name(site, venue)}\n{ready(items(site, keys, own))}"
         )
         link = spoken(to(own, name, here), site.tongue_of(venue), site.language)
         rows.append([link, text(venue_id), site.say(f"venue.{venue.kind}"), str(len(keys))])
     header = [site.say(name) for name in ("venue", "short", "kind", "entries")]
-    return pages | {here: page(site.say("venues"), f"# {site.say('venues')}\n\n" + table(header, rows))}
+    return pages | {here: page(site.say("venues"), f"# {site.say('venues')}\n\n" + ready(table(header, rows)))}
 
 
 def _years(site: Site) -> dict[str, str]:
@@ -132,13 +139,13 @@ def _years(site: Site) -> dict[str, str]:
     for year, keys in site.by_year.items():
         here = f"years/{year}.md"
         heading = site.say("year heading", year=year)
-        pages[here] = page(heading, f"# {heading}\n\n{items(site, keys, here)}")
+        pages[here] = page(heading, f"# {heading}\n\n{ready(items(site, keys, here))}")
     here = "years/index.md"
     rows = [[to(f"years/{year}.md", year, here), str(len(keys))] for year, keys in site.by_year.items()]
     undated = [key for key, entry in site.catalogue.entries.items() if not entry.year]
-    body = f"# {site.say('years')}\n\n" + table([site.say("year"), site.say("entries")], rows)
+    body = f"# {site.say('years')}\n\n" + ready(table([site.say("year"), site.say("entries")], rows))
     if undated:
-        body += f"\n## {site.say('without year')}\n\n{items(site, site.newest_first(undated), here)}"
+        body += f"\n## {site.say('without year')}\n\n{ready(items(site, site.newest_first(undated), here))}"
     return pages | {here: page(site.say("years"), body)}
 
 
@@ -149,11 +156,11 @@ def _people(site: Site) -> dict[str, str]:
     for slug, (person, keys) in site.people.items():
         own = f"people/{slug}.md"
         name_zh = f'<p lang="zh-Hans" class="sg-title-zh">{text(person.zh)}</p>\n\n' if person.zh else ""
-        pages[own] = page(person.display, f"# {text(person.display)}\n\n{name_zh}{items(site, keys, own)}")
+        pages[own] = page(person.display, f"# {text(person.display)}\n\n{name_zh}{ready(items(site, keys, own))}")
         rows.append([to(own, person.display, here), str(len(keys))])
     rows.sort(key=lambda row: -int(row[1]))
     body = f"# {site.say('people')}\n\n{site.say('people lead')}\n\n"
-    body += table([site.say("person"), site.say("papers")], rows)
+    body += ready(table([site.say("person"), site.say("papers")], rows))
     return pages | {here: page(site.say("people"), body)}
 
 
@@ -167,5 +174,5 @@ def _claims(site: Site) -> str:
     ]
     lead = f"# {site.say('ledger')}\n\n{site.say('ledger lead')}\n\n"
     header = [site.say("method"), *claims_header(site)]
-    body = table(header, rows, css="sg-claims sg-all", stacks=True) if rows else site.say("no claims")
+    body = ready(table(header, rows, css="sg-claims sg-all", stacks=True)) if rows else site.say("no claims")
     return page(site.say("claims"), lead + body, hide=["navigation", "toc"])

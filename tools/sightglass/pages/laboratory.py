@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sightglass.pages import pictures
-from sightglass.pages.markup import code, page, spoken, table, text
+from sightglass.pages.markup import code, page, ready, spoken, table, text
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
@@ -32,20 +32,23 @@ def provenance(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def architectures(root: Path) -> dict[str, tuple[str, str]]:
-    """What the networks' function ``build`` returns for each name, and the first paragraph that says what that is."""
+    """For each network of the table NETWORKS how it is constructed, and what it is and is for."""
     path = root / LAB / "networks.py"
     if not path.is_file():
         return {}
     module = ast.parse(path.read_text(encoding="utf-8"))
     said = {node.name: ast.get_docstring(node) or "" for node in module.body if isinstance(node, ast.ClassDef)}
     found = {}
-    for case in (node for node in ast.walk(module) if isinstance(node, ast.match_case)):
-        match case:
-            case ast.match_case(
-                pattern=ast.MatchValue(ast.Constant(str(name))),
-                body=[ast.Return(ast.Call(func=ast.Name(made)) as call)],
-            ):
-                found[name] = ast.unparse(call), " ".join(said.get(made, "").partition("\n\n")[0].split())
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name("NETWORKS")], value=ast.Dict(keys=names, values=rows)):
+                for name, row in zip(names, rows, strict=True):
+                    match name, row:
+                        case ast.Constant(str(known)), ast.Call(args=[made, ast.Constant(str(purpose))]):
+                            call = made.body if isinstance(made, ast.Lambda) else ast.Call(made, [], [])
+                            kind = ast.unparse(call).partition("(")[0]
+                            what = " ".join(said.get(kind, "").partition("\n\n")[0].split())
+                            found[known] = ast.unparse(call), f"{what} {purpose}"
     return found
 
 
@@ -59,12 +62,12 @@ def laboratory_page(site: Site) -> str:
 def _samples(site: Site) -> str:
     parts = [f"## {site.say('lab.scenes')}\n"]
     if (site.root / PICTURE.replace("pictures/", "results/", 1)).is_file():
-        parts.append(pictures.picture(site, PICTURE, site.say("lab.picture"), HERE, lazy=False) + "\n")
+        parts.append(ready(f"<p>{pictures.picture(site, PICTURE, site.say('lab.picture'), HERE, lazy=False)}</p>"))
         parts.append(site.say("lab.picture made") + "\n{ .sg-meta }\n")
     for name in ("scenes", "digits"):
         path = site.root / LAB / f"{name}.py"
         said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else None
-        parts.append(code(said, "text") if said else "")
+        parts.append(ready(code(said)) if said else "")
     return "\n".join(parts)
 
 
@@ -84,9 +87,8 @@ def _networks(site: Site) -> str:
         last=text(day(site.language, dates[-1])),
         versions=spoken(text(", ".join(sorted({f"torch {record['torch']}" for record in every}))), "en", site.language),
     )
-    return (
-        f"{heading}{site.say('lab.networks lead')}\n\n{table(header, rows, css='sg-networks', stacks=True)}\n{made}\n"
-    )
+    networks = ready(table(header, rows, css="sg-networks", stacks=True))
+    return f"{heading}{site.say('lab.networks lead')}\n\n{networks}\n{made}\n"
 
 
 def _row(site: Site, name: str, records: list[dict[str, Any]], built: dict[str, tuple[str, str]]) -> list[str]:
@@ -98,8 +100,8 @@ def _row(site: Site, name: str, records: list[dict[str, Any]], built: dict[str, 
     recipe = site.say("lab.recipe", images=f"{first['recipe']['images']:,}", epochs=first["recipe"]["epochs"])
     seconds = site.say("lab.seconds", seconds=f"{statistics.fmean(record['seconds'] for record in records):.0f}")
     return [
-        f"`{name}`<br><small>`{first['command']}`</small>",
-        spoken(text(what), "en", site.language) + (f"<br><small>`{call}`</small>" if call else ""),
+        f"<code>{name}</code><br><small><code>{first['command']}</code></small>",
+        spoken(text(what), "en", site.language) + (f"<br><small><code>{text(call)}</code></small>" if call else ""),
         f"{mean:.1f}{spread}&nbsp;%<br><small>{site.say('lab.seeds', seeds=seeds)}</small>",
         f"{first['parameters']:,}",
         f"{seconds}<br><small>{recipe}</small>",

@@ -8,7 +8,7 @@ from sightglass import links
 from sightglass.catalogue.models import Entry, Link, Method
 from sightglass.links import Address, Record
 from sightglass.pages.entries import method_link, titled
-from sightglass.pages.markup import out, page, spoken, text
+from sightglass.pages.markup import bullets, out, page, ready, spoken, text
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
@@ -29,7 +29,7 @@ def links_page(site: Site) -> str:
     lead = f"# {site.say('nav.Links')}\n\n{site.say('links lead', count=len(known))}\n\n{when}\n{{ .sg-meta }}\n\n"
     sections = [
         f"## {site.say(f'links.{state}')}\n\n{site.say(f'links.{state} means')} "
-        f"{site.say('in all', count=len(items[state]))}\n\n" + "\n".join(items[state]) + "\n"
+        f"{site.say('in all', count=len(items[state]))}\n\n" + ready(bullets(items[state]))
         for state in links.STATES
         if items[state]
     ]
@@ -60,7 +60,7 @@ def _item(site: Site, url: str, address: Address, link: Link | None, record: Rec
     if record and record.failures:
         said.append(site.say("links since", day=day(site.language, str(record.failures[0]))))
     shown = out(url, _plain(url), css="sg-address") + (f" → {out(now, _plain(now), css='sg-address')}" if now else "")
-    return f'- {where}<br>{shown}<br><span class="sg-meta">{" · ".join(said)}</span>'
+    return f'{where}<br>{shown}<br><span class="sg-meta">{" · ".join(said)}</span>'
 
 
 def _plain(url: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sightglass import citations, lists
 from sightglass.catalogue.models import ReadingItem, ReadingList, Session
 from sightglass.pages.entries import add_button, description, list_link, marked_meta, method_link, summary, titled
-from sightglass.pages.markup import HTML_LANGUAGE, address, code, out, page, spoken, text
+from sightglass.pages.markup import HTML_LANGUAGE, address, code, details, out, page, ready, spoken, text
 from sightglass.pages.site import Site
 
 DOWNLOADS = {"bib": "bibtex", "ris": "ris"}
@@ -230,10 +230,9 @@ def _sections(site: Site, reading_list: ReadingList, item: ReadingItem) -> str:
 def _chat(site: Site, slug: str) -> str:
     """What is copied for a chat, in the list's own language whatever the page's."""
     reading_list = site.catalogue.lists[slug]
-    block = code(lists.markdown(slug, reading_list, site.catalogue, site.settings.site), "text")
-    block = f'<div lang="{_tag(reading_list.language)}" markdown>\n\n{block}\n</div>\n'
-    indented = "".join(f"    {line}\n" if line else "\n" for line in block.split("\n"))
-    return f'??? note sg-chat "{site.say("list.chat")}"\n\n{indented}\n'
+    block = code(lists.markdown(slug, reading_list, site.catalogue, site.settings.site))
+    block = f'<div lang="{_tag(reading_list.language)}">\n{block}</div>\n'
+    return ready(details(site.say("list.chat"), block, css="note sg-chat"))
 
 
 def anchor(session: Session, number: int) -> str:

@@ -1,15 +1,27 @@
-"""Markdown and HTML in small pieces.  Everything that comes out of the catalogue passes through ``text``."""
+"""Markdown and HTML in small pieces.  Everything that comes out of the catalogue passes through ``text``.
+
+Pages are Markdown: headings and sentences.  What is made in bulk (lists of entries, tables, citations, cards) is HTML
+from the start, in blocks marked by ``ready``, which the site's Markdown hands on unread: most of a build's time went
+into reading them.
+"""
 
 from __future__ import annotations
 
+import functools
 import html
 import json
-import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pygments
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+
 HTML_LANGUAGE = {"zh": "zh-Hans"}
+READY = ("<!-- ready -->", "<!-- /ready -->")
+_FORMATTER = HtmlFormatter(wrapcode=True)
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]|~^$]")
 _BLOCK_START = re.compile(r"^\s*(?:[#+>=:!?-]|\d+[.)])")
 
@@ -24,10 +36,15 @@ def text(value: object) -> str:
     return escaped
 
 
-def to(page: str, label: object, here: str, *, css: str = "") -> str:
-    """A Markdown link from page ``here`` to page ``page`` (both as ``papers/key.md``), checked by MkDocs."""
-    target = posixpath.relpath(page, posixpath.dirname(here) or ".")
-    return f"[{text(label)}]({target})" + (f"{{ .{css} }}" if css else "")
+def ready(made: str) -> str:
+    """A block of a page that is HTML already; the site checks its links and leaves it as it is."""
+    return f"{READY[0]}\n{made.strip()}\n{READY[1]}\n"
+
+
+def to(page: str, label: object, here: str, *, css: str = "", language: str = "") -> str:
+    """A link from page ``here`` to page ``page`` (both as ``papers/key.md``), its label in ``language``."""
+    attributes = (f' class="{css}"' if css else "") + (f' lang="{language}"' if language else "")
+    return f'<a{attributes} href="{address(page, here)}">{text(label)}</a>'
 
 
 def out(url: str, label: object, *, css: str = "", language: str = "") -> str:
@@ -38,24 +55,55 @@ def out(url: str, label: object, *, css: str = "", language: str = "") -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = "", stacks: bool = False) -> str:
-    """A Markdown table of ready-made cells, in a box that scrolls sideways on a narrow screen.
+    """A table of ready-made cells, in a box that scrolls sideways on a narrow screen.
 
     With ``stacks`` each cell carries its column's name, so that a narrow screen can show the cells one below the other.
     """
-    if stacks:
-        css += " sg-stacks"
-        labels = [f'{{ data-label="{re.sub("<[^>]*>", "", label)}" }}' for label in header]  # an attribute has no tags
-        rows = [[f"{cell} {label}" for cell, label in zip(row, labels, strict=True)] for row in rows]
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(cell or " " for cell in row) + " |" for row in rows]
-    return f'<div class="sg-table {css}" markdown>\n\n' + "\n".join(lines) + "\n\n</div>\n"
+    css = " ".join(part for part in ("sg-table", css, "sg-stacks" if stacks else "") if part)
+    labels = [f' data-label="{re.sub("<[^>]*>", "", label)}"' if stacks else "" for label in header]
+    head = "".join(f"<th>{cell}</th>\n" for cell in header)
+    body = "\n".join(
+        "<tr>\n" + "".join(f"<td{label}>{cell}</td>\n" for cell, label in zip(row, labels, strict=True)) + "</tr>"
+        for row in rows
+    )
+    inner = f"<thead>\n<tr>\n{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>"
+    return f'<div class="{css}">\n<table>\n{inner}\n</table>\n</div>\n'
 
 
-def code(source: str, language: str = "") -> str:
-    """A fenced block; its fence is longer than any that stands in ``source``."""
-    longest = max((len(run) for run in re.findall(r"`+", source)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{source.rstrip()}\n{fence}\n"
+def code(source: str, language: str = "text") -> str:
+    """A block of code, coloured as the site's Markdown colours it."""
+    if language != "text":
+        return pygments.highlight(source, _lexer(language), _FORMATTER)
+    shown = html.escape(source.strip("\n"))
+    return f'<div class="highlight"><pre><span></span><code>{shown}\n</code></pre></div>\n'
+
+
+@functools.cache
+def _lexer(language: str) -> Lexer:
+    return get_lexer_by_name(language)
+
+
+def bullets(items: Iterable[str]) -> str:
+    """A list of ready-made items."""
+    made = "".join(f"<li>{item}</li>\n" for item in items)
+    return f"<ul>\n{made}</ul>\n"
+
+
+def details(title: str, body: str, *, css: str = "note") -> str:
+    """A ready-made block that opens on a click."""
+    return f'<details class="{css}">\n<summary>{title}</summary>\n{body}</details>\n'
+
+
+def tabs(shown: Mapping[str, str]) -> str:
+    """Ready-made blocks behind tabs, by label, the first one open; once on a page.  As pymdownx writes them."""
+    marks = [f'id="__tabbed_1_{number}" name="__tabbed_1" type="radio"' for number in range(1, len(shown) + 1)]
+    inputs = "".join(f"<input {'checked ' if number == 0 else ''}{mark}>" for number, mark in enumerate(marks))
+    labels = "".join(f'<label for="__tabbed_1_{number}">{label}</label>' for number, label in enumerate(shown, 1))
+    blocks = "".join(f'<div class="tabbed-block">\n{block}</div>\n' for block in shown.values())
+    return (
+        f'<div class="tabbed-set tabbed-alternate" data-tabs="1:{len(shown)}">{inputs}'
+        f'<div class="tabbed-labels">{labels}</div>\n<div class="tabbed-content">\n{blocks}</div>\n</div>\n'
+    )
 
 
 def page(title: str, body: str, **front: Any) -> str:
@@ -67,9 +115,25 @@ def page(title: str, body: str, **front: Any) -> str:
 
 def address(target: str, here: str) -> str:
     """Where file or page ``target`` lies as seen from the address of page ``here``, for links in HTML."""
-    folder = here.removesuffix("index.md").removesuffix(".md")
-    directory = target.removesuffix("index.md").removesuffix(".md") + "/" if target.endswith(".md") else target
-    return posixpath.relpath(directory, folder or ".") + ("/" if target.endswith(".md") else "")
+    goal, folder = _places(target), _places(here)
+    shared = 0
+    while shared < min(len(goal), len(folder)) - 1 and goal[shared] == folder[shared]:
+        shared += 1
+    return "../" * (len(folder) - 1 - shared) + "/".join(goal[shared:]) or "./"
+
+
+@functools.lru_cache(maxsize=65536)
+def _places(path: str) -> list[str]:
+    """The parts of a file's or page's address; a page's last one is empty, for its address is a folder."""
+    folder = path.removesuffix("index.md") if path.endswith("index.md") else path.replace(".md", "/")
+    return folder.split("/")
+
+
+def inline(words: str) -> str:
+    """A phrase's own Markdown (links, code, emphasis) as HTML; what ``text`` made of values holds none."""
+    words = re.sub(r"\[([^]]*)\]\(([^)]*)\)", r'<a href="\2">\1</a>', words)
+    words = re.sub(r"`([^`]*)`", r"<code>\1</code>", words)
+    return re.sub(r"\*([^*]*)\*", r"<em>\1</em>", words)
 
 
 def spoken(words: str, language: str, around: str) -> str:

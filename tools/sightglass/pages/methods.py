@@ -8,7 +8,7 @@ from sightglass.ledger import Result
 from sightglass.pages import pictures
 from sightglass.pages.entries import description, founding_notes_section, items, list_link, method_link, summary, titled
 from sightglass.pages.equations import equations_section
-from sightglass.pages.markup import HTML_LANGUAGE, code, out, page, spoken, table, text, to
+from sightglass.pages.markup import HTML_LANGUAGE, code, details, inline, out, page, ready, spoken, table, text, to
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 from sightglass.running import runnable
@@ -41,7 +41,7 @@ def verdict(site: Site, claim: Claim, result: Result | None) -> str:
     badge = f'<span class="sg-verdict sg-{css}">{site.say(f"verdict.{word}")}</span>'
     if claim.expect == "fails":
         badge += f' <span class="sg-meta">{site.say("as expected")}</span>' if word == "fails" else ""
-    if ledger.is_stale(result, site.root):
+    if site.is_stale(result):
         badge += f' <span class="sg-verdict sg-stale">{site.say("verdict.stale")}</span>'
     return badge
 
@@ -87,11 +87,11 @@ def method_page(site: Site, slug: str) -> str:
     method = site.catalogue.methods[slug]
     here = f"methods/{slug}.md"
     sections = [
-        _head(site, slug, method, here),
+        _heading(site, slug, method) + _head(site, slug, method, here),
         _reproduction(site, slug, method, here),
         _claims(site, slug, here),
         equations_section(site, slug, method, here),
-        f"## {site.say('read')}\n\n" + items(site, site.by_method.get(slug, []), here),
+        f"## {site.say('read')}\n\n" + ready(items(site, site.by_method.get(slug, []), here)),
         founding_notes_section(site, method.founding_notes, here),
     ]
     return page(
@@ -112,37 +112,42 @@ def other_name(site: Site, thing: Method | Family | Topic | Venue) -> str:
     return f'<p lang="{"en" if english else "zh-Hans"}" class="sg-title-zh">{text(name)}</p>\n'
 
 
-def _head(site: Site, slug: str, method: Method, here: str) -> str:
+def _heading(site: Site, slug: str, method: Method) -> str:
     tongue = HTML_LANGUAGE.get(site.tongue_of(method), "en")
-    lines = [f"# {text(site.name_of(method))} {{ lang={tongue} data-sg-key={slug} }}\n", other_name(site, method)]
+    return f"# {text(site.name_of(method))} {{ lang={tongue} data-sg-key={slug} }}\n\n"
+
+
+def _head(site: Site, slug: str, method: Method, here: str) -> str:
+    lines = [other_name(site, method)]
     family = to(
         f"families/{method.family}.md", site.name_of(site.catalogue.families[method.family]), here, css="sg-tag"
     )
-    lines.append(f"{family}\n{{ .sg-tags }}\n")
+    lines.append(f'<p class="sg-tags">{family}</p>')
     picture = site.picture_of(slug)
     if picture:
         alternative = site.say("picture of method", name=site.name_of(method))
-        lines.append(pictures.picture(site, picture, alternative, here, css="sg-picture", lazy=False) + "\n")
+        lines.append(f"<p>{pictures.picture(site, picture, alternative, here, css='sg-picture', lazy=False)}</p>")
     lines.append(summary(site, method.summary, method.summary_zh))
     if method.aliases:
-        lines.append(site.say("also called", names=text(", ".join(method.aliases))) + "\n{ .sg-facts }\n")
+        lines.append(f'<p class="sg-facts">{site.say("also called", names=text(", ".join(method.aliases)))}</p>')
     methods = site.catalogue.methods
     proposed = [titled(site, key, here) for key in method.proposed_by]
     if proposed:
-        lines.append(site.say("proposed in", papers="; ".join(proposed)) + "\n")
+        lines.append(f"<p>{site.say('proposed in', papers='; '.join(proposed))}</p>")
     for label, slugs in (
         ("method builds on", [other for other in method.builds_on if other in methods]),
         ("method taken further", [other for other, m in methods.items() if slug in m.builds_on]),
     ):
         if slugs:
             links = ", ".join(method_link(site, s, here) for s in slugs)
-            lines.append(site.say(label, methods=links) + "\n")
+            lines.append(f"<p>{site.say(label, methods=links)}</p>")
     lists = [list_link(site, s, here) for s in site.lists_with.get(slug, [])]
     if lists:
-        lines.append(site.say("method in lists", lists=", ".join(lists)) + "\n")
+        lines.append(f"<p>{site.say('method in lists', lists=', '.join(lists))}</p>")
     if method.unconfirmed:
-        lines.append(site.say("not confirmed", what=spoken(text(method.unconfirmed), "en", site.language)) + "\n")
-    return "\n".join(lines)
+        what = spoken(text(method.unconfirmed), "en", site.language)
+        lines.append(f"<p>{site.say('not confirmed', what=what)}</p>")
+    return ready("\n".join(lines))
 
 
 def _reproduction(site: Site, slug: str, method: Method, here: str) -> str:
@@ -150,23 +155,19 @@ def _reproduction(site: Site, slug: str, method: Method, here: str) -> str:
     if module is None:
         why = f" {spoken(text(method.feasible_why), 'en', site.language)}" if method.feasible_why else ""
         none = site.say("none here", why=site.say(f"feasible.{method.feasible}"))
-        return f"## {site.say('reproduction')}\n\n{none}{why}\n"
+        return f"## {site.say('reproduction')}\n\n{ready(f'<p>{none}{why}</p>')}"
     repository = site.settings.repository
-    where = out(f"{repository}blob/main/{module}", module) if repository else f"`{module}`"
+    where = out(f"{repository}blob/main/{module}", module) if repository else f"<code>{module}</code>"
     use = runnable.find(site.root, slug)
     run = use.command() if use else None
     command = "\n".join([*([run] if run else []), f"sightglass verify {slug}"])
     name = slug.replace("-", "_")
     python = f"from {module.removesuffix('.py').replace('/', '.')} import {name}"
-    lines = [
-        f"## {site.say('run it')}\n\n{site.say('code is', where=where)}\n",
-        code(command, "sh"),
-        code(python, "python"),
-    ]
+    made = f"<p>{site.say('code is', where=where)}</p>\n{code(command, 'sh')}{code(python, 'python')}"
     tutorial = site.tutorial_of(slug)
     if tutorial:
-        lines.append(to(site.shared(tutorial), site.say("tutorial", name=site.name_of(method)), here) + "\n")
-    return "\n".join(lines)
+        made += f"<p>{to(site.shared(tutorial), site.say('tutorial', name=site.name_of(method)), here)}</p>"
+    return f"## {site.say('run it')}\n\n{ready(made)}"
 
 
 def _claims(site: Site, slug: str, here: str) -> str:
@@ -185,16 +186,9 @@ def _claims(site: Site, slug: str, here: str) -> str:
         )
         for result in site.results.get(slug, [])
     ]
-    controls = _controls(site, slug)
-    heading = f"## {site.say('claims')}\n\n"
-    return (
-        heading
-        + table(claims_header(site), rows, css="sg-claims", stacks=True)
-        + "\n"
-        + "\n".join(notes)
-        + "\n"
-        + controls
-    )
+    made = table(claims_header(site), rows, css="sg-claims", stacks=True)
+    made += "".join(f"<p>{inline(note)}</p>\n" for note in notes) + _controls(site, slug)
+    return f"## {site.say('claims')}\n\n{ready(made)}"
 
 
 def _controls(site: Site, slug: str) -> str:
@@ -214,5 +208,4 @@ def _controls(site: Site, slug: str) -> str:
         for name in names
     ]
     body = table([site.say("quantity"), *(result.device for result in results)], rows)
-    indented = "".join(f"    {line}\n" if line else "\n" for line in body.split("\n"))
-    return f'\n??? note "{site.say("everything measured")}"\n\n{indented}\n'
+    return details(site.say("everything measured"), body)

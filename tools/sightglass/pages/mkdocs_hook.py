@@ -1,13 +1,11 @@
-"""The one adapter between the pages and MkDocs: it hands generated files over and knows nothing else.
-
-``SIGHTGLASS_EXECUTE=1`` (what ``make site`` sets) executes the tutorials, and an error in a cell fails the build.
-"""
+"""The one adapter between the pages and MkDocs: it hands generated files over and knows nothing else."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.plugins import get_plugin_logger
 from mkdocs.structure import StructureItem
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
@@ -23,10 +22,12 @@ from mkdocs.structure.pages import Page
 from sightglass import ledger, pages, settings
 from sightglass.catalogue import check
 from sightglass.links import LinksError
-from sightglass.pages import additions, languages, phrases, tutorials
+from sightglass.pages import additions, languages, phrases, rendering, tutorials
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
+_destinations: frozenset[str] = frozenset()  # of all its files
+_log = get_plugin_logger("sightglass")
 
 
 def _root(config: MkDocsConfig) -> Path:
@@ -43,6 +44,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     addresses = settings.load(_root(config))
     config.site_url = config.site_url or addresses.site or None
     config.repo_url = addresses.repository or None
+    if not any(isinstance(extension, rendering.Ready) for extension in config.markdown_extensions):
+        config.markdown_extensions.append(rendering.Ready())
     return config
 
 
@@ -55,10 +58,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     addresses = settings.load(root)
     generated: dict[str, str | bytes] = {}
     generated["contributing.md"] = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    execute = os.environ.get("SIGHTGLASS_EXECUTE") == "1"
     try:
-        generated |= tutorials.build(root, addresses=addresses, execute=execute)
-    except tutorials.TutorialError as error:
+        generated |= tutorials.build(root, addresses=addresses)
+    except ValueError as error:
         raise PluginError(str(error)) from error
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
@@ -75,12 +77,33 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         home = files.get_file_from_path(f"{folder}index.md")
         if home is not None:
             home.content_string = pages.home(site.in_language(language), home.content_string)
+    listed = set(_listed(config.nav or []))
+    for file in files.documentation_pages():
+        if file.src_uri not in listed:
+            rendering.ReadyPage(None, file, config)
     return files
+
+
+def _listed(nav: Any) -> Iterator[str]:
+    """The paths that stand in the navigation."""
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for item in nav.values() if isinstance(nav, dict) else nav:
+            yield from _listed(item)
+
+
+def on_page_content(content: str, page: Page, **_: Any) -> str:
+    """Warn of links that lead to nothing, which fails a strict build."""
+    for target in rendering.broken_links(page, _destinations):
+        _log.warning(f"'{page.file.src_uri}' contains a link '{target}' that leads to nothing in the site.")
+    return content
 
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
     """The navigation once more in each other language; what has no page in it leads to the English one."""
-    global _addresses
+    global _addresses, _destinations
+    _destinations = frozenset(file.dest_uri for file in files)
     _addresses = frozenset(file.page.url for file in files.documentation_pages() if file.page is not None)
     _navigations.clear()
     for language in phrases.LANGUAGES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sightglass.pages.markup import text
+from sightglass.pages.markup import address, text
 from sightglass.pages.site import Site
 
 DRAWING = (320, 200)  # the size of every drawing of a family
@@ -21,11 +21,17 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def picture(site: Site, path: str, alternative: str, here: str, *, css: str = "", lazy: bool = True) -> str:
-    """The picture ``pictures/<device>/<method>.webp`` of the site as a Markdown image with its size."""
+    """The picture ``pictures/<device>/<method>.webp`` of the site as HTML, with its size."""
     width, height = size(site.root / path.replace("pictures/", "results/", 1))
-    marks = [f".{css}" if css else "", f"width={width} height={height}", "loading=lazy" if lazy else ""]
-    target = "../" * here.count("/") + site.shared(path)
-    return f"![{text(alternative)}]({target}){{ {' '.join(mark for mark in marks if mark)} }}"
+    return image(address(site.shared(path), here), text(alternative), width, height, css=css, lazy=lazy)
+
+
+def image(source: str, alternative: str, width: int, height: int, *, css: str = "", lazy: bool = True) -> str:
+    """A picture as HTML, from ready-made words."""
+    marks = (
+        f"""{f'class="{css}" ' if css else ""}width="{width}" height="{height}"{' loading="lazy"' if lazy else ""}"""
+    )
+    return f'<img alt="{alternative}" {marks} src="{source}">'
 
 
 def drawing_of(site: Site, family: str) -> str | None:
@@ -35,8 +41,7 @@ def drawing_of(site: Site, family: str) -> str | None:
 
 
 def drawing(site: Site, family: str, here: str, *, css: str = "sg-thumb") -> str:
-    """A family's drawing as a Markdown image, or nothing; it shows nothing that its name doesn't say."""
+    """A family's drawing as HTML, or nothing; it shows nothing that its name doesn't say."""
     path = drawing_of(site, family)
     width, height = DRAWING
-    target = "../" * here.count("/") + site.shared(path or "")
-    return f"![]({target}){{ .{css} width={width} height={height} loading=lazy }}" if path else ""
+    return image(address(site.shared(path), here), "", width, height, css=css) if path else ""

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from sightglass import ledger
 from sightglass.catalogue import Catalogue, folder_of
 from sightglass.catalogue.models import Entry, Family, Method, Paper, Person, Topic, Venue
 from sightglass.ledger import Result
@@ -37,8 +38,12 @@ class Site:
         return self.catalogue.root
 
     def in_language(self, language: str) -> Site:
-        """The same site with its interface in another language."""
-        return replace(self, language=language)
+        """The same site with its interface in another language; what was worked out already is kept."""
+        if language == self.language:
+            return self
+        other = replace(self, language=language)
+        vars(other).update({name: value for name, value in vars(self).items() if name not in vars(other)})
+        return other
 
     def say(self, key: str, **values: object) -> str:
         """A phrase of the interface in the site's language."""
@@ -149,8 +154,22 @@ class Site:
 
     def module_of(self, slug: str) -> str | None:
         """The module that reproduces a method, found by its name alone: ``repro/attribution/grad_cam.py``."""
-        path = f"repro/{self.catalogue.methods[slug].family}/{slug.replace('-', '_')}.py"
-        return path if (self.root / path).is_file() else None
+        return self._modules.get(slug)
+
+    @cached_property
+    def _modules(self) -> dict[str, str]:
+        methods = self.catalogue.methods.items()
+        paths = {slug: f"repro/{method.family}/{slug.replace('-', '_')}.py" for slug, method in methods}
+        return {slug: path for slug, path in paths.items() if (self.root / path).is_file()}
+
+    def is_stale(self, result: Result) -> bool:
+        """Whether the code of a method has changed since ``result`` was measured."""
+        return (result.method, result.device) in self._stale
+
+    @cached_property
+    def _stale(self) -> set[tuple[str, str]]:  # asked for each claim, and slow to find out
+        found = (result for results in self.results.values() for result in results)
+        return {(result.method, result.device) for result in found if ledger.is_stale(result, self.root)}
 
     def tutorial_of(self, slug: str) -> str | None:
         """The method's tutorial page, if there is one."""

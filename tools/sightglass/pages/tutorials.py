@@ -1,8 +1,8 @@
 """Tutorials: notebooks kept as text (jupytext's percent format) under ``docs/tutorials/``, one for each method.
 
-nbclient executes them in a fresh kernel at every full build, so that a page's outputs come from the code as it is
-now, and the first error stops the build.  (mkdocs-jupyter keys its cache on the notebook alone, keeps a failed cell as
-a success and makes pages of 600 KB; here the cells go through the same theme as every other page.)
+A page shows the outputs that ``sightglass tutorials`` has kept; building it executes nothing and needs no torch.  (The
+plugin mkdocs-jupyter keys its cache on the notebook alone, keeps a failed cell as a success and makes pages of 600 KB;
+here the cells go through the same theme as every other page.)
 
 Beside each page lies its ``.ipynb``, without outputs, made here and never by hand.  Its first cell installs the project
 where it is missing, so that it runs wherever it is opened.  CI puts these files into the branch ``notebooks`` of the
@@ -11,18 +11,17 @@ repository, for Google Colab opens notebooks from GitHub and from nowhere else o
 
 from __future__ import annotations
 
-import base64
 import copy
 import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
+from sightglass.ledger import tutorials as kept
+from sightglass.ledger.tutorials import FOLDER
 from sightglass.pages.markup import out, page, to
 from sightglass.settings import Settings
 
-FOLDER = "docs/tutorials"
-CELL_SECONDS = 600
 BRANCH = "notebooks"  # where .ci/publish-notebooks puts the .ipynb files
 GITHUB = "https://github.com/"
 COLAB = "https://colab.research.google.com/github/"
@@ -39,16 +38,12 @@ if importlib.util.find_spec("repro") is None:
 """
 
 
-class TutorialError(Exception):
-    """A cell of a tutorial failed; the message names the file and carries the cell's error."""
-
-
-def build(root: Path, *, addresses: Settings, execute: bool) -> dict[str, str | bytes]:
+def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
     """Pages, pictures and ``.ipynb`` files of all tutorials by path, and their index."""
     built: dict[str, str | bytes] = {}
     index = ["# Tutorials\n", "Each is a notebook: equations beside code, with something to change.\n"]
     for path in sorted((root / FOLDER).glob("*.py")):
-        pages = _tutorial(path, root, addresses, execute)
+        pages = _tutorial(path, root, addresses)
         built |= pages
         title = re.search(r'^title: "(.*)"$', str(pages[f"tutorials/{path.stem}.md"]), re.MULTILINE)
         index.append(f"- {to(f'tutorials/{path.stem}.md', title[1] if title else path.stem, 'tutorials/index.md')}")
@@ -56,16 +51,19 @@ def build(root: Path, *, addresses: Settings, execute: bool) -> dict[str, str | 
     return built
 
 
-def _tutorial(path: Path, root: Path, addresses: Settings, execute: bool) -> dict[str, str | bytes]:
+def _tutorial(path: Path, root: Path, addresses: Settings) -> dict[str, str | bytes]:
     import jupytext  # here, not above: the pure pages do not need it
 
     notebook = jupytext.read(path)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     plain = str(jupytext.writes(_by_itself(notebook, path.stem, addresses), fmt="ipynb"))
-    if execute:
-        _execute(notebook, path, root)
     slug = path.stem
-    body, files = _markdown(notebook, slug)
+    outputs = kept.load(root, slug)
+    body = _markdown(notebook, outputs)
+    files: dict[str, str | bytes] = {
+        f"tutorials/{picture.name}": picture.read_bytes()
+        for picture in (root / "results" / "tutorials").glob(f"{slug}-[0-9]*.webp")
+    }
     first = re.search(r"^# (.+)$", body, re.MULTILINE)
     title = first[1].strip() if first else slug
     source = f"{FOLDER}/{path.name}"
@@ -75,7 +73,11 @@ def _tutorial(path: Path, root: Path, addresses: Settings, execute: bool) -> dic
         buttons.append(out(f"{colab}blob/{BRANCH}/tutorials/{slug}.ipynb", "Open in Colab"))
     if addresses.repository:
         buttons.append(out(f"{addresses.repository}blob/main/{source}", "Source"))
-    note = "" if execute else "\n!!! note\n    Shown without its outputs: `make site` executes it.\n"
+    if outputs is None:
+        note = f"\n!!! note\n    Shown without its outputs: `sightglass tutorials {slug}` executes it.\n"
+    else:
+        stale = ", stale: the code has changed since" if kept.why_stale(root, slug, outputs) else ""
+        note = f"\nExecuted on {outputs.date} in {outputs.seconds:.0f} s{stale}.\n{{ .sg-facts }}\n"
     head, _, rest = body.partition("\n")
     text = f"{head}\n\n{' · '.join(buttons)}\n{{ .sg-facts }}\n{note}\n{rest}"
     return {f"tutorials/{slug}.md": page(title, text, source=source), f"tutorials/{slug}.ipynb": plain, **files}
@@ -95,37 +97,23 @@ def _by_itself(notebook: Any, slug: str, addresses: Settings) -> Any:
     return alone
 
 
-def _execute(notebook: Any, path: Path, root: Path) -> None:
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
-
-    where = {"metadata": {"path": str(root)}}
-    # what a cell prints is one block, however slowly it comes
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, resources=where, coalesce_streams=True)
-    try:
-        client.execute()
-    except (CellExecutionError, CellTimeoutError) as error:
-        raise TutorialError(f"{path.relative_to(root)}: a cell failed\n{error}") from error
-
-
-def _markdown(notebook: Any, slug: str) -> tuple[str, dict[str, str | bytes]]:
-    """Cells as Markdown; pictures as files beside the page."""
+def _markdown(notebook: Any, outputs: kept.Kept | None) -> str:
+    """Cells as Markdown, each with what is kept of it; a cell that was written anew has nothing yet."""
     parts: list[str] = []
-    files: dict[str, str | bytes] = {}
+    left = list(outputs.cells) if outputs else []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             parts.append(cell.source)
-            continue
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        parts.append(f"```python\n{cell.source}\n```")
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                parts.append(f"```text\n{output.text.rstrip()}\n```")
-            elif "data" in output and "image/png" in output.data:
-                name = f"{slug}-{len(files) + 1}.png"
-                files[f"tutorials/{name}"] = base64.b64decode(output.data["image/png"])
-                parts.append(f"![Output of the cell above]({name})")
-            elif "data" in output and "text/plain" in output.data:
-                parts.append(f"```text\n{output.data['text/plain'].rstrip()}\n```")
-    return "\n\n".join(parts) + "\n", files
+        elif cell.cell_type == "code" and cell.source.strip():
+            parts.append(f"```python\n{cell.source}\n```")
+            beside = left.pop(0) if left else None
+            if beside and beside.source == kept.digest(cell.source):
+                parts += [_output(output) for output in beside.outputs]
+    return "\n\n".join(parts) + "\n"
+
+
+def _output(output: kept.Output) -> str:
+    if output.picture:
+        size = f"width={output.width} height={output.height}"
+        return f"![Output of the cell above]({output.picture}){{ {size} loading=lazy }}"
+    return f"```text\n{output.text}\n```"

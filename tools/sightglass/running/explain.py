@@ -204,14 +204,14 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
 
 
 def _on_pixels(call: Call, heatmap: Tensor, view: Tensor) -> Tensor:
-    """Where a method's grid is not the image's made coarse, its module has a ``spread`` that says where it lies."""
-    spread = getattr(inspect.getmodule(call.function), "spread", None)
-    if spread is None:
+    """If a heatmap's grid does not simply divide the image, its module has ``on_pixels``, which says where it lies."""
+    on_pixels = getattr(inspect.getmodule(call.function), "on_pixels", None)
+    if on_pixels is None:
         return heatmap
-    takes = inspect.signature(spread).parameters
+    takes = inspect.signature(on_pixels).parameters
     options = {name: value for name, value in (call.options or {}).items() if name in takes}
-    on_pixels: Tensor = spread(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
-    return on_pixels
+    placed: Tensor = on_pixels(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
+    return placed
 
 
 def _picture_of_image(

@@ -1,0 +1,55 @@
+"""Optimised images: parameterisation, objective, penalties and step are separate arguments of one loop, as in Lucent.
+
+    x  -- parameterisation -->  images  -- objective, + weight * penalty(x) -->  value  -- gradient, step -->  next x
+
+Each image has a value of its own, and no value depends on another image of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from repro.engine import watching
+
+Parameterisation = Callable[[Tensor], Tensor]  # x to images (B, C, H, W)
+Objective = Callable[[Tensor], Tensor]  # images to one value each, (B,)
+Penalty = tuple[float, Callable[[Tensor], Tensor]]  # its weight, and a function of x with one value an image
+Step = Callable[[Tensor, Tensor, Tensor], Tensor]  # x, the gradient there and the values (B,), to the next x
+Report = Callable[[float], None]  # is told what share of the work is done
+
+
+def optimise(
+    start: Tensor,
+    objective: Objective,
+    step: Step,
+    steps: int,
+    parameterisation: Parameterisation = lambda x: x,
+    penalties: Sequence[Penalty] = (),
+    report: Report = lambda done: None,
+) -> tuple[Tensor, list[Tensor]]:
+    """The images after so many steps, and the values ``(B,)`` before each of them.
+
+    ``step`` decides whether the value falls or rises.  Call it inside ``gradients_to_images``.
+    """
+    x, history = start, []
+    for number in range(steps):
+        x.requires_grad_()
+        values = objective(parameterisation(x))
+        for weight, penalty in penalties:
+            values = values + weight * penalty(x)
+        (gradient,) = torch.autograd.grad(values.sum(), x)
+        history.append(values.detach())
+        x = step(x.detach(), gradient, history[-1])
+        report((number + 1) / steps)
+    return parameterisation(x), history
+
+
+@contextmanager
+def gradients_to_images(model: nn.Module) -> Iterator[None]:
+    """The model evaluated, its parameters fixed, gradients on even where the caller has switched them off."""
+    with torch.inference_mode(False), torch.enable_grad(), watching.evaluating(model), watching.frozen(model):
+        yield

@@ -1,0 +1,111 @@
+"""Many versions of each image through a model, in batches of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from repro.engine import checks
+from repro.engine.errors import OptionsError
+
+Report = Callable[[float], None]  # hears the share that is done, up to 1
+
+
+def silent(share: float) -> None:
+    """The report of those who need none."""
+
+
+def parts(count: int, batch: int, report: Report = silent) -> Iterator[slice]:
+    """``count`` things in parts of at most ``batch``; of nothing there is one empty part, which shows the shapes.
+
+    The report is called after each part.  Raises OptionsError unless a batch is 1 or more.
+    """
+    if batch < 1:
+        raise OptionsError(f"batch is how many images go through the model at a time: 1 or more, not {batch}")
+    for start in range(0, max(count, 1), batch):
+        yield slice(start, min(start + batch, count))
+        report(min(1.0, (start + batch) / max(count, 1)))
+
+
+def scores(
+    images: Tensor,
+    count: int,
+    version: Callable[[Tensor, Tensor], Tensor],
+    score: Callable[[Tensor, Tensor], Tensor],
+    *,
+    batch: int = 64,
+    report: Report = silent,
+) -> Tensor:
+    """Of ``count`` versions of each image what ``score`` returns, ``(B, count, ...)``.
+
+    ``version(images (N, C, H, W), numbers (N,))`` makes the versions with these numbers, 0 to ``count - 1``;
+    ``score(versions, rows (N,))`` returns ``(N, ...)``, and ``rows`` tells of which images they are versions.  The
+    result does not depend on ``batch``, and nothing waits for the device.
+    """
+    found = []
+    for part in parts(len(images) * count, batch, report):
+        which = torch.arange(part.start, part.stop, device=images.device)
+        rows, numbers = which // count, which % count
+        found.append(score(version(images[rows], numbers), rows))
+    together = torch.cat(found)
+    return together.view(len(images), count, *together.shape[1:])
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Squares of ``patch`` pixels that move by ``stride`` over images of ``size``, numbered row by row.
+
+    ``fill`` is their value, a number or ``(C, 1, 1)``.  The last squares of a row or column may reach over the border,
+    so that some square covers every pixel.
+    """
+
+    size: tuple[int, int]
+    patch: int
+    stride: int
+    fill: float | Tensor = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stride <= self.patch <= min(self.size):
+            given = f"{self.stride}, {self.patch}, {min(self.size)}"
+            raise OptionsError(f"need 0 < stride <= patch <= image size; got {given}")
+
+    @classmethod
+    def on(cls, images: Tensor, patch: int, stride: int, fill: float | Tensor) -> Squares:
+        checks.check_images(images)
+        grey = torch.as_tensor(fill, device=images.device, dtype=images.dtype)
+        return cls((images.shape[2], images.shape[3]), patch, stride, grey)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """How many positions there are down and across."""
+        height, width = (-(-(side - self.patch) // self.stride) + 1 for side in self.size)
+        return height, width
+
+    @property
+    def count(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    def cover(self, images: Tensor, numbers: Tensor) -> Tensor:
+        """Images ``(N, C, H, W)``, each with the square of its number over it."""
+        top, left = (self.stride * each[:, None] for each in (numbers // self.grid[1], numbers % self.grid[1]))
+        down, across = (torch.arange(side, device=images.device) for side in self.size)
+        rows, columns = (down >= top) & (down < top + self.patch), (across >= left) & (across < left + self.patch)
+        return torch.where((rows[:, :, None] & columns[:, None, :])[:, None], self.fill, images)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """On the pixels, ``(B, 1, H, W)``: at each the mean value of all squares that cover it.
+
+        To resize the grid to the image would put each square's value beside its middle.
+        """
+        if tuple(values.shape[2:]) != self.grid:
+            raise OptionsError(f"a map {tuple(values.shape)} is not on the grid {self.grid}")
+        ones = values.new_ones(1, 1, self.patch, self.patch)
+        total, covering = (
+            functional.conv_transpose2d(each, ones, stride=self.stride)
+            for each in (values, torch.ones_like(values[:1]))
+        )
+        return (total / covering)[:, :, : self.size[0], : self.size[1]]

@@ -1,0 +1,1 @@
+"""Experiments on adversarial and fooling images."""

@@ -1,0 +1,1 @@
+"""What is measured of methods that invert a network, and their pictures."""

@@ -1,0 +1,1 @@
+"""Experiments on methods that visualise what units of a network respond to."""

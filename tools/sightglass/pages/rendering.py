@@ -1,0 +1,111 @@
+"""From a page's Markdown to its HTML, as MkDocs asks for it, without reading what is HTML already.
+
+Most pages are headings with ``markup.ready`` blocks between them.  For these no Markdown is needed: headings get their
+ids, links to themselves and their place in the table of contents by the rules of Markdown's ``toc``.  Any other page
+goes to Markdown, which is given placeholders for the blocks.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import markdown
+from markdown.extensions.toc import nest_toc_tokens, slugify, unique
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
+from mkdocs.structure.toc import get_toc
+
+from sightglass.pages.markup import READY
+
+_BLOCK = re.compile(rf"^{READY[0]}\n(.*?)\n{READY[1]}$", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"(#{1,3}) (.+?)(?: \{((?: [\w-]+=[\w.-]+)+) \})?")
+_LINK = re.compile(r' (?:href|src)="([^"]*)"')
+_MARKED = re.compile(r"[*`_~!\\\[\]]|\{ ?[.#:]")  # what a heading can hold that only Markdown can read
+_FRONT = re.compile(r"---\n((?:\w+: .*\n)*)---\n\n")
+
+
+class Ready(markdown.Extension):
+    """Hands blocks that are HTML already past Markdown."""
+
+    def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # Markdown's name for it
+        """Register the one preprocessor, right after the one that tidies white space, before all that read the text."""
+        md.preprocessors.register(_Past(md), "ready", 29)
+
+
+class _Past(markdown.preprocessors.Preprocessor):
+    def run(self, lines: list[str]) -> list[str]:
+        return _BLOCK.sub(lambda block: f"\n{self.md.htmlStash.store(block[1])}\n", "\n".join(lines)).split("\n")
+
+
+class ReadyPage(Page):
+    """A page that is not in the navigation, read and rendered the quick way where that is the same."""
+
+    def read_source(self, config: MkDocsConfig) -> None:
+        """Take the front matter that ``markup.page`` wrote, which is JSON line by line."""
+        source = self.file.content_string
+        front = _FRONT.match(source)
+        if front is None:
+            super().read_source(config)
+            return
+        fields = (line.partition(": ") for line in front[1].splitlines())
+        self.meta = {name: json.loads(value) for name, _, value in fields}
+        self.markdown = source[front.end() :]
+
+    def render(self, config: MkDocsConfig, files: Files) -> None:
+        """Make the page's HTML and its table of contents."""
+        made = without_markdown(self.markdown or "")
+        if made is None:
+            super().render(config, files)
+        else:
+            self.content, tokens = made
+            self.toc = get_toc(tokens)
+            self.present_anchor_ids = set()
+
+
+def without_markdown(text: str) -> tuple[str, list[dict[str, Any]]] | None:
+    """The HTML and the tokens of the table of contents of headings and ready blocks, or None if there is more."""
+    made: list[str] = []
+    tokens: list[dict[str, Any]] = []
+    used: set[str] = set()
+    for part, ready in _parts(text):
+        if ready:
+            made.append(part)
+            continue
+        for line in filter(None, part.split("\n")):
+            heading = _HEADING.fullmatch(line)
+            if heading is None or _MARKED.search(heading[2]):
+                return None
+            level, inside, attributes = len(heading[1]), heading[2].strip(), heading[3] or ""
+            name = html.unescape(re.sub(r"<[^>]*>", "", inside)).strip()
+            anchor = unique(slugify(name, "-"), used)
+            tokens.append({"level": level, "id": anchor, "name": html.escape(name, quote=False)})
+            attributes = re.sub(r"=([\w.-]+)", r'="\1"', attributes)
+            link = f'<a class="headerlink" href="#{anchor}" title="Permanent link">&para;</a>'
+            made.append(f'<h{level}{attributes} id="{anchor}">{inside}{link}</h{level}>')
+    return "\n".join(made), nest_toc_tokens(tokens)
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text's parts in their order, each with whether it is HTML already."""
+    for number, part in enumerate(_BLOCK.split(text)):
+        yield part, bool(number % 2)
+
+
+def broken_links(page: Page, known: frozenset[str]) -> list[str]:
+    """Links in a page's ready blocks that lead to no file of the site: MkDocs looks at Markdown's only."""
+    targets = {target for block in _BLOCK.findall(page.markdown or "") for target in _LINK.findall(block)}
+    return sorted(target for target in targets if not _leads(page.file.url, html.unescape(target), known))
+
+
+def _leads(here: str, target: str, known: frozenset[str]) -> bool:
+    if "://" in target or not (path := unquote(urlsplit(target).path)):
+        return True
+    place = posixpath.normpath(posixpath.join(here, path))
+    return (posixpath.normpath(f"{place}/index.html") if path.endswith("/") else place) in known
