@@ -112,7 +112,7 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = [tensor for tensor in _tensors((args, kwargs)) if tensor in self._made or tensor.requires_grad]
+        given = [tensor for tensor in _tensors((args, kwargs)) if tensor in self._made or not tensor.is_leaf]
         if not given:
             return func(*args, **kwargs)
         before, versions = self._how(given[0]), [tensor._version for tensor in given]
