@@ -50,8 +50,8 @@ print(tuple(maps_1.shape), tuple(pooled_1.shape), tuple(maps_2.shape), tuple(poo
 # ## Back: unpool, rectify, filter
 #
 # All activations of the layer but one are set to zero (a). Then, layer by layer: put each value back at the place of
-# its region's maximum (b); keep what is positive (c); and let each value paint its filter into the layer below, which is
-# what the transposed convolution does (d). The letters are those of the method's page.
+# its region's maximum (b); keep what is positive (c); and let each value paint its filter into the layer below, which
+# is what the transposed convolution does (d). The letters are those of the method's page.
 
 # %%
 strongest_place = pooled_2[0, UNIT].argmax()
