@@ -80,7 +80,8 @@ def ascend(
     centre = torch.as_tensor(mean, dtype=like.dtype, device=like.device).expand(shape)
 
     def log_p(images: Tensor) -> Tensor:
-        return model(images).log_softmax(1).gather(1, classes[:, None])[:, 0]
+        logits: Tensor = model(images)
+        return logits.log_softmax(1).gather(1, classes[:, None])[:, 0]
 
     def step(images: Tensor, slope: Tensor, values: Tensor) -> Tensor:
         return (centre + (1 - decay) * (images + stride(values, slope) - centre)).clamp(0, 1)  # Eq. (a)

@@ -209,11 +209,10 @@ def _weight(name: str, args: Any, kwargs: Any, given: Tensor) -> Tensor | None:
     if name == "linear" and args[0] is given:
         weight: Tensor = args[1] if len(args) > 1 else kwargs["weight"]
         return weight.detach()
-    if (name in ("matmul", "mm") or (name == "addmm" and not kwargs)) and len(args) > 1:
-        left, right = args[-2:]
-        if left is given and right.dim() == 2:
-            transposed: Tensor = right.detach().T
-            return transposed
+    product: tuple[Any, ...] = args[-2:] if name in ("matmul", "mm") or (name == "addmm" and not kwargs) else ()
+    if len(product) == 2 and product[0] is given and product[1].dim() == 2:
+        transposed: Tensor = product[1].detach().T
+        return transposed
     return None
 
 

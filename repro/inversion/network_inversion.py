@@ -105,6 +105,6 @@ def _descent(rates: Sequence[float]) -> Step:
         length = rate * gradient.flatten(1).norm(dim=1).clamp_min(1e-30)[:, None, None, None]
         velocity = MOMENTUM * velocity - rate * (LONGEST_STEP / length).clamp_max(1) * gradient  # Eq. (d)
         previous = rate
-        return x + velocity  # Eq. (d)
+        return torch.add(x, velocity)  # Eq. (d)
 
     return step

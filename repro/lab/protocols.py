@@ -103,7 +103,7 @@ def masked_confidence(
     ``<name>-drop-<fill>``: average drop; ``<name>-increase-<fill>``: share of images whose confidence rises;
     ``<first>-win-over-<name>-<fill>``: share in which the first map keeps more confidence than another.
     """
-    before, found = metrics.confidence(model, images, classes), {}
+    before, found = metrics.confidence(model, images, classes), dict[str, float]()
     for fill, value in fills.items():
         after = {
             name: metrics.confidence(model, metrics.masked_by_heatmap(images, each, value), classes)
