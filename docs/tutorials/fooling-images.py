@@ -19,8 +19,9 @@
 import matplotlib.pyplot as plt
 import torch
 
-from repro.adversarial.fooling_images import ascend, evolve
-from repro.engine import cppn, evolution
+from repro.adversarial.fooling_images import ascend
+from repro.engine import cppn
+from repro.engine.encodings import evolve
 from repro.lab import networks
 
 torch.set_num_threads(1)
@@ -54,7 +55,7 @@ def show(images, confidences, names="0123456789"):
 generator = torch.Generator().manual_seed(SEED)
 u = torch.rand(100_000, generator=torch.Generator().manual_seed(SEED))
 delta = torch.where(u < 0.5, (2 * u) ** (1 / 16) - 1, 1 - (2 * (1 - u)) ** (1 / 16))
-torch.testing.assert_close(delta, evolution.polynomial_steps(u, torch.Generator().manual_seed(SEED)), atol=1e-5, rtol=0)
+torch.testing.assert_close(delta, cppn.polynomial_steps(u, torch.Generator().manual_seed(SEED)), atol=1e-5, rtol=0)
 
 plt.figure(figsize=(4, 1.8))
 plt.hist(delta.numpy(), bins=81)
@@ -73,7 +74,7 @@ champions, scores = torch.rand(10, *SHAPE, generator=generator), torch.zeros(10)
 with torch.no_grad():
     for _ in range(300):
         parent = champions[torch.randint(10, (1,), generator=generator)]
-        steps = evolution.polynomial_steps(parent, generator)
+        steps = cppn.polynomial_steps(parent, generator)
         changes = torch.rand(parent.shape, generator=generator) < 0.1
         child = torch.where(changes, (parent + steps).clamp(0, 1), parent)
         probabilities = network(child).softmax(1)[0]

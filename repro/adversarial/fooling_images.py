@@ -1,22 +1,23 @@
-"""Fooling images: people recognise nothing in them, but a network assigns them to a class almost with certainty.
+"""Fooling images: pictures in which nobody recognises anything, and a network sees a class with near certainty.
 
-Paper: ``nguyen2015deep``; equations (a) to (f) as in the method's YAML.  What the text leaves open follows the
-authors' code, github.com/Evolving-AI-Lab/fooling.  There are three encodings of an image X in [0, 1]:
+Paper: ``nguyen2015deep``; what its text leaves open follows the authors' code, github.com/Evolving-AI-Lab/fooling.
+Three encodings of a picture are searched:
 
-- ``gradient``: pixels that follow the gradient g of the class's probability p, from the mean image M plus a little
-  noise (Fig. 13; ``caffe/ascent/find_fooling_image.py``), with the L2 decay theta;
-- ``direct``: pixels that evolve (Fig. 4); mutation is in ``engine.evolution.pixels``;
-- ``cppn``: a small network that draws the image, and evolves (Fig. 5); mutation is in ``engine.cppn.mutate``.
+- ``gradient``: the pixels, along the gradient of the class's probability p, from the mean image M plus a little noise
+  (``caffe/ascent/find_fooling_image.py``).  To first order a step raises p by 0.03, near 1 by a tenth of the rest.
+- ``direct``: the pixels, evolved (Fig. 4): ``engine.encodings.direct``.
+- ``cppn``: a compositional pattern producing network that draws the picture, evolved (Fig. 5): ``engine.cppn``.
 
-MAP-Elites evolves grey, or hue, saturation and value: archive and selection are in ``engine.evolution.map_elites``.
+Evolution is MAP-Elites, one run for all classes: ``engine.evolution``.  Images are in [0, 1], ``(B, C, H, W)``, with
+C = 1 or 3.  Confidences are probabilities after the softmax.
 
 Differences from the paper:
-1. A gradient step doubles p at most: from 1e-9, a step of 0.03 would be too long for a linear approximation.
-2. Children have one parent.  The authors' code also crosses half of the pairs of pixel genomes (SBX).
-3. The champion is compared with a generation's best child, not with each in turn: the archive is the same.
-4. CPPNs have at most twelve hidden nodes, and coordinates from -1 to 1 (``engine.cppn``).
+1. In a gradient step p at most doubles: where a class begins at 1e-9, the gradient says nothing of a rise by 0.03.
+2. Children are not crossed.  The authors' code crosses half of the pairs of pixel genomes (SBX); the text only mutates.
+3. A generation's best child is compared with the champion, not each in turn: the same archive, in one operation.
+4. CPPNs have at most a dozen hidden nodes, and coordinates from -1 to 1.
 
-Raises OptionsError, ClassesError and LogitsError.
+Raises OptionsError for an unknown encoding, shape, count or decay, and ClassesError for classes that do not fit.
 """
 
 from __future__ import annotations
@@ -24,13 +25,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from repro.engine import checks, cppn, evolution, watching
+from repro.engine import checks, watching
+from repro.engine.encodings import CHILDREN, EVOLVED, Found, Shape, checked, place
 from repro.engine.errors import OptionsError
-from repro.engine.evolution import Found, Shape, checked_shape
-from repro.engine.optimise import Report, gradients_to_images, optimise, random_like
+from repro.engine.evolution import map_elites
+from repro.engine.optimise import Report, gradients_to_images, optimise
 from repro.engine.results import Images
-
-ENCODINGS = {"direct": evolution.pixels, "cppn": cppn.encoding}  # those that evolve
 
 
 def fooling_images(
@@ -41,13 +41,20 @@ def fooling_images(
     encoding: str = "gradient",
     generations: int = 200,
     seed: int = 0,
-    report: Report = lambda done: None,
+    report: Report = lambda share: None,
 ) -> Images:
-    """Images ``(B, *shape)`` for the classes ``(B,)``; with ``gradient`` a generation is a step."""
+    """Pictures ``(B, *shape)`` that the model takes for the classes ``(B,)``; for the gradient, generations are steps.
+
+    ``ascend`` and ``encodings.evolve`` know further options, and say how the confidences rose.
+    """
     if encoding == "gradient":
         return ascend(model, target_classes, shape=shape, steps=generations, seed=seed, report=report).images
+    if encoding not in EVOLVED:
+        raise OptionsError(f"encoding must be one of gradient, {', '.join(EVOLVED)}, not {encoding!r}")
     classes = _classes(model, target_classes, shape)
-    return evolve(model, shape=shape, encoding=encoding, generations=generations, seed=seed, report=report)[0][classes]
+    like, generator = place(model, seed)
+    code = EVOLVED[encoding](shape, generator, like.dtype)
+    return map_elites(model, code, generations, CHILDREN, generator, report)[0][classes]
 
 
 def ascend(
@@ -59,52 +66,44 @@ def ascend(
     decay: float = 0.0,
     mean: Tensor | float = 0.5,
     seed: int = 0,
-    report: Report = lambda done: None,
+    report: Report = lambda share: None,
 ) -> Found:
-    """Gradient ascent from the mean ``(C, H, W)`` plus noise; the higher ``decay`` is, the nearer to the mean."""
+    """Gradient ascent from the mean image ``(C, H, W)`` plus noise, which is the same for every image of the batch.
+
+    ``decay`` is theta: with it the picture keeps near the mean, and the confidence lower.
+    """
     if steps < 0 or not 0 <= decay < 1:
         raise OptionsError(f"need steps >= 0 and 0 <= decay < 1; got {steps} and {decay}")
+    like, generator = place(model, seed)
+    noise = torch.randn(checked(shape), dtype=like.dtype, device=like.device, generator=generator)
+    classes = _classes(model, target_classes, shape)
+    centre = torch.as_tensor(mean, dtype=like.dtype, device=like.device).expand(shape)
+
+    def log_p(images: Tensor) -> Tensor:
+        logits: Tensor = model(images)
+        return logits.log_softmax(1).gather(1, classes[:, None])[:, 0]
+
+    def step(images: Tensor, slope: Tensor, values: Tensor) -> Tensor:
+        return (centre + (1 - decay) * (images + stride(values, slope) - centre)).clamp(0, 1)  # Eq. (a)
+
     with gradients_to_images(model):
-        classes, (generator, like) = _classes(model, target_classes, shape).clone(), random_like(model, seed)
-        centre, noise = torch.as_tensor(mean, **like).expand(shape), torch.randn(shape, generator=generator, **like)
-
-        def log_p(images: Tensor) -> Tensor:
-            return torch.log_softmax(model(images), 1).gather(1, classes[:, None])[:, 0]
-
-        def step(x: Tensor, slope: Tensor, values: Tensor) -> Tensor:
-            return (centre + (1 - decay) * (x + stride(values, slope) - centre)).clamp(0, 1)  # Eq. (a)
-
-        start = (centre + noise / 255).expand(len(classes), *shape).clamp(0, 1)
+        classes = classes.clone()  # a copy: it may come from inference mode
+        start = (centre + noise / 255).clamp(0, 1).repeat(len(classes), 1, 1, 1)
         images, history = optimise(start, log_p, step, steps, report=report)
-        return Found(images, torch.stack([*history, log_p(images).detach()]).exp())
+        confidences = torch.stack([*history, log_p(images).detach()]).exp()
+    return Found(images.detach(), confidences)
 
 
 def stride(log_p: Tensor, slope: Tensor) -> Tensor:
-    """r g, computed from the slope of log p, which is g / p: p itself may be too small for a float."""
-    p, square = log_p.exp(), slope.square().sum((1, 2, 3)).clamp_min(torch.finfo(slope.dtype).tiny)
-    rise = torch.minimum((0.1 * (1 - p)).clamp(max=0.03) / p, torch.ones_like(p))  # in units of p; difference 1
-    return (rise / square).view(-1, 1, 1, 1) * slope  # Eq. (b)
-
-
-def evolve(
-    model: nn.Module,
-    *,
-    shape: Shape,
-    encoding: str = "direct",
-    generations: int = 200,
-    children: int = 200,
-    seed: int = 0,
-    report: Report = lambda done: None,
-) -> Found:
-    """A champion for each of the model's K classes, ``(K, *shape)``."""
-    if encoding not in ENCODINGS:
-        raise OptionsError(f"encoding must be gradient (not for evolve), direct or cppn; got {encoding!r}")
-    generator, like = random_like(model, seed)
-    genomes = ENCODINGS[encoding](checked_shape(shape), generator, like["dtype"])
-    return evolution.map_elites(model, genomes, generations, children, generator, report)
+    """r g ``(B, C, H, W)``, written with the slope of log p, which is g / p: p itself may be too small for a float."""
+    p = log_p.exp()
+    rise = torch.minimum((0.1 * (1 - p)).clamp(max=0.03) / p, torch.ones_like(p))  # Eq. (b), of p, in units of p
+    square = slope.square().sum((1, 2, 3)).clamp_min(torch.finfo(slope.dtype).tiny)
+    return (rise / square).view(-1, 1, 1, 1) * slope
 
 
 def _classes(model: nn.Module, target_classes: Tensor, shape: Shape) -> Tensor:
-    grey = torch.full((len(target_classes), *checked_shape(shape)), 0.5, **random_like(model)[1])
+    like, _ = place(model, 0)
     with torch.no_grad(), watching.evaluating(model):
-        return checks.class_indices(target_classes, model(grey))
+        logits = model(torch.full((len(target_classes), *checked(shape)), 0.5, dtype=like.dtype, device=like.device))
+    return checks.class_indices(target_classes, logits)

@@ -1,16 +1,16 @@
-"""Images drawn by compositional pattern producing networks (Stanley 2007), many networks at once.
+"""Pictures drawn by compositional pattern producing networks (Stanley 2007), many networks at once.
 
-A network computes each pixel on its own: its inputs are the pixel's coordinates x and y, the distance d from the centre
-and a constant one; its outputs are that pixel's values.  Each node applies one of four functions to the weighted sum of
-its inputs: a few nodes draw symmetry, repetition and gradients, at any size.
+A network is asked for each pixel on its own: its inputs are the pixel's place x and y, the distance d from the middle
+and a one, its outputs that pixel's values.  Each node sums what reaches it and applies one of four functions, so that
+a few nodes draw symmetry, repetition and gradients, at any size.
 
-Networks grow as in the code of ``nguyen2015deep`` (Dnn, DnnFF and AfCppn in its ``sferes/modules/nn2``), except that
-1. x and y go from -1 to 1, as those of d do there; that code counts them in pixels, which ties an image to its size;
+Networks grow as in the code of ``nguyen2015deep`` (Dnn, DnnFF and AfCppn in its ``sferes/modules/nn2``), but that
+1. x and y go from -1 to 1, as d's do there; there they are counted in pixels, and a picture is bound to its size;
 2. a network has at most ``HIDDEN`` hidden nodes, so that all networks together are two tensors.
 
-Nodes are numbered: inputs first, then ``HIDDEN`` numbers for hidden nodes, then the outputs.  Connections go from lower
-to higher numbers, so there are no cycles.  A weight of zero means no connection; a hidden node without connections does
-not count as one.
+Every node has a place: the inputs come first, then ``HIDDEN`` places for hidden nodes, then the outputs.  Connections
+go from a lower place to a higher one, so that no circle can arise.  A weight of zero is no connection, and a hidden
+node without connections is none.
 """
 
 from __future__ import annotations
@@ -20,32 +20,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from repro.engine.evolution import Encoding, Shape, coloured, polynomial_steps
-
 INPUTS, HIDDEN = 4, 12
 LIMIT = 10.0  # of a weight's size
 FUNCTIONS = ("sine", "sigmoid", "gaussian", "linear")
+FLEXIBILITY = 15.0  # eta of the polynomial mutation: the higher, the smaller its steps
 RATES = {"weight": 0.1, "function": 0.1, "connect": 0.5, "disconnect": 0.3, "grow": 0.5, "shrink": 0.2}
 
 
 class Networks(NamedTuple):
-    """P networks of up to N nodes each."""
+    """P networks with N nodes' places each."""
 
-    weights: Tensor  # (P, N, N): [p, i, j] from node j to node i; zero unless j < i
-    functions: Tensor  # (P, N): indices of FUNCTIONS; unused for inputs
-
-
-def encoding(shape: Shape, generator: torch.Generator, dtype: torch.dtype) -> Encoding:
-    """The indirect encoding: a genome is a network."""
-    return Encoding(
-        lambda count: start(count, shape[0], generator, dtype),
-        lambda parents, _: mutate(Networks(*parents), generator),
-        lambda genomes: coloured(draw(Networks(*genomes), *shape[1:])),
-    )
+    weights: Tensor  # (P, N, N): [p, i, j] from place j to place i; zero unless j < i
+    functions: Tensor  # (P, N): indices of FUNCTIONS; without a meaning for inputs
 
 
 def start(count: int, outputs: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Networks:
-    """Networks without hidden nodes: every input connected to every output, with random weights and functions."""
+    """Networks without hidden nodes: every input connected with every output, weights and functions at random."""
     nodes, device = INPUTS + HIDDEN + outputs, generator.device
     weights = torch.zeros(count, nodes, nodes, dtype=dtype, device=device)
     drawn = torch.rand(count, outputs, INPUTS, dtype=dtype, device=device, generator=generator)
@@ -55,7 +45,7 @@ def start(count: int, outputs: int, generator: torch.Generator, dtype: torch.dty
 
 
 def draw(networks: Networks, height: int, width: int) -> Tensor:
-    """The images ``(P, outputs, height, width)``: absolute values of the outputs, in [0, 1]."""
+    """The pictures ``(P, outputs, height, width)``: the outputs without their sign, in [0, 1]."""
     weights, functions = networks
     count, nodes = functions.shape
     outputs = nodes - INPUTS - HIDDEN
@@ -63,9 +53,9 @@ def draw(networks: Networks, height: int, width: int) -> Tensor:
     y, x = torch.meshgrid(y, x, indexing="ij")
     values = weights.new_empty(count, nodes, height * width)
     values[:, :INPUTS] = torch.stack([x, y, (x.square() + y.square()).sqrt(), torch.ones_like(x)]).flatten(1)
-    for node in range(INPUTS, nodes):
-        total = torch.bmm(weights[:, None, node, :node], values[:, :node])[:, 0]
-        values[:, node] = _apply(functions[:, node, None], total)  # Eq. (f)
+    for place in range(INPUTS, nodes):
+        total = torch.bmm(weights[:, None, place, :place], values[:, :place])[:, 0]
+        values[:, place] = _apply(functions[:, place, None], total)
     return values[:, -outputs:].abs().view(count, outputs, height, width)
 
 
@@ -76,7 +66,7 @@ def _apply(functions: Tensor, total: Tensor) -> Tensor:
 
 
 def mutate(networks: Networks, generator: torch.Generator) -> Networks:
-    """One child of each network: weights and functions changed, connections and nodes added and removed."""
+    """Children, one of each network: weights and functions changed, connections and nodes added and taken away."""
     weights, functions = networks
     device, (count, nodes) = weights.device, functions.shape
 
@@ -112,13 +102,24 @@ def mutate(networks: Networks, generator: torch.Generator) -> Networks:
     return Networks(weights.masked_fill(gone[:, :, None] | gone[:, None, :], 0), functions)
 
 
+def polynomial_steps(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Steps in [-1, 1] of the polynomial mutation (Deb 2001, p. 124), as many as ``like`` has values.
+
+    delta = (2 u)^(1 / (eta + 1)) - 1 for u < 1/2 and else 1 - (2 (1 - u))^(1 / (eta + 1)), u uniform in [0, 1).
+    """
+    uniform = torch.rand(like.shape, dtype=like.dtype, device=like.device, generator=generator)
+    below = 2 * torch.minimum(uniform, 1 - uniform)
+    size = 1 - below.pow(1 / (FLEXIBILITY + 1))
+    return torch.where(uniform < 0.5, -size, size)
+
+
 def _used(weights: Tensor) -> Tensor:
-    """Which nodes have a connection, ``(P, N)``."""
+    """Which places have a connection, ``(P, N)``."""
     return (weights != 0).any(1) | (weights != 0).any(2)
 
 
 def _any(candidates: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A random one of each row's candidates ``(P, M)``, and whether there is any."""
+    """One of each row's candidates ``(P, M)`` at random, and whether there was any."""
     drawn = torch.rand(candidates.shape, device=candidates.device, generator=generator) + 1
     return (drawn * candidates).argmax(1), candidates.any(1)
 
@@ -129,7 +130,7 @@ def _any_pair(candidates: Tensor, generator: torch.Generator) -> tuple[Tensor, T
 
 
 def _set(weights: Tensor, at: tuple[Tensor, ...], where: Tensor, value: Tensor | float) -> Tensor:
-    """The weights, with one weight replaced in each of the networks chosen by ``where``."""
+    """The weights with one of each network's, where so said, replaced by a value."""
     weights = weights.clone()
     weights[at] = torch.where(where, value, weights[at])
     return weights

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,9 +53,3 @@ def gradients_to_images(model: nn.Module) -> Iterator[None]:
     """The model evaluated, its parameters fixed, gradients on even where the caller has switched them off."""
     with torch.inference_mode(False), torch.enable_grad(), watching.evaluating(model), watching.frozen(model):
         yield
-
-
-def random_like(model: nn.Module, seed: int = 0) -> tuple[torch.Generator, dict[str, Any]]:
-    """A generator on the model's device, and the ``dtype`` and ``device`` of its parameters, to make tensors with."""
-    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    return torch.Generator(like.device).manual_seed(seed), {"dtype": like.dtype, "device": like.device}

@@ -53,6 +53,8 @@ def run(subject):
     del parts
     torch.ones(8 * 2**18)
 
+layer, images = torch.nn.Identity(), torch.zeros(8, 3, 8, 8)
+methods.subject = lambda name, device: methods.Subject(layer, layer, images, torch.zeros(8), layer, layer, layer)
 methods.runners = lambda place: {"a": run}
 print(methods.peak_memory(methods.Place("cam", "resnet50", 1), "cpu", "a"))
 """

@@ -34,6 +34,11 @@ def build(root: Path, folder: Path, **environment: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def pages_in(built: Path) -> list[Path]:
+    """All pages, without those that only lead on to another address."""
+    return [path for path in sorted(built.rglob("*.html")) if b'http-equiv="refresh"' not in path.read_bytes()[:1000]]
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address, while it lasts, of a site in the folder ``sightglass`` of this one."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.site.conftest import pages_in
+
 KINDS = {  # a page of each kind; a pattern stands for the first page that it fits
     "home": "",
     "browse": "browse/",
@@ -105,7 +107,7 @@ def test_axe_finds_nothing(kind: str, built: Path, visit: Callable, require_modu
 
 
 def test_headings_are_in_order_on_every_page(built: Path) -> None:
-    for path in built.rglob("*.html"):
+    for path in pages_in(built):
         levels = [int(level) for level in re.findall(r"<h([1-6])[\s>]", path.read_text(encoding="utf-8"))]
         assert levels.count(1) == 1, path
         assert levels[0] == 1, path

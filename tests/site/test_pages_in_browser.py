@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.site.conftest import pages_in
+
 KINDS = [
     "",
     "papers/selvaraju2017gradcam/",
@@ -59,7 +61,8 @@ def pages(built: Path) -> dict[str, str]:
     """The HTML of every page by its address within the site."""
     return {
         re.sub(r"^\.$", "", file.parent.relative_to(built).as_posix() + "/").removeprefix("./"): file.read_text("utf-8")
-        for file in built.rglob("index.html")
+        for file in pages_in(built)
+        if file.name == "index.html"
     }
 
 
@@ -220,7 +223,7 @@ def test_nothing_moves_while_a_page_loads(path: str, visit: Callable) -> None:
     page = visit(path)
     page.wait_for_load_state("networkidle")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")  # lazy pictures arrive now
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.wait_for_timeout(300)
     shift = page.evaluate(
         """() => new Promise((resolve) => {
           let sum = 0;

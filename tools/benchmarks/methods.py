@@ -22,6 +22,7 @@ import argparse
 import copy
 import gc
 import importlib
+import importlib.util
 import os
 import platform
 import random
@@ -51,7 +52,7 @@ from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row, Run
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.engine import gradients, watching
+from repro.engine import watching
 from repro.lab import models
 from repro.lab.devices import device_name
 
@@ -64,7 +65,6 @@ PEERS = {  # what has to be installed, by the name that people know
     "zennit": "zennit",
     "torchattacks": "torchattacks",
 }
-WINDOW, STRIDE = 80, 72  # of occlusion: three by three places, one after the other
 FORGET = Path("/proc/self/clear_refs")  # Linux forgets a process's peak of memory where "5" is written here
 
 
@@ -123,46 +123,21 @@ def to_the_maps_and_to_the_pixels(s: Subject) -> object:
     return torch.autograd.grad(logits, maps, chosen, retain_graph=True), torch.autograd.grad(logits, pixels, chosen)
 
 
-@torch.no_grad()
-def forward_whole_and_at_each_place(s: Subject) -> object:
-    s.model(s.images)
-    starts = range(0, SIZE - WINDOW + 1, STRIDE)
-    for top in starts:
-        for left in starts:
-            images = s.images.clone()
-            images[:, :, top : top + WINDOW, left : left + WINDOW] = 0
-            s.model(images)
-    return None
+def forward_whole_and_covered(window: int, stride: int) -> Runner:
+    """Forward once for the image, and once for each place of a square that covers a part of it."""
 
+    @torch.no_grad()
+    def run(s: Subject) -> object:
+        s.model(s.images)
+        starts = range(0, SIZE - window + 1, stride)
+        for top in starts:
+            for left in starts:
+                images = s.images.clone()
+                images[:, :, top : top + window, left : left + window] = 0
+                s.model(images)
+        return None
 
-# Ours
-
-
-def reproduction(slug: str, name: str = "") -> Callable[..., Any]:
-    """A method's public function, or another, found by its name; ``rows_of`` leaves out a method that has no module."""
-    module = ledger.module_of(ROOT, slug)
-    assert module is not None  # noqa: S101  # rows_of leaves such rows out
-    return getattr(
-        importlib.import_module(".".join(module.relative_to(ROOT).with_suffix("").parts)), name or module.stem
-    )
-
-
-def ours(slug: str, name: str = "", **options: Any) -> Runner:
-    return lambda s: reproduction(slug, name)(s.model, s.images, s.classes, **options)
-
-
-def our_deconvnet_rule(s: Subject) -> object:
-    rule = reproduction("guided-backprop", "deconvnet_rule")
-    return gradients.pixel_gradient(s.model, s.images, s.classes, rule)
-
-
-def our_lrp_epsilon(s: Subject) -> object:
-    composite = reproduction("lrp", "everywhere")(reproduction("lrp", "Epsilon")())
-    return reproduction("lrp")(s.model, s.images, s.classes, composite)
-
-
-def our_lrp_epsilon_plus(s: Subject) -> object:
-    return reproduction("lrp")(s.model, s.images, s.classes, reproduction("lrp", "epsilon_plus"))
+    return run
 
 
 # Peers, as their documentation says
@@ -176,10 +151,6 @@ def captum(name: str, **options: Any) -> Runner:
 def captum_at_layer(name: str, **options: Any) -> Runner:
     attr = importlib.import_module("captum.attr")
     return lambda s: getattr(attr, name)(s.model, s.last).attribute(s.images, target=s.classes, **options)
-
-
-def captum_occlusion() -> Runner:
-    return captum("Occlusion", sliding_window_shapes=(3, WINDOW, WINDOW), strides=(3, STRIDE, STRIDE))
 
 
 def pytorch_grad_cam(name: str) -> Runner:
@@ -233,9 +204,9 @@ def _zennit_epsilon(canonizers: list[Any]) -> Any:
     return composites.LayerMapComposite(layers, canonizers=canonizers)
 
 
-def zennit_occlusion() -> Runner:
+def zennit_occlusion(window: int, stride: int) -> Runner:
     attribution = importlib.import_module("zennit.attribution")
-    places = {"window": (3, WINDOW, WINDOW), "stride": (3, STRIDE, STRIDE)}
+    places = {"window": (3, window, window), "stride": (3, stride, stride)}
 
     def run(s: Subject) -> object:
         with torch.no_grad(), attribution.Occlusion(s.model, **places) as attributor:
@@ -244,86 +215,57 @@ def zennit_occlusion() -> Runner:
     return run
 
 
-def torchattacks_fgsm() -> Runner:
+def torchattacks(name: str, **options: Any) -> Runner:
     library = importlib.import_module("torchattacks")
-    return lambda s: library.FGSM(s.model, eps=8 / 255)(s.images, s.classes)
+    return lambda s: getattr(library, name)(s.model, **options)(s.images, s.classes)
+
+
+Asked = str | tuple[Any, ...]  # a function of this module, alone or with what it is given
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method's floor, our function, and each peer's by a function that imports it."""
+    """What the test of a method declares under ``BENCHMARK``, for each of its rows."""
 
-    floor: Runner
+    floor: Asked
     ours: Runner
-    slug: str  # of the module that has to be there
-    peers: dict[str, Callable[[], Runner]] = field(default_factory=dict)
+    peers: dict[str, Asked] = field(default_factory=dict)
     models: tuple[str, ...] = ("vgg16", "resnet50")
     batches: tuple[int, ...] = (1, 8)
     without: dict[tuple[str, str, int], str] = field(default_factory=dict)  # peer, model, batch ('' and 0: any): why
 
 
-MAPS_PEERS = {
-    "captum": lambda: captum_at_layer("LayerGradCam", relu_attributions=True),
-    "pytorch-grad-cam": lambda: pytorch_grad_cam("GradCAM"),
-    "torch-cam": lambda: torch_cam("GradCAM"),
-}
-METHODS = {
-    "cam": Method(forward, ours("cam"), "cam", {"torch-cam": lambda: torch_cam("CAM")}, models=("resnet50",)),
-    "grad-cam": Method(to_the_maps, ours("grad-cam"), "grad-cam", MAPS_PEERS),
-    "grad-cam-pp": Method(
-        to_the_maps,
-        ours("grad-cam-pp"),
-        "grad-cam-pp",
-        {
-            "pytorch-grad-cam": lambda: pytorch_grad_cam("GradCAMPlusPlus"),
-            "torch-cam": lambda: torch_cam("GradCAMpp"),
-        },
-    ),
-    "guided-backprop": Method(
-        to_the_pixels,
-        ours("guided-backprop"),
-        "guided-backprop",
-        {
-            "captum": lambda: captum("GuidedBackprop"),
-            "pytorch-grad-cam": pytorch_grad_cam_guided,
-            "zennit": lambda: zennit("GuidedBackprop"),
-        },
-        without={("pytorch-grad-cam", "", 8): "explains only the first image of a batch"},
-    ),
-    "guided-grad-cam": Method(
-        to_the_maps_and_to_the_pixels,
-        ours("guided-grad-cam"),
-        "guided-grad-cam",
-        {"captum": lambda: captum_at_layer("GuidedGradCam", interpolate_mode="bilinear")},
-    ),
-    "deconvnet-rule": Method(
-        to_the_pixels,
-        our_deconvnet_rule,
-        "guided-backprop",
-        {"captum": lambda: captum("Deconvolution"), "zennit": lambda: zennit("DeconvNet")},
-    ),
-    "lrp-epsilon": Method(
-        to_the_pixels,
-        our_lrp_epsilon,
-        "lrp",
-        {"captum": lambda: captum("LRP"), "zennit": lambda: zennit("Epsilon")},
-        without={("captum", "resnet50", 0): "its relevance does not sum to the output there"},
-    ),
-    "lrp-epsilon-plus": Method(to_the_pixels, our_lrp_epsilon_plus, "lrp", {"zennit": lambda: zennit("EpsilonPlus")}),
-    "occlusion": Method(
-        forward_whole_and_at_each_place,
-        ours("occlusion", patch=WINDOW, stride=STRIDE, batch=1),
-        "occlusion",
-        {"captum": captum_occlusion, "zennit": zennit_occlusion},
-        batches=(1,),  # ten passes are long enough
-    ),
-    "adversarial-examples-fgsm": Method(
-        to_the_pixels,
-        ours("adversarial-examples", "fgsm", budget=8 / 255),
-        "adversarial-examples",
-        {"torchattacks": torchattacks_fgsm},
-    ),
-}
+def runner(asked: Asked) -> Runner:
+    """What ``"forward"``, or ``("captum", "LRP")`` with options in a dictionary at the end, stands for."""
+    name, *given = (asked,) if isinstance(asked, str) else asked
+    options = given.pop() if given and isinstance(given[-1], dict) else {}
+    found: Any = globals()[name]
+    return found if isinstance(asked, str) else found(*given, **options)
+
+
+def declared() -> dict[str, Method]:
+    """All rows, from the tests of all methods: ``BENCHMARK`` in ``tests/repro/<family>/test_<method>.py``."""
+    rows: dict[str, Method] = {}
+    for path in sorted(ROOT.glob("tests/repro/*/test_*.py")):
+        if "\nBENCHMARK = " not in path.read_text(encoding="utf-8"):
+            continue
+        spec = importlib.util.spec_from_file_location(f"declared_{path.stem}", path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} can't be imported")
+        test = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(test)
+        rows |= {name: _row(path, row) for name, row in test.BENCHMARK.items()}
+    return rows
+
+
+def _row(test: Path, row: dict[str, Any]) -> Method:
+    """Ours is the function of the method's name on the model, the images and their classes, unless the row says how."""
+    name = test.stem.removeprefix("test_")
+    method = getattr(importlib.import_module(f"repro.{test.parent.name}.{name}"), name)
+    return Method(**{"ours": lambda s: method(s.model, s.images, s.classes)} | row)
+
+
+METHODS = declared()
 
 
 # Measuring
@@ -379,8 +321,8 @@ def runners(place: Place) -> dict[str, Runner]:
     """How each contestant of a row is run."""
     models._torchvision()  # most peers import it, and it may need mending first
     method = METHODS[place.method]
-    known = {FLOOR: lambda: method.floor, OURS: lambda: method.ours, **method.peers}
-    return {name: known[name]() for name in contestants(place)}
+    known = {FLOOR: method.floor, **method.peers}
+    return {name: method.ours if name == OURS else runner(known[name]) for name in contestants(place)}
 
 
 @lru_cache(maxsize=1)
@@ -559,9 +501,6 @@ def rows_of(
     places = []
     for name in methods:
         method = METHODS[name]
-        if ledger.module_of(ROOT, method.slug) is None:
-            left_out[name] = "no reproduction yet"
-            continue
         for model in chosen:
             for batch in batches:
                 if model in method.models and (batch == 1 or batch in method.batches):

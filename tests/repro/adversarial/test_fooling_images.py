@@ -1,5 +1,6 @@
 """Fooling images against the definition in loops, numbers worked out by hand, and what MAP-Elites promises."""
 
+import colorsys
 import copy
 import math
 
@@ -7,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from repro.adversarial.fooling_images import ENCODINGS, ascend, evolve, fooling_images, stride
+from repro.adversarial.fooling_images import ascend, fooling_images, stride
+from repro.engine import encodings
+from repro.engine.encodings import evolve
 from repro.engine.errors import ClassesError, OptionsError
-from repro.experiments.adversarial.fooling_images import likeness
+from repro.experiments.adversarial.fooling_images import _likeness
 from repro.lab import networks
 
 CONTRACT = {
@@ -139,7 +142,7 @@ def test_ascent_of_different_classes_equals_one_by_one() -> None:
 def slow_evolution(model: nn.Module, encoding: str, generations: int, children: int, seed: int) -> list[Tensor]:
     """MAP-Elites one child at a time: whoever scores higher on a class than its champion takes the place."""
     generator = torch.Generator().manual_seed(seed)
-    code = ENCODINGS[encoding](SHAPE, generator, torch.float64)
+    code = encodings.EVOLVED[encoding](SHAPE, generator, torch.float64)
     archive: dict[int, tuple[float, tuple[Tensor, ...]]] = {}
 
     def judge(genomes: tuple[Tensor, ...]) -> None:
@@ -194,6 +197,38 @@ def test_one_run_serves_all_classes_and_a_generation_is_one_batch(encoding: str)
 def test_longer_runs_begin_like_shorter_ones() -> None:
     short, long = (evolve(Small(), shape=SHAPE, generations=count, children=10) for count in (5, 9))
     assert torch.equal(long.confidences[:6], short.confidences)
+
+
+def test_pixels_begin_uniform_and_change_at_the_papers_rates() -> None:
+    code = encodings.direct((1, 50, 40), torch.Generator().manual_seed(0), torch.float64)
+    parents = code.start(50)
+    values = parents[0].flatten()
+    assert values.shape == (100_000,)
+    for share in (0.1, 0.5, 0.9):
+        assert float((values < share).double().mean()) == pytest.approx(share, abs=0.005)
+    for generation, rate in ((0, 0.1), (999, 0.1), (1000, 0.05), (2500, 0.025)):
+        (child,) = code.mutate(parents, generation)
+        assert float((child != parents[0]).double().mean()) == pytest.approx(rate, abs=0.004)
+        assert child.min() >= 0
+        assert child.max() <= 1
+    # pixels in the middle are never cut: the mean size of their steps is 1 / (eta + 2)
+    (child,), middle = code.mutate(parents, 0), (parents[0] - 0.5).abs() < 0.1
+    steps = (child - parents[0])[middle & (child != parents[0])]
+    assert float(steps.abs().mean()) == pytest.approx(1 / 17, rel=0.08)
+
+
+def test_three_channels_are_hue_saturation_and_value() -> None:
+    values = torch.rand(5, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = encodings.coloured(values)
+    for image, colours in zip(values, found, strict=True):
+        for row in range(4):
+            for column in range(4):
+                expected = colorsys.hsv_to_rgb(*image[:, row, column].tolist())
+                assert colours[:, row, column].tolist() == pytest.approx(expected, abs=1e-12)
+    assert encodings.coloured(torch.tensor([1 / 3, 1.0, 0.5]).view(1, 3, 1, 1)).flatten().tolist() == pytest.approx(
+        [0, 0.5, 0], abs=1e-6
+    )
+    assert torch.equal(encodings.coloured(values[:, :1]), values[:, :1])
 
 
 # --- both
@@ -267,31 +302,24 @@ def test_classes_that_do_not_fit_are_refused(encoding: str, classes: Tensor) -> 
         fooling_images(Small(), classes, shape=SHAPE, encoding=encoding)
 
 
-def test_unknown_encodings_are_refused() -> None:
-    for encoding in ("gradient", "hsv"):
+def test_what_cannot_be_is_refused() -> None:
+    model, classes = Small(), torch.tensor([0])
+    with pytest.raises(OptionsError):
+        fooling_images(model, classes, shape=SHAPE, encoding="hsv")
+    with pytest.raises(OptionsError):
+        evolve(model, shape=SHAPE, encoding="gradient")
+    for shape in ((2, 6, 5), (6, 5), (1, 0, 5)):
         with pytest.raises(OptionsError):
-            evolve(Small(), shape=SHAPE, encoding=encoding)
+            evolve(model, shape=shape)
+        with pytest.raises(OptionsError):
+            fooling_images(model, classes, shape=shape)
+    for options in ({"generations": -1}, {"children": 0}):
+        with pytest.raises(OptionsError):
+            evolve(model, shape=SHAPE, **options)
     with pytest.raises(OptionsError):
-        fooling_images(Small(), torch.tensor([0]), shape=SHAPE, encoding="hsv")
-
-
-@EVERY
-@pytest.mark.parametrize("shape", [(2, 6, 5), (6, 5), (1, 0, 5)])
-def test_shapes_of_no_image_are_refused(encoding: str, shape: tuple[int, ...]) -> None:
+        ascend(model, classes, shape=SHAPE, steps=-1)
     with pytest.raises(OptionsError):
-        fooling_images(Small(), torch.tensor([0]), shape=shape, encoding=encoding)
-
-
-@pytest.mark.parametrize("options", [{"generations": -1}, {"children": 0}])
-def test_evolution_needs_children_and_no_negative_generations(options: dict[str, int]) -> None:
-    with pytest.raises(OptionsError):
-        evolve(Small(), shape=SHAPE, **options)
-
-
-@pytest.mark.parametrize("options", [{"steps": -1}, {"decay": 1.0}, {"decay": -0.1}])
-def test_ascent_needs_a_decay_below_one_and_no_negative_steps(options: dict[str, float]) -> None:
-    with pytest.raises(OptionsError):
-        ascend(Small(), torch.tensor([0]), shape=SHAPE, **options)
+        ascend(model, classes, shape=SHAPE, decay=1.5)
 
 
 def test_gradient_ascent_looks_once_more_than_it_steps_and_once_for_the_number_of_classes() -> None:
@@ -305,8 +333,9 @@ def test_likeness_worked_out_by_hand() -> None:
     among = torch.cat([edge, edge.mT])
     brighter, negative, checks = 0.3 + edge / 2, 1 - edge, torch.eye(2).view(1, 1, 2, 2)
     corner, flat = torch.tensor([[0.0, 0.0], [0.0, 1.0]]).view(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.4)
-    found = likeness(torch.cat([brighter, negative, checks, corner, flat]), among)
-    torch.testing.assert_close(found, torch.tensor([1, 1, 0, 3**-0.5, 0]), rtol=0, atol=1e-6)
+    found = [_likeness(each, among) for each in (brighter, negative, checks, corner, flat)]
+    assert found == pytest.approx([1, 1, 0, 3**-0.5, 0], abs=1e-6)
+    assert _likeness(torch.cat([brighter, negative, checks, corner, flat]), among) == pytest.approx(3**-0.5, abs=1e-6)
 
 
 @EVERY

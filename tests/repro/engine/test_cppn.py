@@ -111,6 +111,23 @@ def test_extreme_sums_stay_finite() -> None:
         assert pictures.isfinite().all()
 
 
+def test_polynomial_steps_follow_their_definition() -> None:
+    found = cppn.polynomial_steps(torch.empty(500, dtype=torch.float64), torch.Generator().manual_seed(3))
+    draws = torch.rand(500, dtype=torch.float64, generator=torch.Generator().manual_seed(3)).tolist()
+    for step, u in zip(found.tolist(), draws, strict=True):
+        expected = (2 * u) ** (1 / 16) - 1 if u < 0.5 else 1 - (2 * (1 - u)) ** (1 / 16)
+        assert step == pytest.approx(expected, abs=1e-14)
+
+
+def test_polynomial_steps_have_the_distribution_that_follows() -> None:
+    """|delta| exceeds t with probability (1 - t)^(eta + 1), so its mean is 1 / (eta + 2); both signs are as frequent."""
+    steps = cppn.polynomial_steps(torch.empty(400_000, dtype=torch.float64), torch.Generator().manual_seed(0))
+    assert float(steps.abs().mean()) == pytest.approx(1 / 17, rel=0.01)
+    assert float(steps.mean()) == pytest.approx(0, abs=3e-4)
+    for t in (0.02, 0.1, 0.2):
+        assert float((steps.abs() > t).double().mean()) == pytest.approx((1 - t) ** 16, abs=0.003)
+
+
 def test_rates_of_change() -> None:
     """Of 20,000 networks without hidden nodes: a tenth of the weights move, half split, a fifth of those undo it."""
     generator = torch.Generator().manual_seed(1)

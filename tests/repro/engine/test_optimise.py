@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from repro.engine.optimise import gradients_to_images, optimise, random_like
+from repro.engine.optimise import gradients_to_images, optimise
 
 
 def descent(x: Tensor, gradient: Tensor, _: Tensor) -> Tensor:
@@ -57,11 +57,3 @@ def test_gradients_reach_images_where_they_are_off_and_never_parameters(around) 
         assert not model.training
     assert model.weight.grad is None
     assert model.training
-
-
-def test_random_numbers_follow_the_seed_and_the_model() -> None:
-    generator, like = random_like(nn.Linear(1, 1).double(), 3)
-    assert like == {"dtype": torch.float64, "device": torch.device("cpu")}
-    again, _ = random_like(nn.Linear(1, 1).double(), 3)
-    assert torch.equal(torch.rand(4, generator=generator, **like), torch.rand(4, generator=again, **like))
-    assert random_like(nn.ReLU())[1]["dtype"] == torch.get_default_dtype()
