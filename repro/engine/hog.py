@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from repro.engine.errors import ImagesError, OptionsError
+
 ORIENTATIONS = 9  # without a sign; twice as many with it
 CLIP = 0.2
 
@@ -23,22 +25,20 @@ class Hog(nn.Module):
 
     A gradient falls into the nearest direction (``bilinear=False``: only its size has a derivative) or is shared
     between the nearest two, as it is between the nearest four cells in either case.  At the border the image is
-    continued by its last pixel.  Raises ValueError for a cell of an odd size, which has no middle between pixels, for
-    colour images, and for sizes that are no multiple of the cell, twice it or more.
+    continued by its last pixel.  Raises OptionsError for a cell of an odd size, which has no centre between pixels, and
+    ImagesError for colour images and for sizes that are no multiple of the cell, or less than twice it.
     """
 
     def __init__(self, bilinear: bool = False, cell: int = 8) -> None:
         super().__init__()
         if cell < 2 or cell % 2:
-            raise ValueError(f"a cell has an even number of pixels a side, not {cell}")
+            raise OptionsError(f"a cell has an even number of pixels a side; got {cell}")
         self.bilinear, self.cell = bilinear, cell
 
     def forward(self, images: Tensor) -> Tensor:
         cell, given = self.cell, tuple(images.shape)
         if len(given) != 4 or given[1] != 1 or any(side % cell or side < 2 * cell for side in given[2:]):
-            raise ValueError(
-                f"HOG takes grey images (B, 1, H, W), H and W multiples of {cell}, two or more, not {given}"
-            )
+            raise ImagesError(f"need grey (B, 1, H, W), H and W multiples of {cell} and at least twice it; got {given}")
         signed = self._cells(self._directions(images))
         unsigned = signed[:, :ORIENTATIONS] + signed[:, ORIENTATIONS:]
         return _normalised(torch.cat([signed, unsigned], 1), unsigned.square().sum(1, keepdim=True))
