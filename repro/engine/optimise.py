@@ -35,7 +35,7 @@ def optimise(
 
     ``step`` decides whether the value falls or rises.  Call it inside ``gradients_to_images``.
     """
-    x, history = start, []
+    x, history = start.detach().clone(), []  # a copy: it may come from inference mode
     for number in range(steps):
         x.requires_grad_()
         values = objective(parameterisation(x))

@@ -57,3 +57,13 @@ def test_gradients_reach_images_where_they_are_off_and_never_parameters(around) 
         assert not model.training
     assert model.weight.grad is None
     assert model.training
+
+
+def test_the_start_is_left_as_it_was_and_may_come_from_inference_mode() -> None:
+    with torch.inference_mode():
+        start = torch.ones(1, 1, 1, 1)
+        with gradients_to_images(nn.ReLU()):
+            images, _ = optimise(start, lambda images: images.square().sum((1, 2, 3)), descent, 1)
+    assert images.item() == 0.5
+    assert start.item() == 1
+    assert not start.requires_grad
