@@ -30,7 +30,7 @@ check: $(VENV)/.site ## check the catalogue
 
 test: $(VENV)/.all ## run all tests
 	$(BIN)/sightglass check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.all ## style, types, and how long methods are
 	$(BIN)/ruff check .

@@ -10,10 +10,10 @@
 # %% [markdown]
 # # The deconvnet, step by step
 #
-# A unit in the middle of a network answers strongly to an image. To what in it? Zeiler and Fergus (*Visualizing and
-# Understanding Convolutional Networks*, ECCV 2014) send the answer back to the pixels: through the same layers, in
-# reverse. This page does it by hand for one unit, shows that it is a backward pass with one change, and looks at the
-# nine images that excite a unit most.
+# A unit in the middle of a network responds strongly to an image. To what in it? Zeiler and Fergus (*Visualizing and
+# Understanding Convolutional Networks*, ECCV 2014) send its activation back to the pixels, through the same layers in
+# reverse. This page does it by hand for one unit, compares it with the gradient, and looks at the nine images that
+# excite a unit most.
 
 # %%
 import matplotlib.pyplot as plt
@@ -30,8 +30,8 @@ print(network.features)
 # %% [markdown]
 # ## Forward: remember where the maxima were
 #
-# The second layer of this network ends in `features.5`. On the way up, max pooling says of each region which place won:
-# the *switches* (Sec. 2.1).
+# The second layer of this network ends in `features.5`. In the forward pass, max pooling records the place of the
+# maximum in each region: the *switches* (Sec. 2.1).
 
 # %%
 UNIT = 2
@@ -49,9 +49,9 @@ print(tuple(maps_1.shape), tuple(pooled_1.shape), tuple(maps_2.shape), tuple(poo
 # %% [markdown]
 # ## Back: unpool, rectify, filter
 #
-# All activations of the layer but one are set to zero. Then, layer by layer: put each value back to the place of its
-# region's maximum; keep what is positive; and let each value paint its filter into the layer below, which is what the
-# transposed convolution does.
+# All activations of the layer but one are set to zero (a). Then, layer by layer: put each value back at the place of
+# its region's maximum (b); keep what is positive (c); and let each value paint its filter into the layer below, which
+# is what the transposed convolution does (d). The letters are those of the method's page.
 
 # %%
 strongest_place = pooled_2[0, UNIT].argmax()
@@ -70,7 +70,7 @@ torch.testing.assert_close(found, signal, rtol=1e-4, atol=1e-4 * float(signal.ab
 
 # %%
 def shown(picture: torch.Tensor) -> torch.Tensor:
-    """Grey is zero; the strongest one in a hundred of the values are cut off."""
+    """Grey is zero; the largest hundredth of the values is clipped."""
     limit = picture.abs().flatten().quantile(0.99).clamp_min(1e-12)
     return (0.5 + 0.5 * (picture / limit).clamp(-1, 1)).permute(1, 2, 0)
 
@@ -84,7 +84,7 @@ for axis in axes:
 plt.show()
 
 # %% [markdown]
-# ## It is a backward pass with one change
+# ## The gradient differs in one step
 #
 # The gradient of max pooling *is* unpooling by switches, and the gradient of a convolution *is* the transposed
 # convolution. The one difference is at the ReLU. The gradient passes where the ReLU was on; the deconvnet passes what
@@ -103,18 +103,18 @@ plt.show()
 # %% [markdown]
 # ## What excites a unit most
 #
-# The paper's Fig. 2 shows of a unit the nine strongest activations: reconstructions, and beside them the patches that
+# The paper's Fig. 2 shows the nine strongest activations of a unit: reconstructions, and beside them the patches that
 # the unit sees. How far it sees follows from the kernels and strides below it; `strongest` computes it.
 
 # %%
 LAYER, UNITS = "features.9", (3, 10, 24)
-top = strongest(network, images, network.get_submodule(LAYER), UNITS)
+top, reconstructions = strongest(network, images, network.get_submodule(LAYER), UNITS)
 for k, unit in enumerate(UNITS):
     figure, axes = plt.subplots(2, 9, figsize=(9.2, 2.3), layout="constrained")
     for n in range(9):
         left, top_edge, right, bottom = top.boxes[k, n].tolist()
         patch = images[top.rows[k, n], :, top_edge:bottom, left:right]
-        axes[0, n].imshow(shown(top.reconstructions[k, n][:, top_edge:bottom, left:right]))
+        axes[0, n].imshow(shown(reconstructions[k, n][:, top_edge:bottom, left:right]))
         axes[1, n].imshow(patch.permute(1, 2, 0))
         axes[0, n].axis("off")
         axes[1, n].axis("off")
@@ -123,9 +123,9 @@ for k, unit in enumerate(UNITS):
     plt.show()
 
 # %% [markdown]
-# The reconstructions are no samples of what the network can imagine: each is made from one image, by the switches of
-# this image. That is why they look like it.
+# The reconstructions are not samples from a model: each is made from one image, with the switches of that image. That
+# is why they look like it.
 #
 # **To try:** another layer (`features.2`, `features.12`, `classifier.3`) or other units; and a network in which the
-# regions of pooling overlap, such as AlexNet. There `functional.max_unpool2d` loses what two regions send to one place,
-# and the gradient does not.
+# pooling regions overlap, such as AlexNet. There `functional.max_unpool2d` keeps only one of the values that two
+# regions send to one place; `deconvnet` adds them.

@@ -19,8 +19,9 @@
 import matplotlib.pyplot as plt
 import torch
 
-from repro.adversarial.fooling_images import ascend, evolve
+from repro.adversarial.fooling_images import ascend
 from repro.engine import cppn
+from repro.engine.encodings import evolve
 from repro.lab import networks
 
 torch.set_num_threads(1)

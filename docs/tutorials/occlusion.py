@@ -11,8 +11,8 @@
 # # Occlusion sensitivity, step by step
 #
 # Does a network look at the object, or only at what surrounds it? Zeiler and Fergus (*Visualizing and Understanding
-# Convolutional Networks*, ECCV 2014, Sec. 4.2) ask it in the plainest way: hide a part of the image with a grey square,
-# and see what becomes of the class.
+# Convolutional Networks*, ECCV 2014, Sec. 4.2) find out in the simplest way: hide a part of the image with a grey
+# square, and see how the probability of the class changes.
 
 # %%
 import matplotlib.pyplot as plt
@@ -32,7 +32,7 @@ names = [scenes.CLASSES[c] for c in classes]
 # %% [markdown]
 # ## One square
 #
-# Sixteen pixels wide, in the grey that this network takes for the middle of its range.
+# It is sixteen pixels wide, and its grey is the middle of the range of pixel values.
 
 # %%
 PATCH, STRIDE, GREY = 16, 8, 0.5
@@ -46,8 +46,8 @@ print(f"{names[0]}: {before:.3f} before, {after:.3f} with the upper left corner 
 # ## Everywhere
 #
 # The square slides over the image in steps of eight pixels. The map says for each of its positions how far the class
-# falls: red where hiding costs the class, blue where the class gains. The probability of a sure network can stay at 1
-# under almost every square; its logit cannot.
+# falls: red where hiding costs the class, blue where the class gains. If a network is very confident, the probability
+# can stay at 1 under almost every square; the logit still moves.
 
 # %%
 with torch.no_grad():
@@ -62,8 +62,8 @@ found = occlusion(network, image, torch.tensor(classes[:1]), patch=PATCH, stride
 torch.testing.assert_close(found[0, 0], falls, rtol=1e-4, atol=1e-4)
 
 # %% [markdown]
-# To lay the 7 by 7 values over the image, each pixel gets the mean of all squares that cover it. Stretching the grid
-# over the image would put the values beside the middles of their squares.
+# To lay the 7 by 7 values over the image, each pixel gets the mean of all squares that cover it. Resizing the grid
+# to the image would put the values beside the middles of their squares.
 
 # %%
 figure, axes = plt.subplots(1, 4, figsize=(9.4, 2.7), layout="constrained")
@@ -85,8 +85,8 @@ plt.show()
 #
 # ## What the square itself does
 #
-# A grey square is not nothing: it has edges and a colour, and the network has an opinion about squares. Here is the
-# same image with other fills.
+# A grey square is not neutral: it has edges and a colour, to which the network responds. Here is the same image with
+# other fills.
 
 # %%
 figure, axes = plt.subplots(1, 4, figsize=(9.4, 2.7), layout="constrained")

@@ -1,7 +1,7 @@
 """Class activation mapping (CAM): where in the image the evidence for a class lies.
 
-A network that ends in global average pooling and one linear layer scores a class as a weighted mean over all places of
-its feature maps.  CAM stops before the mean, which leaves one score for each place.
+A network that ends in global average pooling and one linear layer scores a class as a weighted mean over all positions
+of its feature maps.  CAM stops before the mean, which leaves one score for each position.
 
 Paper: ``zhou2016learning``, Sec. 2.
 
@@ -9,7 +9,7 @@ The heatmap is ``(B, 1, h, w)`` on the grid of the feature maps, in logits and s
 against the class.
 
 Differences from the paper:
-1. The paper sums over places, networks take the mean: here the *mean* of the map is the class's logit.
+1. The paper sums over positions, networks take the mean: here the *mean* of the map is the class's logit.
 2. A bias of the linear layer is not part of the map (the paper sets it to zero); the mean is the logit without it.
 3. The paper replaces the top of AlexNet, VGG and GoogLeNet and trains it again.  Here the network must already end that
    way, which is checked on its own numbers by Eq. (1).
@@ -57,7 +57,7 @@ def _check_head(feature_maps: Tensor, weight: Tensor, bias: Tensor | None, logit
     if feature_maps.shape[1] == weight.shape[1] and logits.shape[1:] == weight.shape[:1]:
         if not len(logits):
             return  # empty batch: nothing to check
-        pooled = feature_maps.mean((2, 3))  # Eq. (a), divided by the number of places
+        pooled = feature_maps.mean((2, 3))  # Eq. (a), divided by the number of positions
         scores = pooled @ weight.T  # Eq. (1)
         expected = logits if bias is None else logits - bias
         rounding = 16 * torch.finfo(logits.dtype).eps

@@ -12,8 +12,8 @@ class, the map stays zero; it is not rescaled to [0, 1], which would show noise.
 
 Differences from the paper:
 1. The paper takes the last convolution.  Here, unless a layer is given, the maps are the input of the last pooling over
-   places: the last convolution's after its ReLU, as in the paper's own figures.  The gradient covers what follows that
-   pooling; if a network uses these maps before it as well (a second head), give the layer, and all uses count.
+   positions: the last convolution's after its ReLU, as in the paper's own figures.  The gradient covers what follows
+   that pooling; if a network uses these maps before it as well (a second head), give the layer, and all uses count.
 
 At a convolution or BatchNorm that an in-place ReLU follows, maps and gradient are those before the ReLU.
 pytorch-grad-cam 1.5.7 keeps the tensor that the ReLU overwrites, and combines maps after it with gradients before it.

@@ -1,7 +1,7 @@
-"""Grad-CAM++: Grad-CAM with a weight for every place, so that small and repeated objects count as well.
+"""Grad-CAM++: Grad-CAM with a weight for every position, so that small and repeated objects count as well.
 
-Grad-CAM weights a feature map by its mean gradient, so that a map with its pattern in few places gets a small weight.
-Here the weight is a sum over the positive gradients, each with its own coefficient alpha.
+Grad-CAM weights a feature map by its mean gradient, so that a map with its pattern in few positions gets a small
+weight.  Here the weight is a sum over the positive gradients, each with its own coefficient alpha.
 
 Paper: ``chattopadhay2018gradcampp``, Sec. 3; sections and equations as in arXiv 1710.11063.
 
@@ -10,7 +10,7 @@ How Eq. 10 comes about is less sound than what follows from it: Eq. 7, that Y^c 
 only with global average pooling and without the last function; Eqs. 8 and 9 treat alpha as a constant and leave out the
 ReLU, all mixed derivatives and all other maps.  So alpha is a choice, not a consequence.  Where g sum(A) is well below
 2, every alpha of Eq. 19 is a half, and the map is Grad-CAM's with the positive gradients only; well above, the weight
-tends to the number of places with a positive gradient over the sum of the map.
+tends to the number of positions with a positive gradient over the sum of the map.
 
 The heatmap is ``(B, 1, h, w)`` on the grid of the feature maps, never negative; its size has no unit.
 
@@ -25,7 +25,7 @@ jump.  The exponential has no pole as long as the maps come from a ReLU.
 
 No two libraries compute the same.  pytorch-grad-cam 1.5.7 adds 1e-6 to the denominator of Eq. 19, where g^2 is often
 less; torch-cam 0.5.0 divides a masked copy and goes on with g^2; Xplique averages where Eq. 5 sums, which changes only
-the size; the authors' code divides alpha by its sum over the places with a positive gradient, the paper does not.
+the size; the authors' code divides alpha by its sum over the positions with a positive gradient, the paper does not.
 
 Raises OptionsError for another ``output``; all else as Grad-CAM.
 """
@@ -93,7 +93,7 @@ def _softmax_derivatives(logits: Tensor, classes: Tensor, feature_maps: Tensor) 
 
 
 def _sum(feature_maps: Tensor) -> Tensor:
-    """Over places; in float32 for float16, whose largest number is 65504."""
+    """Over positions; in float32 for float16, whose largest number is 65504."""
     return feature_maps.sum((2, 3), keepdim=True, dtype=torch.promote_types(feature_maps.dtype, torch.float32))
 
 

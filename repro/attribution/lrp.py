@@ -6,10 +6,10 @@ conserves it.
 
 Paper: ``bach2015pixel``; rules for particular layers from ``montavon2017explaining`` and ``montavon2019layer``.
 
-The rules, an equation each, are in ``repro.engine.relevance_rules``; ``repro.engine.relevance`` passes relevance
-through everything between the layers.  Which rule a layer gets is said by a composite, a function of the layer, which
-knows its ``kind`` ("convolution" or "linear"), its ``position``, their ``count`` and whether it is the ``first``.  A
-rule of your own is a function of a layer and the R of its outputs that returns the R of its inputs.
+The rules, one equation each, are in ``repro.engine.relevance_rules``; ``repro.engine.relevance`` passes relevance
+through everything between the layers.  A composite chooses each layer's rule: it is a function of the layer, which has
+a ``kind`` ("convolution" or "linear") and a ``position`` among ``count`` layers, and may be the ``first``.  Your own
+rule is a function of a layer and the R of its outputs, which returns the R of its inputs.
 
 Relevance ``(B, C, H, W)`` is in logits, signed.
 

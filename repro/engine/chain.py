@@ -112,7 +112,7 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = [tensor for tensor in _tensors((args, kwargs)) if tensor in self._made or tensor.requires_grad]
+        given = [tensor for tensor in _tensors((args, kwargs)) if tensor in self._made or not tensor.is_leaf]
         if not given:
             return func(*args, **kwargs)
         before, versions = self._how(given[0]), [tensor._version for tensor in given]
@@ -126,7 +126,7 @@ class _Recorder(TorchFunctionMode):
         return result
 
     def _how(self, tensor: Tensor) -> _Made:
-        made = self._made.get(tensor)
+        made: _Made | None = self._made.get(tensor)
         if made is None:
             return _Made("an operation that can't be seen from Python", None, tensor._version)
         if made.version != tensor._version:
@@ -209,7 +209,7 @@ def _weight(name: str, args: Any, kwargs: Any, given: Tensor) -> Tensor | None:
     if name == "linear" and args[0] is given:
         weight: Tensor = args[1] if len(args) > 1 else kwargs["weight"]
         return weight.detach()
-    product = args[-2:] if name in ("matmul", "mm") or (name == "addmm" and not kwargs) else ()
+    product: tuple[Any, ...] = args[-2:] if name in ("matmul", "mm") or (name == "addmm" and not kwargs) else ()
     if len(product) == 2 and product[0] is given and product[1].dim() == 2:
         transposed: Tensor = product[1].detach().T
         return transposed

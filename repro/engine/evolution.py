@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from repro.engine import watching
+from repro.engine.errors import OptionsError
 
 Genomes = tuple[Tensor, ...]  # each tensor with one row a genome
+Report = Callable[[float], None]  # is told what share of the work is done
 
 
 class Encoding(NamedTuple):
@@ -32,23 +34,23 @@ def map_elites(
     generations: int,
     children: int,
     generator: torch.Generator,
-    report: Callable[[float], None] = lambda share: None,
+    report: Report = lambda share: None,
 ) -> tuple[Tensor, Tensor]:
     """The champions' images ``(K, C, H, W)`` and their probabilities after each generation, ``(generations + 1, K)``.
 
-    The first are of ``children`` genomes at random.  Raises ValueError for less than no generations or one child.
+    The first are of ``children`` genomes at random.  Raises OptionsError for less than no generations or one child.
     """
     if generations < 0 or children < 1:
-        raise ValueError(f"evolution needs a child and no less than 0 generations, not {children} and {generations}")
+        raise OptionsError(f"need children >= 1 and generations >= 0; got {children} and {generations}")
     with torch.no_grad(), watching.evaluating(model):
         genomes = encoding.start(children)
         best, which = model(encoding.images(genomes)).softmax(1).max(0)
         champions, history = _chosen(genomes, which), [best]
         for generation in range(generations):
-            parents = torch.randint(len(best), (children,), device=best.device, generator=generator)
+            parents = torch.randint(len(best), (children,), device=best.device, generator=generator)  # selection
             genomes = encoding.mutate(_chosen(champions, parents), generation)
             found, which = model(encoding.images(genomes)).softmax(1).max(0)
-            champions = _better(found > best, _chosen(genomes, which), champions)
+            champions = _better(found > best, _chosen(genomes, which), champions)  # Eq. (d), the archive
             best = torch.maximum(found, best)
             history.append(best)
             report((generation + 1) / generations)

@@ -44,13 +44,13 @@ class Head(TorchFunctionMode):
 
 
 class LastMaps(TorchFunctionMode):
-    """Within ``with LastMaps() as last:`` the input of the last pooling over places: the last convolution's maps.
+    """Within ``with LastMaps() as last:`` the input of the last pooling over positions: the last convolution's maps.
 
-    A pooling counts if it leaves fewer places than it was given, or a single one; so VGG's adaptive pooling from 7x7 to
-    7x7 does not.  Maximum and average pooling count, however they are written.  The graph starts at the maps, and what
-    else they were used for before the pooling is outside it; with ``to_pixels`` it reaches back to the image.  With
-    ``global_first`` poolings that leave several places are skipped until one over all places has run, so that nothing
-    before it is kept in memory.
+    A pooling counts if it leaves fewer positions than it was given, or a single one; so VGG's adaptive pooling from
+    7x7 to 7x7 does not.  Maximum and average pooling count, however they are written.  The graph starts at the maps,
+    and what else they were used for before the pooling is outside it; with ``to_pixels`` it reaches back to the
+    image.  With ``global_first`` poolings that leave several positions are skipped until one over all positions has
+    run, so that nothing before it is kept in memory.
     """
 
     _POOLING = (
@@ -98,9 +98,9 @@ class LastMaps(TorchFunctionMode):
         if given.dim() != 4:
             return False
         pooled = func(torch.empty_like(given, device="meta"), *others, **others_by_name)  # shapes alone
-        pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the places of the maxima
-        places = pooled.shape[2:].numel()
-        fewer = places == 1 or (places < given.shape[2:].numel() and not self._global_first)
+        pooled = pooled[0] if isinstance(pooled, tuple) else pooled  # with the positions of the maxima
+        positions = pooled.shape[2:].numel()
+        fewer = positions == 1 or (positions < given.shape[2:].numel() and not self._global_first)
         return bool(pooled.shape[:2] == given.shape[:2]) and fewer
 
 
@@ -112,9 +112,9 @@ def maps_and_logits(
     no further: what comes before takes no memory.  With ``to_pixels`` it reaches the images, which require gradients.
 
     One forward pass, as in ``watching.observing``.  Without a ``target_layer`` the maps are the input of the last
-    pooling over places: the last convolution's, after its ReLU.  If the model has a module that pools over all places,
-    the last pooling is known beforehand; otherwise a new graph starts at each.  Raises LayerError, with layers to
-    choose from, if there are no such maps.
+    pooling over positions: the last convolution's, after its ReLU.  If the model has a module that pools over all
+    positions, the last pooling is known beforehand; otherwise a new graph starts at each.  Raises LayerError, with
+    layers to choose from, if there are no such maps.
     """
     checks.check_images(images)
     with observing(model):
@@ -127,7 +127,7 @@ def maps_and_logits(
         else:
             feature_maps, logits = _last_maps(model, images, to_pixels)
         if feature_maps is None or feature_maps.dim() != 4:
-            wrong = "model has no pooling over places" if feature_maps is None else "layer returns no such maps"
+            wrong = "model has no pooling over positions" if feature_maps is None else "layer returns no such maps"
             layers = ", ".join(_layers_with_maps(model, images)[-8:])
             raise LayerError(f"no feature maps (B, C, h, w): this {wrong}; choose a layer of {layers}")
         yield feature_maps, logits
@@ -142,14 +142,14 @@ def _last_maps(model: nn.Module, images: Tensor, to_pixels: bool) -> tuple[Tenso
     global_first = any(isinstance(module, adaptive) and module.output_size in (1, (1, 1)) for module in model.modules())
     with LastMaps(global_first, to_pixels) as last:
         logits = model(images)
-    if global_first and last.feature_maps is None:  # the module that pools over all places did not run
+    if global_first and last.feature_maps is None:  # the module that pools over all positions did not run
         with LastMaps(to_pixels=to_pixels) as last:
             logits = model(images)
     return last.feature_maps, logits
 
 
 def _layers_with_maps(model: nn.Module, images: Tensor) -> list[str]:
-    """Names of the layers that return maps with more than one place, in the order in which they run."""
+    """Names of the layers that return maps with more than one position, in the order in which they run."""
     names: dict[str, None] = {}
 
     def note(name: str, output: Any) -> None:

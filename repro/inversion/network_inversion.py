@@ -1,22 +1,22 @@
 """Network inversion: an image that a layer cannot tell from the given one, found by gradient descent from noise.
 
-Where the two images differ, the layer does not keep the difference; priors of natural images fill in what is missing.
+What differs between the two is what the layer does not keep; priors of natural images fill it in.
 
 Paper: ``mahendran2015understanding``.  Phi is the representation (a layer, or HOG), Phi_0 that of the image x_0, sigma
 the norm of an average image: x, an image less mid-grey, has a norm of about one.  Constants are those of the authors'
 code (deep-goggle, ``invert_nn.m``), which divides the priors by 2 sigma^2, multiplies the rate by sigma^2, and starts
 the momentum from zero when the rate falls.
 
-The pre-image is ``(B, C, H, W)`` in the images' units; the prior, not a cut, keeps it near [0, 1].
+The pre-image is ``(B, C, H, W)`` in the images' units, near [0, 1] by the prior and not cut.
 
 Differences from the paper:
-1. lambda_alpha is given for a mean over the N values of an image and multiplied by N^(alpha/2 - 1), lambda_tv likewise
-   (by 1 at beta = 2), so that both mean the same at any size: 0.009 is the paper's 2.16e8 at its N = 227 * 227 * 3.
+1. lambda_alpha is for a mean over the N values of an image, times N^(alpha/2 - 1), lambda_tv likewise, so that both
+   mean the same at any size: 0.009 is the paper's 2.16e8 at its N = 227 * 227 * 3.
 2. lambda_tv is the same at every layer, so that layers can be compared; the paper has 0.5, 5 and 50 from low to high.
-3. No gradient step is longer than 0.02: noise excites small networks so strongly that the descent would diverge.
-4. The start is the same noise for every image of a batch, so that each comes out as it would alone.
+3. No step is longer than 0.02: noise excites small networks so strongly that the descent would diverge.
+4. The start is the same noise for every image of a batch.
 
-Raises ImagesError, OptionsError, LayerError (also if the layer returns only zeros) and GradientError.
+Raises ImagesError, OptionsError, LayerError and GradientError.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ def network_inversion(
     rates, values = [float(rate) for rate in rates], images.shape[1:].numel()
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise OptionsError("rates must be positive numbers, one for each step of the descent")
-    scale = sigma * math.sqrt(values)
     with gradients_to_images(model):
         noise = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         start = (noise / torch.linalg.vector_norm(noise)).to(images).repeat(len(images), 1, 1, 1)
@@ -77,7 +76,8 @@ def network_inversion(
             (lambda_alpha * values ** (alpha / 2 - 1), lambda x: range_prior(x, alpha)),
             (lambda_tv * values ** (beta / 2 - 1), lambda x: total_variation(x, beta)),
         ]
-        used, descent = [prior for prior in priors if prior[0]], _descent(rates)
+        used = [prior for prior in priors if prior[0]]
+        descent, scale = _descent(rates), sigma * math.sqrt(values)
         return optimise(start, misfit, descent, len(rates), lambda x: 0.5 + scale * x, used, report)[0]
 
 
@@ -90,10 +90,9 @@ def total_variation(images: Tensor, beta: float = 2) -> Tensor:
     """R_V ``(B,)`` of ``images (B, C, H, W)``, summed over pixels and channels; constant beyond the border."""
     right = nn.functional.pad(images.diff(dim=3), (0, 1))
     down = nn.functional.pad(images.diff(dim=2), (0, 0, 0, 1))
-    squares = right.square() + down.square()
-    if beta != 2:  # where nothing changes a smaller power has no gradient
-        squares = torch.where(squares > 0, squares, 1).pow(beta / 2) * (squares > 0)
-    return squares.sum((1, 2, 3))  # Eq. (c)
+    squares = right.square() + down.square()  # where nothing changes a power below 2 has no gradient
+    powers = squares if beta == 2 else torch.where(squares > 0, squares, 1).pow(beta / 2) * (squares > 0)
+    return powers.sum((1, 2, 3))  # Eq. (c)
 
 
 def _descent(rates: Sequence[float]) -> Step:
@@ -106,6 +105,6 @@ def _descent(rates: Sequence[float]) -> Step:
         length = rate * gradient.flatten(1).norm(dim=1).clamp_min(1e-30)[:, None, None, None]
         velocity = MOMENTUM * velocity - rate * (LONGEST_STEP / length).clamp_max(1) * gradient  # Eq. (d)
         previous = rate
-        return x + velocity  # Eq. (d)
+        return torch.add(x, velocity)  # Eq. (d)
 
     return step

@@ -200,8 +200,8 @@ def _draw(axis: Axes, cell: Panel | Chart, scale: Scale) -> None:
     axis.set_title(textwrap.fill(cell.title, 28), fontsize=9)
     if isinstance(cell, Chart):
         axis.tick_params(labelsize=7)
-        axis.xaxis.label.set_size(8)
-        axis.yaxis.label.set_size(8)
+        axis.xaxis.label.set_fontsize(8)
+        axis.yaxis.label.set_fontsize(8)
         axis.spines[["top", "right"]].set_visible(False)
         cell.draw(axis)
     else:

@@ -1,9 +1,9 @@
-"""How well a heatmap says where something is, and what the network makes of what it shows.
+"""How well a heatmap localises an object, and how the network's confidence depends on what the map shows.
 
 Heatmaps are ``(B, 1, h, w)`` on any grid; masks ``(B, H, W)`` and boxes ``(B, 4)`` are in image pixels, x0 y0 x1 y1
-with the ends exclusive.  Each function returns one number an image: means, and differences of pairs, are the caller's.
-Confidences are softmax probabilities.  What covers a pixel is the caller's to say (``fill``, in the image's own
-values): a network that never saw black may say anything of it.
+with the ends exclusive.  Each function returns one number per image; ``protocols`` takes the means.  Confidences are
+softmax probabilities.  The caller chooses what covers a pixel (``fill``, in the image's own values): the output of a
+network that never saw black may be arbitrary on it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def box_iou(first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> Floats:
-    """Spearman's, over the places of two maps of one shape; equal values share a rank.  0 if a map is constant."""
+    """Spearman's, over the positions of two maps of one shape; equal values share a rank.  0 if a map is constant."""
     ranks = []
     for maps in (first, second):
         values = maps.detach().flatten(1).cpu().double()  # some devices have no float64
@@ -142,8 +142,8 @@ def deletion_curve(
 ) -> Tensor:
     """Confidence as the pixels turn to ``fill``, highest in the map first, ``(B, steps + 1)``; its ``area`` is the
     deletion score, low for a good map (Petsiuk et al., RISE, BMVC 2018, evaluation metrics; the authors' code fills
-    with 0 in normalised images, the mean colour).  Of equal places the first counts.  ``batch`` images go through the
-    network at a time.  OptionsError if there are more steps than pixels.
+    with 0 in normalised images, the mean colour).  Of equal positions the first counts.  ``batch`` images go through
+    the network at a time.  OptionsError if there are more steps than pixels.
     """
     return _exchanged(model, images, torch.zeros_like(images) + fill, target_classes, heatmaps, steps, batch, report)
 
@@ -202,8 +202,8 @@ def _exchanged(
         raise OptionsError(f"an image of {pixels} pixels can be changed in 1 to {pixels} steps, not {steps}")
     values = upsample(heatmaps, (end.shape[2], end.shape[3])).flatten(1)
     order = values.argsort(dim=1, descending=True, stable=True)
-    places = torch.arange(pixels, device=end.device).expand_as(order)
-    turn = torch.empty_like(order).scatter_(1, order, places).view(count, 1, *end.shape[2:])
+    positions = torch.arange(pixels, device=end.device).expand_as(order)
+    turn = torch.empty_like(order).scatter_(1, order, positions).view(count, 1, *end.shape[2:])
     counts = torch.arange(steps + 1, device=end.device) * pixels // steps
     found = []
     for first in range(0, count * (steps + 1), batch):

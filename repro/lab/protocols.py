@@ -103,7 +103,7 @@ def masked_confidence(
     ``<name>-drop-<fill>``: average drop; ``<name>-increase-<fill>``: share of images whose confidence rises;
     ``<first>-win-over-<name>-<fill>``: share in which the first map keeps more confidence than another.
     """
-    before, found = metrics.confidence(model, images, classes), {}
+    before, found = metrics.confidence(model, images, classes), dict[str, float]()
     for fill, value in fills.items():
         after = {
             name: metrics.confidence(model, metrics.masked_by_heatmap(images, each, value), classes)
@@ -155,7 +155,7 @@ def agreement_with_occlusion(maps: Maps, falls: Tensor, patch: int = 16, stride:
 
 
 def similarity(first: Tensor, second: Tensor, grid: int = 16) -> float:
-    """Mean rank correlation of maps of the same images, averaged to ``grid`` by ``grid`` places."""
+    """Mean rank correlation of maps of the same images, averaged to ``grid`` by ``grid`` positions."""
     pooled = [functional.avg_pool2d(_single(each), each.shape[2] // grid) for each in (first, second)]
     return _mean(metrics.rank_correlation(*pooled))
 

@@ -202,7 +202,7 @@ def data_parallel(model: nn.Module) -> nn.Module:
 
 
 def compiled(model: nn.Module) -> nn.Module:
-    whole = torch.compile(model.eval(), backend="aot_eager")
+    whole: nn.Module = torch.compile(model.eval(), backend="aot_eager")
     with torch.no_grad():
         whole(images_of(3))  # so that compiled code is there to be used
     return whole

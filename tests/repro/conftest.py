@@ -1,6 +1,6 @@
 """What the tests of methods and laboratory share: scenes in a folder of their own, torchvision's networks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from typing import Any
@@ -44,14 +44,16 @@ class _Unwaiting(TorchDispatchMode):
 
 
 @pytest.fixture
-def unwaiting():
+def unwaiting() -> Iterator[Callable[[float], None]]:
     """``report=unwaiting``: once the first share is reported nothing may wait for a value."""
     with ExitStack() as stack:
         watching: list[_Unwaiting] = []
 
         def watch(share: float) -> None:
             if not watching:
-                watching.append(stack.enter_context(_Unwaiting()))
+                watching.append(
+                    stack.enter_context(_Unwaiting())  # type: ignore[no-untyped-call]  # torch's has no types
+                )
 
         yield watch
         assert watching

@@ -95,7 +95,7 @@ def _rises_without(model: nn.Module, images: Tensor, classes: Tensor, against: T
 
 
 def _occluded(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, float]:
-    """Agreement with how far the logit falls if a grey patch covers a place."""
+    """Agreement with how far the logit falls if a grey patch covers a position."""
     maps = {name: method(model, images, classes) for name, method in METHODS.items()}
     maps["grad-cam"] = upsample(maps["grad-cam"], images.shape[2:])
     return protocols.agreement_with_occlusion(maps, occlusion(model, images, classes, of="logit"))

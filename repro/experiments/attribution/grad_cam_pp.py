@@ -48,7 +48,8 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     held_out = scenes.load(2000, seed)
     three = held_out.take(np.flatnonzero((held_out.instance_classes >= 0).sum(1) == 3)[:3])
     given = networks.inputs(three.images, three.labels, device)
-    methods = {"Grad-CAM": grad_cam, "Grad-CAM++": grad_cam_pp, "positive gradients": _positive_gradients}
+    methods: dict[str, protocols.Method] = {"Grad-CAM": grad_cam, "Grad-CAM++": grad_cam_pp}
+    methods["positive gradients"] = _positive_gradients
     columns = {title: min_max_normalise(method(model, *given)) for title, method in methods.items()}
     rows = [
         [figures.Panel(f"three times {scenes.CLASSES[three.labels[i]]}", given[0][i])]

@@ -90,7 +90,10 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     columns = [[figures.Panel(scenes.CLASSES[label], image) for label, image in zip(one.labels, images, strict=True)]]
     columns += [invert(name, layer) for name, layer in LAYERS.items()]
     rows = [list(row) for row in zip(*columns, strict=True)]
-    priors = {"no prior": {"lambda_alpha": 0, "lambda_tv": 0}, "range only": {"lambda_tv": 0}}
+    priors: dict[str, dict[str, float]] = {
+        "no prior": {"lambda_alpha": 0, "lambda_tv": 0},
+        "range only": {"lambda_tv": 0},
+    }
     priors |= {f"λ = {tv:g}": {"lambda_tv": tv} for tv in (0.05, 0.5, 5)}
     by_prior = [invert(f"relu1, {name}", "features.1", images[:1], **each)[0] for name, each in priors.items()]
     title = "Network inversion: images that a layer can hardly tell from the given one"

@@ -39,7 +39,7 @@ def measured(seed: int, device: str) -> dict[str, float]:
                     pairs = (features(model, each, layers)[0] for each in (whole, covered(whole, at)))
                     found[name].append([float(delta(*pair)) for pair in zip(*pairs, strict=True)])
     means = {name: np.mean(each, 0) for name, each in found.items()}
-    quantities = {}
+    quantities: dict[str, float] = {}
     for i, number in enumerate(LAYERS):
         quantities |= {f"{name}-delta-layer-{number}": float(each[i]) for name, each in means.items()}
         quantities[f"delta-gap-layer-{number}"] = float(means["random"][i] - means["part"][i])

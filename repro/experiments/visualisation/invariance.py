@@ -15,7 +15,7 @@ from repro.lab import digits, figures, networks, scenes
 
 ENDS = {number: LAYERS[number] for number in ("1", "7")}
 COURSES = {"shift": np.arange(0, 18, 2.0), "scale": np.linspace(1, 1.8, 9), "angle": np.arange(0, 195, 15.0)}
-UNITS = {"shift": "pixels", "scale": "factor", "angle": "degrees"}
+LABELS = {"shift": "shift, pixels", "scale": "scale, factor", "angle": "rotation, degrees"}
 
 
 def measured(seed: int, device: str) -> dict[str, float]:
@@ -62,7 +62,7 @@ def straightness(steps: NDArray[np.float64], values: NDArray[np.float64]) -> flo
 
 
 def charts(seed: int, device: str) -> list[figures.Chart]:
-    """As Fig. 5, column 2 and 3: how far the features move, in the first and the last layer."""
+    """As Fig. 5, columns 2 and 3: how far the features move, in the first and the last layer."""
     model = networks.load("zf-scenes", seed).to(device)
     one = scenes.one_object(100, seed)
     images, _ = networks.inputs(one.images, one.labels, device)
@@ -71,8 +71,8 @@ def charts(seed: int, device: str) -> list[figures.Chart]:
     for name, amounts in COURSES.items():
         means = course(model, images, layers, name)
         series = {f"layer {number}": each.tolist() for number, each in zip(ENDS, means.T, strict=True)}
-        labels = f"{name}, {UNITS[name]}", "change of features"
-        found.append(figures.lines(f"features under a {name}", amounts.tolist(), series, *labels))
+        title, unit = f"features after a {LABELS[name].partition(',')[0]}", "change; 1 is another image"
+        found.append(figures.lines(title, amounts.tolist(), series, LABELS[name], unit))
     return found
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 from skimage.color import rgb2lab
 
@@ -87,3 +88,71 @@ def test_other_formats_and_missing_folders_are_refused(tmp_path) -> None:
         figures.save(figure, tmp_path / "picture.jpg", {})
     with pytest.raises(ValueError, match="make it first"):
         figures.save(figure, tmp_path / "none" / "picture.png", {})
+
+
+CHARTS = {
+    "lines": figures.lines("a title", [0, 1, 2], {"one": [0, 1, 4], "two": [1, 1, 0]}, "a label", "a unit"),
+    "bars": figures.bars("a title", {"one": 0.5, "two": -0.25}, "a label", "a unit"),
+    "strips": figures.strips("a title", {"one": [1, 2, 9], "two": [3, 3.5]}, "a label", "a unit"),
+    "matrix": figures.matrix(
+        "a title", np.array([[0.5, 1], [0, -2]]), (["one", "two"], ["three", "four"]), ("rows", "a label"), "a unit"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_has_a_title_labels_and_a_unit(name: str) -> None:
+    (axis,) = drawn(CHARTS[name])
+    assert axis.get_title() == "a title"
+    told = f"{axis.get_xlabel()} {axis.get_ylabel()}"
+    assert "a label" in told
+    assert "a unit" in told
+    named = [text.get_text() for text in (*axis.get_xticklabels(), *axis.get_yticklabels())]
+    legend = axis.get_legend()
+    named += [text.get_text() for text in legend.get_texts()] if legend else []
+    assert {"one", "two"} <= set(named)
+
+
+def drawn(chart: figures.Chart) -> list:
+    figure = figures.panels([[chart]])
+    figure.draw_without_rendering()
+    return figure.axes
+
+
+def test_charts_show_the_values() -> None:
+    (lines,), (bars,), (strips,), (matrix,) = (drawn(CHARTS[name]) for name in ("lines", "bars", "strips", "matrix"))
+    assert [line.get_ydata().tolist() for line in lines.get_lines()] == [[0, 1, 4], [1, 1, 0]]
+    assert [bar.get_width() for bar in bars.patches] == [0.5, -0.25]
+    assert [line.get_xdata().tolist() for line in strips.get_lines()] == [[1, 2, 9], [2, 2], [3, 3.5], [3.25, 3.25]]
+    assert [text.get_text() for text in matrix.texts] == ["0.5", "1", "0", "-2"]
+
+
+def test_a_row_of_charts_is_as_wide_as_the_panels_above() -> None:
+    panel = figures.Panel("an image", torch.rand(3, 8, 8))
+    figure = figures.panels([[panel] * 6, [CHARTS["lines"]] * 3], "a title")
+    figure.draw_without_rendering()
+    boxes = [axis.get_position() for axis in figure.axes]
+    assert len(boxes) == 9
+    assert max(box.x1 for box in boxes[6:]) == pytest.approx(max(box.x1 for box in boxes[:6]), abs=0.03)
+    assert boxes[6].width > 1.5 * boxes[0].width
+
+
+# Machado et al. 2009, what people without the cones for red, or for green, see (of linear RGB)
+WITHOUT_RED = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+WITHOUT_GREEN = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+
+
+@pytest.mark.parametrize(
+    "seen", [np.eye(3), np.array(WITHOUT_RED), np.array(WITHOUT_GREEN)], ids=["all", "red", "green"]
+)
+def test_colours_of_lines_differ_also_without_telling_red_from_green(seen: np.ndarray) -> None:
+    linear = np.array([to_rgb(colour) for colour in figures.PALETTE]) ** 2.2
+    colours = rgb2lab((linear @ seen.T).clip(0, 1)[None] ** (1 / 2.2))[0]
+    distances = np.linalg.norm(colours[:, None] - colours[None], axis=-1)
+    assert distances[~np.eye(len(colours), dtype=bool)].min() > 10  # 2.3 is just noticeable
+    assert len(set(figures.MARKERS)) == len(figures.MARKERS) == len(figures.PALETTE)
+
+
+def test_more_lines_than_can_be_told_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="told apart"):
+        figures.lines("a title", [0, 1], {str(i): [0, i] for i in range(8)}, "a label", "a unit")

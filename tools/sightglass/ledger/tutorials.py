@@ -191,7 +191,8 @@ def webp(pictures: dict[str, bytes]) -> dict[str, bytes]:
     from PIL import Image
 
     made: dict[str, bytes] = {}
-    for options in ({"lossless": True}, *({"quality": quality} for quality in QUALITIES)):
+    ways: list[dict[str, Any]] = [{"lossless": True}, *({"quality": quality} for quality in QUALITIES)]
+    for options in ways:
         for name, png in pictures.items():
             written = io.BytesIO()
             Image.open(io.BytesIO(png)).convert("RGB").save(written, "WEBP", method=4, **options)

@@ -73,7 +73,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = ""
 def code(source: str, language: str = "text") -> str:
     """A block of code, coloured as the site's Markdown colours it."""
     if language != "text":
-        return pygments.highlight(source, _lexer(language), _FORMATTER)
+        return str(pygments.highlight(source, _lexer(language), _FORMATTER))
     shown = html.escape(source.strip("\n"))
     return f'<div class="highlight"><pre><span></span><code>{shown}\n</code></pre></div>\n'
 

@@ -31,7 +31,7 @@ _MARKED = re.compile(r"[*`_~!\\\[\]]|\{ ?[.#:]")  # what a heading can hold that
 _FRONT = re.compile(r"---\n((?:\w+: .*\n)*)---\n\n")
 
 
-class Ready(markdown.Extension):
+class Ready(markdown.Extension):  # type: ignore[misc]  # the package has no types
     """Hands blocks that are HTML already past Markdown."""
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # Markdown's name for it
@@ -39,7 +39,7 @@ class Ready(markdown.Extension):
         md.preprocessors.register(_Past(md), "ready", 29)
 
 
-class _Past(markdown.preprocessors.Preprocessor):
+class _Past(markdown.preprocessors.Preprocessor):  # type: ignore[misc]  # nor here
     def run(self, lines: list[str]) -> list[str]:
         return _BLOCK.sub(lambda block: f"\n{self.md.htmlStash.store(block[1])}\n", "\n".join(lines)).split("\n")
 
@@ -65,7 +65,7 @@ class ReadyPage(Page):
             super().render(config, files)
         else:
             self.content, tokens = made
-            self.toc = get_toc(tokens)
+            self.toc = get_toc(tokens)  # type: ignore[arg-type]  # dictionaries of the same form
             self.present_anchor_ids = set()
 
 

@@ -1,10 +1,12 @@
 """Moved images, distances of features and the correspondence of parts, by hand."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from repro.lab.layer_properties import changes, features, inconsistency, moved
+from repro.experiments.visualisation.invariance import straightness
+from repro.experiments.visualisation.layers import changes, delta, features, moved
 
 
 def test_a_shift_moves_the_image_down_and_continues_its_border() -> None:
@@ -42,12 +44,12 @@ def test_changes_are_in_units_of_what_tells_images_apart() -> None:
     assert changes(first, first + torch.tensor([0.0, 1.0])).tolist() == pytest.approx([0.2, 0.2])
 
 
-def test_inconsistency_by_hand() -> None:
+def test_delta_by_hand() -> None:
     whole = torch.tensor([[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0]])
     covered = torch.tensor([[0.0, 2.0, 1.0, 1.0], [1.0, 3.0, 2.0, 1.0], [0.0, 1.0, 1.0, 0.0]])
     # signs + - 0 0, + - 0 +, 0 - - 0: of four features 1, 2 and 3 differ
-    assert float(inconsistency(whole, covered)) == pytest.approx((1 + 2 + 3) / 3 / 4)
-    assert float(inconsistency(whole, whole)) == 0
+    assert float(delta(whole, covered)) == pytest.approx((1 + 2 + 3) / 3 / 4)
+    assert float(delta(whole, whole)) == 0
 
 
 def test_features_are_of_each_layer_and_the_model_stays_as_it_was() -> None:
@@ -59,3 +61,9 @@ def test_features_are_of_each_layer_and_the_model_stays_as_it_was() -> None:
     torch.testing.assert_close(logits, net[4](after))
     assert net.training
     assert not net[0]._forward_hooks
+
+
+def test_straightness_is_that_of_a_line_through_the_first_point() -> None:
+    steps = np.arange(9.0)
+    assert straightness(steps, 3 * steps) == pytest.approx(1)
+    assert straightness(steps, steps**2) == pytest.approx(0.87, abs=0.005)  # as the claims say of a parabola

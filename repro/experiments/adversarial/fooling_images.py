@@ -1,0 +1,103 @@
+"""Fooling images of a LeNet on digits and of a network on scenes: evolved, and by gradient ascent."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn import functional
+
+from repro.adversarial.fooling_images import ascend
+from repro.engine.encodings import EVOLVED, Found, evolve, place
+from repro.experiments.adversarial import immunisation
+from repro.lab import digits, figures, networks, scenes
+
+GENERATIONS = {"direct": 100, "cppn": 30}
+SCENE = (3, scenes.SIZE, scenes.SIZE)
+
+
+def measure(seed: int, device: str = "cpu") -> dict[str, float]:
+    """The claims' quantities, over all ten classes: LeNet on digits; gradient ascent and evolution on fc-scenes.
+
+    A generation has 100 children, on scenes and after retraining 50.  "random" are as many images as evolution judged,
+    drawn as it draws its first; "likeness" is the largest correlation, without its sign, with any digit learned, median
+    over the images; "agree" is the share of five evolutions' champions that another network takes for the same class.
+    """
+    model = networks.load("lenet-digits", seed).to(device)
+    data, held_out = digits.load(digits.TRAINING, seed, held_out=False), digits.load(500, seed)
+    images, labels = networks.inputs(data.images, data.labels, device)
+    held_images, _ = networks.inputs(held_out.images, held_out.labels, device)
+    classes, quantities = torch.arange(10, device=device), {"held-out-likeness": _likeness(held_images, images)}
+    others = {
+        "same-kind": immunisation.trained(lambda: networks.build("lenet-digits"), images, labels, seed + 10),
+        "other-kind": immunisation.trained(_flat_network, images, labels, seed + 10),
+    }
+    for name, count in GENERATIONS.items():
+        found = on_digits(model, name, count, seed)
+        chance = _at_random(model, name, 100 * len(found.confidences), seed)
+        again = [on_digits(model, name, count, seed + 100 * run).images for run in range(1, 5)]
+        champions = torch.cat([found.images, *again])
+        quantities |= {
+            f"{name}-median": float(found.confidences[-1].median()),
+            f"{name}-lowest": float(found.confidences[-1].min()),
+            f"{name}-random-lowest": float(chance.amax(0).min()),
+            f"{name}-likeness": _likeness(found.images, images),
+        }
+        for other, network in others.items():
+            with torch.no_grad():
+                agree = network(champions).argmax(1) == classes.repeat(5)
+            quantities[f"{name}-{other}-agree"] = float(agree.double().mean())
+    return quantities | immunisation.measure(model, images, labels, held_out, seed) | _on_scenes(seed, device)
+
+
+def figure(seed: int = 0, device: str = "cpu") -> Figure:
+    """Five classes of each: pixels and pattern producing networks on digits; on scenes both, and gradient ascent."""
+    small, large = (networks.load(name, seed).to(device) for name in ("lenet-digits", "fc-scenes"))
+    climbed = ascend(large, torch.arange(5, device=device), shape=SCENE, steps=200, seed=seed)
+    drawn = evolve(large, encoding="cppn", shape=SCENE, generations=40, children=50, seed=seed)
+    rows = []
+    for name, found, names in (
+        ("pixels evolved", on_digits(small, "direct", 100, seed), digits.CLASSES),
+        ("CPPN evolved", on_digits(small, "cppn", 30, seed), digits.CLASSES),
+        ("gradient", climbed, scenes.CLASSES),
+        ("CPPN, scenes", drawn, scenes.CLASSES),
+    ):
+        titles = [f"{name}: {names[i]}, {found.confidences[-1, i]:.4f}" for i in range(5)]
+        rows.append([figures.Panel(titles[i], found.images[i].expand(3, -1, -1)) for i in range(5)])
+    title = "Fooling images: how they were made, what the network takes them for, and its confidence"
+    return figures.panels(rows, title)
+
+
+def on_digits(model: nn.Module, encoding: str, generations: int, seed: int, children: int = 100) -> Found:
+    """Champions of an evolution on images of digits' size."""
+    shape = (1, digits.SIZE, digits.SIZE)
+    return evolve(model, shape=shape, encoding=encoding, generations=generations, children=children, seed=seed)
+
+
+@torch.no_grad()
+def _at_random(model: nn.Module, encoding: str, count: int, seed: int) -> Tensor:
+    """Probabilities ``(count, K)`` of images as evolution begins with them."""
+    like, generator = place(model, seed + 1000)
+    code = EVOLVED[encoding]((1, digits.SIZE, digits.SIZE), generator, like.dtype)
+    return torch.cat([model(code.images(code.start(100))).softmax(1) for _ in range(count // 100)])
+
+
+def _likeness(images: Tensor, among: Tensor) -> float:
+    """Largest correlation of each image with any of the others, median; without its sign: a negative is as readable."""
+    one, other = (each.flatten(1) - each.flatten(1).mean(1, keepdim=True) for each in (images, among))
+    return float((functional.normalize(one) @ functional.normalize(other).T).abs().amax(1).median())
+
+
+def _on_scenes(seed: int, device: str) -> dict[str, float]:
+    """Medians over the classes, of gradient ascent and of both kinds of evolution."""
+    model = networks.load("fc-scenes", seed).to(device)
+    mean = torch.from_numpy(scenes.load(400, seed).images).to(device).float().mean(0) / 255
+    climbed = ascend(model, torch.arange(10, device=device), shape=SCENE, steps=200, mean=mean, seed=seed)
+    found = {"gradient": climbed} | {
+        name: evolve(model, shape=SCENE, encoding=name, generations=20, children=50, seed=seed) for name in EVOLVED
+    }
+    return {f"scenes-{name}-median": float(each.confidences[-1].median()) for name, each in found.items()}
+
+
+def _flat_network() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(digits.SIZE**2, 128), nn.ReLU(), nn.Linear(128, 10))

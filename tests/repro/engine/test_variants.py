@@ -1,0 +1,70 @@
+"""Versions of images in batches: every one once, in order, whatever the batch size."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from repro.engine.errors import OptionsError
+from repro.engine.variants import Squares, parts, scores
+
+
+def shifted(images: Tensor, numbers: Tensor) -> Tensor:
+    return images + numbers.to(images)[:, None, None, None]
+
+
+def test_scores_are_those_of_each_version_alone_whatever_the_batch() -> None:
+    images, weights = torch.rand(3, 2, 4, 4, dtype=torch.float64), torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64)
+
+    def score(versions: Tensor, rows: Tensor) -> Tensor:
+        return torch.stack([versions.mean((1, 2, 3)) * weights[rows], versions.square().sum((1, 2, 3))], 1)
+
+    expected = torch.stack(
+        [
+            torch.stack([score(image[None] + number, torch.tensor([row]))[0] for number in range(5)])
+            for row, image in enumerate(images)
+        ]
+    )
+    for batch in (1, 4, 7, 15, 64):
+        shares: list[float] = []
+        found = scores(images, 5, shifted, score, batch=batch, report=shares.append)
+        assert found.shape == (3, 5, 2)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+        assert len(shares) == -(-15 // batch)
+        assert shares == sorted(shares)
+        assert shares[-1] == 1
+
+
+def test_no_batch_is_larger_than_asked_for() -> None:
+    seen: list[int] = []
+
+    def score(versions: Tensor, rows: Tensor) -> Tensor:
+        seen.append(len(versions))
+        return rows
+
+    scores(torch.rand(3, 1, 2, 2), 5, shifted, score, batch=4)
+    assert seen == [4, 4, 4, 3]
+    assert [(part.start, part.stop) for part in parts(0, 4)] == [(0, 0)]
+    with pytest.raises(OptionsError):
+        scores(torch.rand(1, 1, 2, 2), 5, shifted, score, batch=0)
+
+
+def test_without_images_there_are_no_scores() -> None:
+    found = scores(torch.rand(0, 1, 2, 2), 5, shifted, lambda versions, rows: versions.mean((2, 3)))
+    assert found.shape == (0, 5, 1)
+
+
+def test_nothing_is_waited_for(unwaiting) -> None:
+    images = torch.rand(3, 1, 8, 8)
+    squares = Squares.on(images, 4, 2, 0.5)
+    scores(images, squares.count, squares.cover, lambda x, rows: x.mean((1, 2, 3)), batch=5, report=unwaiting)
+
+
+def test_squares_by_hand() -> None:
+    images = torch.zeros(4, 1, 3, 5)
+    squares = Squares.on(images, 2, 2, 1.0)
+    assert (squares.grid, squares.count) == ((2, 3), 6)
+    covered = squares.cover(images, torch.tensor([0, 2, 4, 5]))
+    assert covered[0, 0].tolist() == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]
+    assert covered[1, 0].tolist() == [[0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]  # the rest is over the border
+    assert covered[2, 0].tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 1, 1, 0]]
+    assert covered[3, 0].tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]]
