@@ -315,6 +315,7 @@ def test_batch_of_different_classes_equals_one_by_one() -> None:
     torch.testing.assert_close(together[0], stepped, rtol=0, atol=1e-9)
     # a search amplifies the last bit: what it reached is the same, not to the last digit where
     torch.testing.assert_close(distortion(images, together[1]), distortion(images, searched), rtol=1e-4, atol=0)
+    model.eval()
     assert torch.equal(model(together[1]).argmax(1), model(searched).argmax(1))
 
 

@@ -11,7 +11,7 @@ from repro.lab import networks, scenes, training
 # Shares of right answers that every seed must exceed: a little below the worst of three.
 LOWEST = {"gap-scenes": 0.99, "gmp-scenes": 0.99, "fc-scenes": 0.98, "residual-scenes": 0.98, "lenet-digits": 0.97}
 LOWEST |= {"zf-scenes": 0.94, "bias-free-scenes": 0.98, "vgg-scenes": 0.99}
-TINY = training.Recipe(images=256, held_out=100, epochs=2, batch=32)
+TINY = networks.Recipe(images=256, held_out=100, epochs=2, batch=32)
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
@@ -81,20 +81,20 @@ def test_training_with_batch_norm_ends_without_it(tmp_path) -> None:
 
 def test_a_stopped_run_goes_on_where_it_stopped(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = training.train("gmp-scenes", 3, TINY, tmp_path / "whole")
-    step, calls = training._step, []
+    loss, calls = training._loss, []
 
-    def stops(*arguments) -> None:
+    def stops(*arguments) -> torch.Tensor:
         calls.append(1)
         if len(calls) == 11:  # in the middle of the second epoch
             raise KeyboardInterrupt
-        step(*arguments)
+        return loss(*arguments)
 
-    monkeypatch.setattr(training, "_step", stops)
+    monkeypatch.setattr(training, "_loss", stops)
     with pytest.raises(KeyboardInterrupt):
         training.train("gmp-scenes", 3, TINY, tmp_path / "stopped")
     assert not (tmp_path / "stopped").exists()  # nothing half done
     calls.clear()
-    monkeypatch.setattr(training, "_step", lambda *arguments: (calls.append(1), step(*arguments)))
+    monkeypatch.setattr(training, "_loss", lambda *arguments: (calls.append(1), loss(*arguments))[1])
     resumed = training.train("gmp-scenes", 3, TINY, tmp_path / "stopped")
     assert len(calls) == 8  # the second epoch only
     assert resumed["sha256"] == whole["sha256"]

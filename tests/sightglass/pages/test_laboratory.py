@@ -20,7 +20,8 @@ def site() -> pages.Site:
 
 def test_figures_equal_the_provenance_files(site: pages.Site) -> None:
     page = laboratory.laboratory_page(site)
-    rows = {found[1]: line for line in page.split("\n") if (found := re.match(r"\| `([a-z-]+)`<br>", line))}
+    lines = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
+    rows = {found[1]: line for line in lines if (found := re.search(r"<td[^>]*><code>([a-z-]+)</code><br>", line))}
     records: dict[str, list[dict]] = {}
     for path in sorted((ROOT / "repro/lab/weights").glob("*.json")):
         records.setdefault(path.stem.rpartition("-")[0], []).append(json.loads(path.read_text(encoding="utf-8")))
@@ -29,7 +30,7 @@ def test_figures_equal_the_provenance_files(site: pages.Site) -> None:
         accuracies = [100 * record["accuracy"] for record in known]
         mean = sum(accuracies) / len(known)
         furthest = max(mean - min(accuracies), max(accuracies) - mean)
-        cells = [re.sub(r" \{ data-label.*?\}$", "", cell.strip()) for cell in rows[name].strip("| ").split(" | ")]
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", rows[name], re.DOTALL)
         seeds = ", ".join(str(record["seed"]) for record in known)
         spread = f" ± {furthest:.1f}" if len(known) > 1 else ""
         assert cells[2].replace("&nbsp;", " ") == f"{mean:.1f}{spread} %<br><small>seeds {seeds}</small>"
@@ -39,7 +40,7 @@ def test_figures_equal_the_provenance_files(site: pages.Site) -> None:
         assert cells[4] == f"{seconds:.0f} s<br><small>{images:,} images, {epochs} times</small>"
         size = (ROOT / f"repro/lab/weights/{name}-{known[0]['seed']}.safetensors").stat().st_size
         assert cells[5].startswith(f"{size / 1000:.0f} kB")
-        assert f"`{known[0]['command']}`" in cells[0]
+        assert f"<code>{known[0]['command']}</code>" in cells[0]
 
 
 def test_every_network_says_what_it_is(require_module, site: pages.Site) -> None:

@@ -256,7 +256,7 @@ def test_a_person_has_a_page_from_three_papers_on(tmp_path: Path) -> None:
     built = pages.build(site(3))
     page = str(built["people/laurens-van-der-maaten.md"])
     assert page.index("T2") < page.index("T1") < page.index("T0")  # newest first
-    assert "(../people/laurens-van-der-maaten.md)" in str(built["papers/k0.md"])
+    assert 'href="../../people/laurens-van-der-maaten/"' in str(built["papers/k0.md"])
 
 
 def result(values: list[float]) -> Result:

@@ -65,9 +65,9 @@ def browse_page(site: Site) -> str:
 </div>
 
 <noscript>{site.say("without javascript")}</noscript>
-<p class="sg-meta">{site.say("browse lists", folders=folders)}</p>
 """
-    return page(site.say("browse"), f"# {site.say('browse')}\n\n{ready(made)}", hide=["navigation", "toc"])
+    lists = f"{site.say('browse lists', folders=folders)}\n{{ .sg-meta }}\n"
+    return page(site.say("browse"), f"# {site.say('browse')}\n\n{ready(made)}\n{lists}", hide=["navigation", "toc"])
 
 
 def _facet(site: Site, facet: str, phrase: str) -> str:
