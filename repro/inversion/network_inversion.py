@@ -61,9 +61,9 @@ def network_inversion(
     rates, values = [float(rate) for rate in rates], images.shape[1:].numel()
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise OptionsError("rates must be positive numbers, one for each step of the descent")
+    noise = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    start = (noise / torch.linalg.vector_norm(noise)).to(images).repeat(len(images), 1, 1, 1)
     with gradients_to_images(model):
-        noise = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        start = (noise / torch.linalg.vector_norm(noise)).to(images).repeat(len(images), 1, 1, 1)
         target = representation(model, images.detach().clone(), target_layer).detach()
         energy = target.square().sum(1)
         if not (energy > 0).all():

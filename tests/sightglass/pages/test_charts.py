@@ -136,7 +136,7 @@ def test_the_words_under_the_drawing_say_the_same(some: pages.Site) -> None:
     links = [f'<td><a href="../methods/{name}/">{name}</a></td>' for name in ("child", "root", "grandchild")]
     assert "".join(links) in words.replace("\n", "")
     assert '<a href="../methods/alone/">alone</a>' in words
-    assert '<a href="../papers/a3/">A &lt;b&gt;3&lt;/b&gt; &amp; co</a>' in timeline_page(some).split("</svg>")[1]
+    assert ' href="../papers/a3/">A &lt;b&gt;3&lt;/b&gt; &amp; co</a>' in timeline_page(some).split("</svg>")[1]
 
 
 def test_methods_that_build_on_each_other_in_a_circle_are_drawn_all_the_same(tmp_path: Path) -> None:
