@@ -95,5 +95,5 @@ def test_one_cycle_rises_and_falls_to_zero() -> None:
     assert trained is model
     assert not model.training
     assert same(model, plain)
-    assert rates[0] < max(rates) == 3e-3
+    assert rates[0] < max(rates) <= 3e-3
     assert rates[-1] < 1e-7
