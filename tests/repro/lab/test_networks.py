@@ -2,11 +2,14 @@
 
 import copy
 import json
+import math
+from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional
 
-from repro.lab import networks, scenes, training
+from repro.lab import digits, networks, scenes, training
 
 # Shares of right answers that every seed must exceed: a little below the worst of three.
 LOWEST = {"gap-scenes": 0.99, "gmp-scenes": 0.99, "fc-scenes": 0.98, "residual-scenes": 0.98, "lenet-digits": 0.97}
@@ -30,6 +33,55 @@ def test_the_pooling_is_what_tells_the_two_networks_apart() -> None:
         model = networks.load(name, 1)
         expected = pool(model.features((images - 0.5) / 0.25)) @ model.classifier.weight.T
         torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_loaded_network_is_the_callers_own() -> None:
+    first, second = networks.load("lenet-digits", 0), networks.load("lenet-digits", 0)
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.zero_()
+    first.train().requires_grad_(False)
+    third = networks.load("lenet-digits", 0)
+    assert not third.training
+    assert all(parameter.requires_grad for parameter in third.parameters())
+    assert all(torch.equal(value, second.state_dict()[key]) for key, value in third.state_dict().items())
+
+
+def test_weights_that_were_trained_again_are_read_again(tmp_path) -> None:
+    for seed in (3, 4):
+        training.train("lenet-digits", seed, networks.Recipe(images=64, held_out=20, epochs=1, batch=32), tmp_path)
+    before = networks.load("lenet-digits", 3, tmp_path).state_dict()
+    for suffix in ("json", "safetensors"):
+        (tmp_path / f"lenet-digits-4.{suffix}").replace(tmp_path / f"lenet-digits-3.{suffix}")
+    after = networks.load("lenet-digits", 3, tmp_path).state_dict()
+    assert not torch.equal(before["classifier.0.weight"], after["classifier.0.weight"])
+
+
+def test_weights_are_packed_in_half_precision() -> None:
+    state = {"weight": torch.tensor([1.0, 0.1, 3e-6]), "count": torch.tensor(7)}
+    found = networks.unpack(networks.pack(state))
+    assert found["weight"].tolist() == state["weight"].half().tolist()
+    assert {value.dtype for value in found.values()} == {torch.float32}
+    assert found["count"] == 7
+
+
+def test_the_table_says_what_each_network_sees() -> None:
+    assert tuple(networks.NETWORKS) == networks.NAMES
+    for name, row in networks.NETWORKS.items():
+        assert name.endswith(f"-{row.input}")
+        held_out = networks.data(name, 4, 0)
+        images, classes = networks.inputs(held_out.images, held_out.labels)
+        assert networks.build(name)(images).shape == (4, 10)
+        assert 0 <= networks.error_rate(networks.build(name), images, classes) <= 1
+
+
+def test_correctly_classified_images_and_other_classes() -> None:
+    images, classes = networks.correctly_classified("fc-scenes", 30, 1)
+    assert len(images) == len(classes) == 30
+    assert networks.error_rate(networks.load("fc-scenes", 1), images, classes) == 0
+    targets = networks.other_classes(classes)
+    assert (targets != classes).all()
+    assert set(((targets - classes) % 10).tolist()) == set(range(1, 10))
 
 
 def test_unknown_names_seeds_and_altered_files_are_refused(tmp_path) -> None:
@@ -57,6 +109,36 @@ def test_training_twice_gives_the_same_and_leaves_the_generator_alone(tmp_path) 
     assert networks.accuracy(model, scenes.load(100, 3)) == pytest.approx(first["accuracy"])
 
 
+def test_training_is_the_plain_loop_of_its_recipe(tmp_path) -> None:
+    """The same weights to the last bit, on one thread, as a loop written out here."""
+    recipe, seed, steps = networks.Recipe(images=128, held_out=50, epochs=3, batch=32), 5, 12
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = networks.build("lenet-digits").to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=1e-4)
+    learned = digits.load(128, seed, held_out=False)
+    images, labels = torch.from_numpy(learned.images), torch.from_numpy(learned.labels)
+    for epoch in range(3):
+        order = torch.randperm(128, generator=torch.Generator().manual_seed(1000 * seed + epoch))
+        for batch in range(4):
+            done = (4 * epoch + batch) / steps
+            rising, falling = 0.04 + 0.96 * done / 0.1, 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9))
+            optimiser.param_groups[0]["lr"] = 3e-3 * (rising if done < 0.1 else falling)
+            rows = order[32 * batch : 32 * batch + 32]
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=training._native_bfloat16()):
+                logits = model((images[rows] / 255).contiguous(memory_format=torch.channels_last))
+            optimiser.zero_grad()
+            functional.cross_entropy(logits.float(), labels[rows]).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+    torch.set_num_threads(threads)
+    training.train("lenet-digits", seed, recipe, tmp_path)
+    kept = networks.load("lenet-digits", seed, tmp_path).state_dict()
+    assert all(torch.equal(kept[key], value.half().float()) for key, value in model.state_dict().items())
+
+
 @pytest.mark.parametrize("name", ["zf-scenes", "bias-free-scenes"])
 def test_folding_keeps_the_function_and_adds_no_bias(name: str) -> None:
     torch.manual_seed(0)
@@ -73,7 +155,7 @@ def test_folding_keeps_the_function_and_adds_no_bias(name: str) -> None:
 
 
 def test_training_with_batch_norm_ends_without_it(tmp_path) -> None:
-    record = training.train("bias-free-scenes", 3, TINY, tmp_path)
+    record = training.train("bias-free-scenes", 3, replace(TINY, batch_norm=True), tmp_path)
     model = networks.load("bias-free-scenes", 3, tmp_path)
     assert networks.accuracy(model, scenes.load(100, 3)) == pytest.approx(record["accuracy"])
     assert model(torch.full((1, 3, 64, 64), 0.5)).tolist() == [[0.0] * 10]  # what is normalised to zero gives zero

@@ -121,9 +121,19 @@ def test_read_from_the_cache_as_made(monkeypatch: pytest.MonkeyPatch, tmp_path) 
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 1
     monkeypatch.setattr(scenes, "render", lambda *_, **__: pytest.fail("not read from the cache"))
+    scenes._read.cache_clear()
     read = scenes.load(5, 2, two_classes=True)
     assert all(np.array_equal(value, getattr(read, name)) for name, value in vars(made).items())
     assert read.instance_masks.dtype == bool
+
+
+def test_loaded_scenes_are_the_callers_own() -> None:
+    made = scenes.load(6, 2)
+    for _ in range(2):
+        read = scenes.load(6, 2)
+        for name, values in vars(read).items():
+            assert np.array_equal(values, getattr(made, name))
+            values.fill(0)
 
 
 def test_training_and_measuring_never_meet() -> None:
