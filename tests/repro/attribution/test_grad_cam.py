@@ -257,13 +257,15 @@ def test_an_image_that_wants_a_gradient_gets_none() -> None:
 
 def test_a_wrong_layer_is_answered_with_layers_to_choose_from() -> None:
     model, images = Small(), images_of(1)
-    with pytest.raises(LayerError, match="choose a layer of convolution, normalisation, activation"):
+    with pytest.raises(LayerError) as caught:
         grad_cam(model, images, torch.tensor([0]), model.first)
+    assert "convolution, normalisation, activation" in str(caught.value)
     with pytest.raises(LayerError):
         grad_cam(model, images, torch.tensor([0]), nn.ReLU())
     flat = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)).double()
-    with pytest.raises(LayerError, match=r"choose a layer of 0, 1"):
+    with pytest.raises(LayerError) as caught:
         grad_cam(flat, images, torch.tensor([0]))
+    assert "0, 1" in str(caught.value)
     assert grad_cam(flat, images, torch.tensor([0]), flat[1]).shape == (1, 1, 2, 2)
 
 
