@@ -91,6 +91,7 @@ def outside(root: Path, traces: Iterable[Trace], objects: Mapping[str, str], fil
             if inside.is_relative_to(root.resolve()) and inside.is_file() and inside.suffix not in _IMPORTED:
                 name = inside.relative_to(root.resolve()).as_posix()
                 weights = f"{name.removesuffix('.json')}.safetensors"  # the .json beside them says how they came about
-                if name not in files and weights not in files and not name.startswith("."):
+                installed = ".egg-info/" in name  # what pip wrote: any package may look for its plugins there
+                if name not in files and weights not in files and not name.startswith(".") and not installed:
                     found.add(f"{name} was opened")
     return found
