@@ -17,7 +17,7 @@ from repro.engine import watching
 from repro.engine.errors import OptionsError
 
 Genomes = tuple[Tensor, ...]  # each tensor with one row a genome
-Report = Callable[[float], None]  # is told what share of the work is done
+Report = Callable[[float], None]  # called with the finished share of the work, 0 to 1
 
 
 class Encoding(NamedTuple):

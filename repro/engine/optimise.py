@@ -2,7 +2,7 @@
 
     x  -- parameterisation -->  images  -- objective, + weight * penalty(x) -->  value  -- gradient, step -->  next x
 
-Each image has a value of its own, and no value depends on another image of the batch.
+Images are independent: each has its own value, whatever else is in the batch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Parameterisation = Callable[[Tensor], Tensor]  # x to images (B, C, H, W)
 Objective = Callable[[Tensor], Tensor]  # images to one value each, (B,)
 Penalty = tuple[float, Callable[[Tensor], Tensor]]  # its weight, and a function of x with one value an image
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]  # x, the gradient there and the values (B,), to the next x
-Report = Callable[[float], None]  # is told what share of the work is done
+Report = Callable[[float], None]  # called with the finished share of the work, 0 to 1
 
 
 def optimise(

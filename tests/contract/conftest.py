@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _parametrised(metafunc: pytest.Metafunc) -> set[str]:
-    """Arguments that the test gives values by itself."""
+    """Parameters whose values the test chooses."""
     names: set[str] = set()
     for mark in metafunc.definition.iter_markers("parametrize"):
         names |= set(mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])

@@ -51,7 +51,7 @@ def test_the_docstring_is_short_and_the_function_says_what_it_returns(slug: str)
 
 
 def test_importing_a_method_loads_torch_and_nothing_of_the_laboratory() -> None:
-    """All in one process, for torch takes seconds: each is told what it loaded that those before it did not."""
+    """Which packages each method's import loads; one process for all, because importing torch takes seconds."""
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files().values()]
     program = f"""
 import importlib, json, sys

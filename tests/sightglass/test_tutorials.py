@@ -88,7 +88,7 @@ def test_a_notebook_knows_nothing_of_this_machine_and_is_the_same_each_time(root
 
 @pytest.fixture
 def kernel(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The toy tutorial with a package ``repro`` of its own, which a kernel can import."""
+    """The toy tutorial beside a toy package ``repro`` that a kernel can import."""
     pytest.importorskip("ipykernel")  # the light installation has no notebooks
     lab = root / "repro" / "lab"
     lab.mkdir(parents=True)

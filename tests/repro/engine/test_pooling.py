@@ -107,7 +107,7 @@ def test_what_leaves_the_last_maps_before_the_pooling_counts_if_the_layer_is_giv
 
 
 class Pools(nn.Module):
-    """Pools to a half, gates by the mean over all places, pools again, and lastly as it is told."""
+    """Pools by two, gates by the global mean, pools by two again; the last pooling is an argument."""
 
     def __init__(self, last: nn.Module, gate: nn.Module | None = None) -> None:
         super().__init__()

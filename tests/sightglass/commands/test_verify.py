@@ -37,7 +37,7 @@ def refused(*arguments: object) -> str:
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A checkout of its own: CAM with an experiment in a line and two claims, one of them expected to fail."""
+    """A separate checkout: CAM with a one-line experiment and two claims, one of which is expected to fail."""
     low, high = (
         Claim(
             id=name, statement="s", paper="zhou2016learning", place="1", quantity="q", unit="u", at_least=bound, **more

@@ -208,7 +208,7 @@ def test_a_name_that_comes_to_mean_another_known_object_is_a_change(tree: Path) 
         ("from . import figures\n\n\ndef f():\n    return figures.panels([]).count\n", {"repro.lab.figures:panels"}),
         ("from .figures import panels\n\nf = lambda: panels\n", {"repro.lab.figures:panels"}),
         ("def f():\n    import repro.lab.figures as x\n\n    return lambda: x.panels\n", {"repro.lab.figures:panels"}),
-        ("from repro.lab import figures\n\n\ndef f(figures):\n    return figures.panels\n", set()),  # a name of its own
+        ("from repro.lab import figures\n\n\ndef f(figures):\n    return figures.panels\n", set()),  # the parameter hides the import
         ("from repro.lab import figures\n\n\ndef f(a):\n    return [figures for figures in a]\n", set()),
         (
             "from repro.lab import figures\n\n\ndef f():\n    return [figures for figures in figures.panels(3)]\n",

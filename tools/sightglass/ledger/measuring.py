@@ -148,7 +148,7 @@ def _named(task: _Task) -> Iterator[None]:
     """Whatever a method's own code raises ends in one line that names the method."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # a method may raise anything, and one line has to name it
         what = "figure" if task.draws else f"measure, seed {task.seed}"
         raise MeasurementError(f"{task.slug} ({what}): {type(error).__name__}: {error}") from error
 
