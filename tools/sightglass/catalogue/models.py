@@ -220,13 +220,16 @@ class Claim(_Model):
     paper: str = Field(description="key of the paper that makes the claim")
     place: Text = Field(description="section, figure, table or equation")
     reported: str | None = Field(None, description="what the paper itself measured, with data and network")
+    reported_zh: str | None = None
     quantity: Slug = Field(description="key of the number in what the method's measure() returns")
     minus: Slug | None = Field(None, description="key of the number that is subtracted from it, seed by seed")
     unit: str = Field(description="what the number is: 'share of images', 'difference of shares', 'ratio' ...")
+    unit_zh: str | None = None
     at_least: float | None = None
     at_most: float | None = None
     expect: Literal["holds", "fails"] = "holds"
     reason: str | None = Field(None, description="why it does not hold at this scale; required with expect: fails")
+    reason_zh: str | None = None
     ours: bool = Field(False, description="true for a comparison or control of our own, which the paper does not make")
     gated: bool = Field(True, description="false: reported without a verdict, because the value hangs on the processor")
 
@@ -266,8 +269,21 @@ class Method(_Model):
     builds_on: list[Slug] = Field(default_factory=list, description="methods that it takes further")
     summary: Text = Field(description="one to three sentences: what it computes and what the picture shows")
     summary_zh: Text
+    idea: str | None = Field(None, description="two or three plain sentences without symbols, for a first reading")
+    idea_zh: str | None = None
+    use_when: str | None = Field(None, description="what it is good for, in one or two sentences")
+    use_when_zh: str | None = None
+    avoid_when: str | None = Field(None, description="when to choose another, with the known failure")
+    avoid_when_zh: str | None = None
+    passes: str | None = Field(None, description="cost for one image: '1 forward, 1 backward'")
+    passes_zh: str | None = None
+    photograph_says: str | None = Field(
+        None, description="what is seen in its picture on a photograph: the alternative text"
+    )
+    photograph_says_zh: str | None = None
     feasible: Literal["yes", "partly", "no"] = Field(description="whether it can be reproduced on small data")
     feasible_why: str | None = None
+    feasible_why_zh: str | None = None
     links: list[Link] = Field(default_factory=list)
     unconfirmed: str | None = None
     founding_notes: FoundingNotes | None = None
