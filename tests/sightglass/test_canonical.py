@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -210,10 +211,10 @@ def test_a_file_that_cannot_be_written_is_named_and_stays(toy: Path, monkeypatch
     spoilt = tool.read_bytes().replace(b"title: ", b"title:    ")
     tool.write_bytes(spoilt)
 
-    def full(self: Path, target: Path) -> Path:
+    def full(part: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     changed, left = check.fix(toy)
     assert changed == []
     assert "No space left" in left[0].message

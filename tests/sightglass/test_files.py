@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from sightglass.files import write_whole
+from sightglass.files import write_output, write_whole
 
 
 def test_text_is_written_as_it_is_and_bytes_too(tmp_path: Path) -> None:
@@ -36,9 +36,9 @@ def test_a_new_file_has_the_mode_that_the_user_wants(umask: int, tmp_path: Path)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-@pytest.mark.parametrize("step", ["chmod", "replace"])
+@pytest.mark.parametrize("step", [(Path, "chmod"), (os, "replace")], ids=["chmod", "replace"])
 def test_a_failure_leaves_the_old_file_and_nothing_else(
-    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: tuple[object, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a"
     path.write_text("old")
@@ -46,7 +46,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
     def fail(*_: object) -> None:
         raise KeyboardInterrupt  # even this
 
-    monkeypatch.setattr(Path, step, fail)
+    monkeypatch.setattr(*step, fail)
     with pytest.raises(KeyboardInterrupt):
         write_whole(path, "new")
     assert path.read_text() == "old"
@@ -54,5 +54,19 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
 
 
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         write_whole(tmp_path / "missing" / "a", "new")
+    assert caught.value.filename == str(tmp_path / "missing" / "a")
+
+
+def test_an_output_goes_where_a_link_leads_and_into_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    write_output(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_output(tmp_path / "pipe", b"new")
+    assert os.read(reading, 9) == b"new"
+    os.close(reading)

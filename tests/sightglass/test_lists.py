@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -518,3 +519,11 @@ def test_the_lists_of_the_catalogue_say_when_only_what_is_known() -> None:
         assert all(session.id and session.title_zh and session.items for session in reading.sessions), slug
         for session in reading.sessions:
             assert any(item.questions for item in session.items), (slug, session.id)
+
+
+def test_time_zones_are_looked_up_once_for_each_search_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert BERLIN in lists.zones()
+    monkeypatch.setattr(zoneinfo, "available_timezones", lambda: {"Moon/Base"})
+    assert BERLIN in lists.zones()
+    monkeypatch.setattr(zoneinfo, "TZPATH", ("/elsewhere",))
+    assert lists.zones() == {"Moon/Base"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import shutil
 import socket
 import threading
@@ -407,10 +408,10 @@ def test_a_full_disk_gives_one_line(
 ) -> None:
     before = papers(toy)
 
-    def full(self: Path, target: Path) -> Path:
+    def full(part: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     done = sightglass("add", one_entry(tmp_path, ""))
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert "No space left on device" in done.err

@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
-import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from stdnum import isbn as isbn_number
 
+from sightglass import lists
 from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read, yaml_source
 from sightglass.catalogue.canonical import rewrite
 from sightglass.catalogue.equations import marks, modules
@@ -479,11 +479,12 @@ def equations(catalogue: Catalogue) -> Iterator[Problem]:
 @_rule
 def schedules(catalogue: Catalogue) -> Iterator[Problem]:
     """A reading list's time zone and dates exist."""
-    zones = zoneinfo.available_timezones() if catalogue.lists else set()
     for slug, reading_list in catalogue.lists.items():
         source = catalogue.sources[catalogue.files[f"lists/{slug}"]]
-        if reading_list.timezone not in zones:
-            message = f"unknown time zone '{shown(reading_list.timezone)}'{nearest(reading_list.timezone, zones)}"
+        if reading_list.timezone not in lists.zones():
+            message = (
+                f"unknown time zone '{shown(reading_list.timezone)}'{nearest(reading_list.timezone, lists.zones())}"
+            )
             yield source.problem(("timezone",), "schedule", message)
         for i, session in enumerate(reading_list.sessions):
             try:

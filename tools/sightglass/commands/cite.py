@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +10,12 @@ from typing import Annotated
 import typer
 
 from sightglass import catalogue as catalogues
+from sightglass import lists
 from sightglass.catalogue import Catalogue
 from sightglass.citations import FORMATS, format_entries
 from sightglass.commands.catalogue import fail
+from sightglass.commands.lists import known_list
+from sightglass.files import write_output
 
 
 def cite(
@@ -42,38 +44,18 @@ def cite(
     if unknown:
         raise fail("\n".join(unknown))
     if reading_list is not None:
-        wanted += _keys_of(reading_list, catalogue)
+        wanted += lists.entry_keys(known_list(catalogue, reading_list), catalogue)
     text = format_entries(wanted, catalogue, style, accessed.date() if accessed else None)
     if output is None:
         typer.echo(text, nl=False)
-    else:
-        _write(output, text)
-
-
-def _keys_of(name: str, catalogue: Catalogue) -> list[str]:
-    """The entries of a reading list; a method on it stands for the papers that propose it."""
-    if name not in catalogue.lists:
-        raise fail(f"no reading list '{name}'{catalogues.nearest(name, catalogue.lists)}")
-    items = [item.key for session in catalogue.lists[name].sessions for item in session.items]
-    papers = [key for item in items if item in catalogue.methods for key in catalogue.methods[item].proposed_by]
-    return [key for key in [*items, *papers] if key in catalogue.entries]
+        return
+    try:
+        write_output(output, text.encode())
+    except OSError as error:
+        raise fail(f"cannot write {output}: {error.strerror}") from None
 
 
 def _nearest_keys(key: str, catalogue: Catalogue) -> str:
     """Up to three keys that are spelt like ``key``."""
     close = difflib.get_close_matches(key.lower(), catalogue.entries, n=3, cutoff=0.6)
     return f"; the nearest: {', '.join(close)}" if close else f"; try: sightglass find {key}"
-
-
-def _write(path: Path, text: str) -> None:
-    """All of ``text`` or nothing: a partial file takes the place of ``path`` only when it is complete."""
-    target = path.resolve()
-    partial = target.with_name(f".{target.name}.partial") if target.is_file() or not target.exists() else target
-    try:
-        partial.write_text(text, encoding="utf-8", newline="")
-        if partial != target:  # a pipe or a device is written to as it is
-            os.replace(partial, target)
-    except OSError as error:
-        if partial != target:
-            partial.unlink(missing_ok=True)
-        raise fail(f"cannot write {path}: {error.strerror}") from None

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 import typer
 from rich.console import Console
@@ -22,7 +21,7 @@ from sightglass.catalogue import check as checks
 from sightglass.catalogue.canonical import rewrite, write
 from sightglass.catalogue.models import FIRST_DRAFT, ReadingList, Session
 from sightglass.commands.catalogue import AsJson, fail, known, print_json
-from sightglass.files import write_whole
+from sightglass.files import write_output, write_whole
 from sightglass.lists import rules as list_rules
 
 FORMATS = {"bib": "bibtex", "ris": "ris", "ics": "", "markdown": ""}  # with the citations' name of the format
@@ -69,7 +68,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     Examples:  sightglass list show class-activation-maps  |  sightglass list class-activation-maps --json
     """
     catalogue = catalogues.load()
-    reading_list = _known_list(catalogue, name)
+    reading_list = known_list(catalogue, name)
     if as_json or context.obj:
         print_json(reading_list.model_dump(mode="json", exclude_defaults=True))
         return
@@ -176,7 +175,7 @@ def schedule(
     sightglass list schedule our-term --from 2026-05-07 --every thursday --time 16:00 --presenters Ada,Bo,Chen
     """
     catalogue = catalogues.load()
-    reading_list = _known_list(catalogue, name)
+    reading_list = known_list(catalogue, name)
     _known_zone(timezone)
     reading_list = reading_list.model_copy(update={"timezone": timezone or reading_list.timezone})
     planned = [session for session in reading_list.sessions if session.status == "planned"]
@@ -262,7 +261,7 @@ def export(
     if style not in FORMATS:
         raise fail(f"unknown format '{style}'{catalogues.nearest(style, FORMATS)}; known: {', '.join(FORMATS)}")
     catalogue = catalogues.load()
-    reading_list = _known_list(catalogue, name)
+    reading_list = known_list(catalogue, name)
     _refuse_problems(catalogue, name, except_for=() if style == "ics" else ("announced",))
     site = settings.load(catalogue.root).site
     content: bytes | None
@@ -279,15 +278,13 @@ def export(
         typer.echo(content, nl=False)
         return
     try:
-        if output.is_file() or not output.exists():
-            write_whole(output.resolve(), content)
-        else:  # a pipe or a device is written to as it is
-            output.write_bytes(content)
+        write_output(output, content)
     except OSError as error:
         raise fail(f"cannot write {output}: {error.strerror}") from None
 
 
-def _known_list(catalogue: Catalogue, name: str) -> ReadingList:
+def known_list(catalogue: Catalogue, name: str) -> ReadingList:
+    """The reading list of this name; a command ends if there is none."""
     if name not in catalogue.lists:
         raise fail(f"no reading list '{name}'{catalogues.nearest(name, catalogue.lists)}")
     return catalogue.lists[name]
@@ -309,8 +306,8 @@ def _refuse_problems(catalogue: Catalogue, name: str, except_for: tuple[str, ...
 
 
 def _known_zone(zone: str | None) -> None:
-    if zone is not None and zone not in available_timezones():
-        raise fail(f"unknown time zone '{zone}'{catalogues.nearest(zone, available_timezones())}")
+    if zone is not None and zone not in lists.zones():
+        raise fail(f"unknown time zone '{zone}'{catalogues.nearest(zone, lists.zones())}")
 
 
 def _weekday(every: str | None, first: date) -> int:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zoneinfo
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -27,6 +29,16 @@ AUTHORS_IN_A_CHAT = 2
 
 
 # When
+
+
+def zones() -> frozenset[str]:
+    """The names of all time zones.  Looking them up opens some 600 files, so it is done once for each search path."""
+    return _zones(zoneinfo.TZPATH)
+
+
+@cache
+def _zones(_path: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 def begins(session: Session, timezone: str) -> datetime | None:

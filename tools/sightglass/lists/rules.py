@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
-from zoneinfo import available_timezones
 
 from sightglass import lists
 from sightglass.catalogue import Catalogue
@@ -58,7 +56,7 @@ def session_times(catalogue: Catalogue) -> Iterator[Problem]:
         taken: dict[str, int] = {}
         for i, session in enumerate(reading_list.sessions):
             start = _moment(session.start)
-            if start is None or session.start is None or reading_list.timezone not in _zones():
+            if start is None or session.start is None or reading_list.timezone not in lists.zones():
                 continue  # the check of time zones and dates has said so
             place: Place = ("sessions", i, "start")
             if session.start != f"{start:{lists.MINUTE}}":
@@ -78,7 +76,7 @@ def session_times(catalogue: Catalogue) -> Iterator[Problem]:
 def announcements(catalogue: Catalogue) -> Iterator[Problem]:
     """The last announcement says what the session says; otherwise people's calendars would keep the old date."""
     for slug, reading_list, source in _lists(catalogue):
-        known = reading_list.timezone in _zones()
+        known = reading_list.timezone in lists.zones()
         for i, session in enumerate(reading_list.sessions):
             here: Place = ("sessions", i)
             moments = [_moment(announcement.at) for announcement in session.announced]
@@ -98,11 +96,6 @@ def announcements(catalogue: Catalogue) -> Iterator[Problem]:
                 what = "not announced yet" if not session.announced else "not what was announced last"
                 message = f"date, length, place or status: {what}; 'sightglass list schedule {slug}' announces it"
                 yield source.problem((*here, "start"), "announced", message)
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def _moment(text: str | None) -> datetime | None:
