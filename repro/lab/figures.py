@@ -28,6 +28,7 @@ from torch import Tensor
 
 from repro.engine.heatmaps import upsample
 from repro.lab import files
+from repro.lab.errors import PictureError
 from repro.lab.scenes import Floats
 
 STRENGTH = 0.85  # of the colour where the map is strongest; the image always shows through
@@ -179,13 +180,13 @@ def matrix(
 def save(figure: Figure, path: Path | str, provenance: Mapping[str, str], dpi: int = 100) -> None:
     """Write a PNG whose metadata hold the provenance; the file appears whole or not at all.
 
-    Raises ValueError if the folder does not exist or the name does not end in .png.
+    Raises PictureError if the folder does not exist or the name does not end in .png.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(f"a picture is written as PNG: call it {path.with_suffix('.png').name}, not {path.name}")
+        raise PictureError(f"a picture is written as PNG: call it {path.with_suffix('.png').name}, not {path.name}")
     if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent} to write {path.name} into: make it first")
+        raise PictureError(f"there is no folder {path.parent} to write {path.name} into: make it first")
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi)
     notes = PngInfo()

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from repro.lab import files
+from repro.lab.errors import ImageFileError, TooLargeError
 
 LIMIT = 50_000_000  # pixels that are decoded at most
 SMALLER = f"make it smaller than {LIMIT // 1_000_000} million pixels first"
@@ -30,7 +31,7 @@ def load(path: Path | str) -> Tensor:
     the camera's rotation and an RGB or CMYK image's colour profile are applied.  Of an animation the first picture
     counts.
 
-    Raises ValueError for a file that is missing, broken, not an image, or larger than 50 million pixels.
+    Raises ImageFileError for a file that is missing, broken or not an image, TooLargeError above 50 million pixels.
     """
     files.note(Path(path))
     return _read(Path(path), str(path))
@@ -41,10 +42,6 @@ def decode(data: bytes, name: str) -> Tensor:
     return _read(BytesIO(data), name)
 
 
-class _TooLargeError(ValueError):
-    """An image of more pixels than are decoded."""
-
-
 def _read(source: Path | BytesIO, path: str) -> Tensor:
     try:
         with warnings.catch_warnings():
@@ -52,21 +49,23 @@ def _read(source: Path | BytesIO, path: str) -> Tensor:
             with Image.open(source) as image:
                 image.draft("RGB", (LONGEST, LONGEST))  # a JPEG can be read at a half, a quarter or an eighth
                 if image.width * image.height > LIMIT:
-                    raise _TooLargeError(f"{path} has {image.width} x {image.height} pixels: {SMALLER}")
+                    raise TooLargeError(f"{path} has {image.width} x {image.height} pixels: {SMALLER}")
                 array = _as_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}") from None
-    except _TooLargeError:
+        raise ImageFileError(f"there is no file {path}") from None
+    except TooLargeError:
         raise
     except Image.DecompressionBombError as error:
-        raise _TooLargeError(f"{path} is far too large: {SMALLER}") from error
+        raise TooLargeError(f"{path} is far too large: {SMALLER}") from error
     except UnidentifiedImageError as error:
-        raise ValueError(
+        raise ImageFileError(
             f"{path} cannot be read as an image (it is in no known format): save it as PNG or JPEG"
         ) from error
     except (OSError, SyntaxError, EOFError, ValueError, RuntimeError) as error:  # each format has its own
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ValueError(f"{path} cannot be read as an image ({reason}): it may be damaged, save it again") from error
+        raise ImageFileError(
+            f"{path} cannot be read as an image ({reason}): it may be damaged, save it again"
+        ) from error
     return torch.from_numpy(array.transpose(2, 0, 1).copy())
 
 

@@ -26,7 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.engine import pooling, watching
+from repro.engine.errors import ClassesError, ImagesError, LayerError
 from repro.lab import digits, files, networks, scenes
+from repro.lab.errors import ModelError, WeightsError
 
 LAB = "lab:"
 THINNEST = 64  # longer by shorter side: of what is thinner hardly anything would be seen, and it takes gigabytes
@@ -45,12 +47,12 @@ class Preprocessing:
     def view(self, image: Tensor) -> Tensor:
         """What the model sees of an image ``(1 or 3, H, W)`` in [0, 1], ``(channels, crop, crop)``, also in [0, 1].
 
-        Raises ValueError for an image that is too thin.
+        Raises ImagesError for an image that is too thin.
         """
         height, width = image.shape[1:]
         shorter = min(height, width)
         if max(height, width) > THINNEST * shorter:
-            raise ValueError(
+            raise ImagesError(
                 f"an image of {height} x {width} pixels is too thin: its longer side is at most {THINNEST} times the"
                 " shorter"
             )
@@ -79,11 +81,11 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
     torchvision's weights (``DEFAULT``, ``IMAGENET1K_V1``; downloaded once), a local .safetensors, .pth or .pt file with
     a state dict, or ``random``.
 
-    Raises ValueError if the model or the weights are not known, cannot be read or do not fit.
+    Raises ModelError or WeightsError if they are not known, cannot be read or do not fit.
     """
     if name.startswith(LAB):
         if weights is not None:
-            raise ValueError(f"{name} has weights of its own: leave the weights out, or choose a torchvision model")
+            raise ModelError(f"{name} has weights of its own: leave the weights out, or choose a torchvision model")
         model = networks.load(name.removeprefix(LAB), seed)
         if networks.described(name.removeprefix(LAB)).input == "digits":
             return LoadedModel(model, Preprocessing(digits.SIZE, digits.SIZE, 1), digits.CLASSES)
@@ -92,19 +94,19 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
     names = vision.models.list_models(vision.models)
     if name not in names:
         own = [LAB + network for network in networks.NAMES]
-        raise ValueError(f"no model is called {name!r}{_suggest(name, [*names, *own])}")
+        raise ModelError(f"no model is called {name!r}{_suggest(name, [*names, *own])}")
     if weights is None:
-        raise ValueError(f"{name} needs weights: DEFAULT (torchvision's, downloaded), a local file, or random")
+        raise ModelError(f"{name} needs weights: DEFAULT (torchvision's, downloaded), a local file, or random")
     choices = vision.models.get_model_weights(name)
     if weights != "random" and not Path(weights).suffix:
         if weights not in ("DEFAULT", *choices.__members__):
             there = dict.fromkeys(("DEFAULT", *choices.__members__))
-            raise ValueError(f"{name} has no weights {weights!r}: there are {', '.join(there)}")
+            raise WeightsError(f"{name} has no weights {weights!r}: there are {', '.join(there)}")
         chosen = choices[weights] if weights != "DEFAULT" else choices.DEFAULT
         try:
             model = vision.models.get_model(name, weights=chosen)
         except OSError as error:
-            raise ValueError(f"{weights} of {name} could not be downloaded ({error}): give a local file") from error
+            raise WeightsError(f"{weights} of {name} could not be downloaded ({error}): give a local file") from error
         return LoadedModel(_in_unit_range(model, chosen), _preprocessing(chosen), chosen.meta["categories"])
     state = {} if weights == "random" else _state(Path(weights))
     categories = choices.DEFAULT.meta["categories"]
@@ -133,21 +135,21 @@ def example(name: str) -> Tensor:
 
 
 def layer(model: nn.Module, name: str) -> nn.Module:
-    """The module of this name; ValueError with the closest names if there is none."""
+    """The module of this name; LayerError with the closest names if there is none."""
     modules: dict[str, nn.Module] = dict(model.named_modules())
     del modules[""]  # the model itself
     if found := modules.get(name):
         return found
     shallow = [key for key in modules if key.count(".") <= 1]
     close = difflib.get_close_matches(name, list(modules), n=5, cutoff=0.4) or shallow[-8:]
-    raise ValueError(f"the model has no layer {name!r}: try {', '.join(close)}")
+    raise LayerError(f"the model has no layer {name!r}: try {', '.join(close)}")
 
 
 def last_maps_layer(model: nn.Module, images: Tensor) -> str:
     """Name of the layer that makes what the last pooling over places is given: the last maps, after their ReLU.
 
     Of several layers that return this one tensor (a convolution and the ReLU that overwrites it, a block and its last
-    module) the last to return it.  Raises ValueError, with layers to choose from, if no layer returns it.
+    module) the last to return it.  Raises LayerError, with layers to choose from, if no layer returns it.
     """
     returned: list[tuple[str, Tensor]] = []  # kept until the end, so that no two tensors share an address
 
@@ -167,15 +169,15 @@ def last_maps_layer(model: nn.Module, images: Tensor) -> str:
         if names:
             return names[-1]
     layers = dict.fromkeys(name for name, output in returned if output.dim() == 4 and output.shape[2:].numel() > 1)
-    raise ValueError(f"no last feature maps were found: choose a layer of {', '.join(list(layers)[-8:])}")
+    raise LayerError(f"no last feature maps were found: choose a layer of {', '.join(list(layers)[-8:])}")
 
 
 def class_index(classes: Sequence[str], chosen: str, count: int) -> int:
-    """A class by its number or (part of) its name; ValueError with candidates if there is none or more than one."""
+    """A class by its number or (part of) its name; ClassesError with candidates if there is none or more than one."""
     if chosen.removeprefix("-").isdecimal():
         if 0 <= int(chosen) < count:
             return int(chosen)
-        raise ValueError(f"there is no class {chosen}: the model has {count} classes, 0 to {count - 1}")
+        raise ClassesError(f"there is no class {chosen}: the model has {count} classes, 0 to {count - 1}")
     names = [name.lower() for name in classes]
     wanted = chosen.lower()
     if wanted in names:
@@ -184,12 +186,12 @@ def class_index(classes: Sequence[str], chosen: str, count: int) -> int:
     if len(containing) == 1:
         return containing[0]
     if containing:
-        raise ValueError(
+        raise ClassesError(
             f"{chosen!r} fits several classes: choose one of {', '.join(classes[i] for i in containing[:8])}"
         )
     if not classes:
-        raise ValueError(f"the names of the classes are not known: give a number from 0 to {count - 1}")
-    raise ValueError(f"no class is called {chosen!r}{_suggest(wanted, classes)}")
+        raise ClassesError(f"the names of the classes are not known: give a number from 0 to {count - 1}")
+    raise ClassesError(f"no class is called {chosen!r}{_suggest(wanted, classes)}")
 
 
 def _suggest(word: str, choices: Iterable[str]) -> str:
@@ -223,7 +225,7 @@ def _in_unit_range(model: nn.Module, weights: Any) -> nn.Module:
 def _state(path: Path) -> dict[str, Tensor]:
     """The state dict in a file.  Only tensors are read: a file that would run code is refused."""
     if not path.is_file():
-        raise ValueError(f"there is no file {path}")
+        raise WeightsError(f"there is no file {path}")
     files.note(path)
     try:
         with warnings.catch_warnings():
@@ -232,17 +234,19 @@ def _state(path: Path) -> dict[str, Tensor]:
                 load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
             )
     except (UnpicklingError, LookupError, struct.error) as error:
-        raise ValueError(
+        raise WeightsError(
             f"{path} holds more than tensors, or is no file of weights: save model.state_dict() alone"
         ) from error
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path} cannot be read as weights ({reason[:160]}): save model.state_dict() alone") from error
+        raise WeightsError(
+            f"{path} cannot be read as weights ({reason[:160]}): save model.state_dict() alone"
+        ) from error
     for wrapping in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(wrapping), dict):
             state = state[wrapping]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds no state dict: save model.state_dict() alone")
+        raise WeightsError(f"{path} holds no state dict: save model.state_dict() alone")
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
@@ -259,7 +263,7 @@ def _fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise ValueError(f"the weights in {path} do not fit the model: {first[:200]}") from error
+        raise WeightsError(f"the weights in {path} do not fit the model: {first[:200]}") from error
 
 
 def _torchvision() -> ModuleType:

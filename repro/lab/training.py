@@ -29,6 +29,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from repro.engine.training import fit
 from repro.lab import files, networks, scenes
+from repro.lab.errors import CheckpointError
 
 
 def train(
@@ -170,7 +171,7 @@ def _resume(checkpoint: Path, model: nn.Module, optimiser: torch.optim.Optimizer
         optimiser.load_state_dict(stored["optimiser"])
         return int(stored["epochs"]), float(stored["seconds"])
     except (RuntimeError, KeyError, ValueError, OSError, UnpicklingError) as error:
-        raise ValueError(f"{checkpoint} cannot be read: delete it to train from the start") from error
+        raise CheckpointError(f"{checkpoint} cannot be read: delete it to train from the start") from error
 
 
 @contextmanager

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
+from sightglass.errors import SightglassError
 
 from repro.attribution.cam import cam
 from repro.attribution.grad_cam import grad_cam
 from repro.engine import errors
 from repro.engine.errors import MethodError
+from repro.lab.errors import LaboratoryError
 from tests.contract.methods import ROOT, files
 from tests.contract.networks import Ends, Small, images_of
+from tests.wording import Raised, classes_of, faults, raised
 
-CLASSES = {cls.__name__ for cls in MethodError.__subclasses__()}
+CLASSES = classes_of(MethodError).keys()
 # Not for readers: it carries a result out of the model.
 PRIVATE = re.compile(r"_\w+")
 
 
-class Raised(NamedTuple):
-    place: str
-    error: str
-    words: str  # a value that is filled in stands as X
-
-
-def raised() -> Iterator[Raised]:
-    """Every error that the code of the methods and of the engine raises with a sentence."""
-    for path in sorted([*files().values(), *(ROOT / "repro" / "engine").glob("*.py")]):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                yield Raised(f"{path.name}:{node.lineno}", ast.unparse(node.exc.func), _words(node.exc.args[0]))
-
-
-def _words(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    parts = node.values if isinstance(node, ast.JoinedStr) else []
-    return "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts)
+def sentences() -> list[Raised]:
+    """Those of the methods and of the engine."""
+    return list(raised([*files().values(), *(ROOT / "repro" / "engine").glob("*.py")]))
 
 
 def test_each_error_is_of_a_class_that_says_what_does_not_fit() -> None:
-    found = [one for one in raised() if not PRIVATE.fullmatch(one.error)]
+    found = [one for one in sentences() if not PRIVATE.fullmatch(one.error)]
     assert len(found) > 40
     assert [f"{one.place} {one.error}" for one in found if one.error not in CLASSES] == []
     assert {one.error for one in found} == CLASSES  # none is there for nothing
@@ -58,20 +41,8 @@ def test_each_class_says_in_a_line_what_it_is_for(name: str) -> None:
     assert "\n" not in told
 
 
-def faults(words: str) -> list[str]:
-    """What a reader would stumble over in an error's sentence."""
-    rules = {
-        "more than one line": "\n" in words,
-        "too long": len(words) > 160,
-        "too short to say what to do": len(words) < 20,
-        "a capital or a full stop, as if it were a text": bool(re.match(r"[A-Z][a-z]", words)) or words.endswith("."),
-        "shouts, or begs": bool(re.search(r"!|\b(please|invalid|illegal|error)\b", words, re.IGNORECASE)),
-    }
-    return [rule for rule, broken in rules.items() if broken]
-
-
 def test_each_sentence_is_one_plain_line() -> None:
-    wrong = {f"{one.place}: {one.words}": faults(one.words) for one in raised() if one.error in CLASSES}
+    wrong = {f"{one.place}: {one.words}": faults(one.words) for one in sentences() if one.error in CLASSES}
     assert {sentence: rules for sentence, rules in wrong.items() if rules} == {}
     assert len(faults("Invalid input!")) == 3  # the test sees what it looks for
 
@@ -112,8 +83,9 @@ def test_what_everybody_meets_first_is_said_in_these_words(call, error, words) -
     assert str(caught.value) == words
 
 
-def test_no_other_test_looks_at_a_method_s_sentence() -> None:
+def test_no_test_but_those_of_wording_looks_at_a_sentence() -> None:
     """A sentence can be bettered in one place; ``match`` is for errors of Python and of libraries."""
-    pattern = re.compile(rf"raises\(\s*(?:errors\.)?(?:{'|'.join(CLASSES)}),\s*match=")
-    tests = [path for path in Path(ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    own = "|".join(classes_of(MethodError) | classes_of(LaboratoryError) | classes_of(SightglassError))
+    pattern = re.compile(rf"raises\(\s*(?:\w+\.)*(?:{own}),\s*match=")
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_errors.py"]
     assert [path.name for path in tests if pattern.search(path.read_text(encoding="utf-8"))] == []

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sightglass import catalogue
 from sightglass.catalogue import importing
-from sightglass.catalogue.importing import ImportingError, from_arxiv, from_bibtex, from_crossref
+from sightglass.catalogue.importing import from_arxiv, from_bibtex, from_crossref
+from sightglass.errors import AnswerError, BibtexError, ImportingError
 
 VENUES = catalogue.load(Path(__file__).parent / "toy").venues
 BIB = Path(__file__).parent / "references.bib"
@@ -95,22 +96,27 @@ def test_braces_in_a_title_protect_whole_words(title: str, protected: list[str])
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "line"),
     [
-        ("@article{a, title={A}}\n@article{b, title={B}\n", "line 2: .*end of file"),
-        ("\n@article{a, title={A}, title={B}}", "line 2: Duplicate field keys.*'title'.$"),
-        ("@article{a, title={A}}\n@article{a, title={B}}", "line 2: "),
-        ("@article{a,\n author={A, B, C, D, E}}", "line 1: Cannot split the following name"),
-        ("no entry at all", "no entry in it"),
-        ("", "no entry in it"),
-        ("@book{a, title={A}}", "line 1: @book can't be added"),
-        ("\n\n@article{a, year=2000}", "line 3: the source gives no title"),
+        ("@article{a, title={A}}\n@article{b, title={B}\n", 2),  # no end
+        ("\n@article{a, title={A}, title={B}}", 2),
+        ("@article{a, title={A}}\n@article{a, title={B}}", 2),
+        ("@article{a,\n author={A, B, C, D, E}}", 1),
+        ("@book{a, title={A}}", 1),
+        ("\n\n@article{a, year=2000}", 3),  # no title
     ],
 )
-def test_a_broken_file_is_named_with_the_line(text: str, said: str) -> None:
-    with pytest.raises(ImportingError, match=said) as caught:
+def test_a_broken_file_is_named_with_the_line(text: str, line: int) -> None:
+    with pytest.raises(BibtexError) as caught:
         from_bibtex(text, {})
+    assert str(caught.value).startswith(f"line {line}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["no entry at all", ""])
+def test_a_file_without_an_entry_is_refused(text: str) -> None:
+    with pytest.raises(BibtexError):
+        from_bibtex(text, {})
 
 
 def test_mutated_files_give_drafts_or_one_message() -> None:
@@ -178,14 +184,14 @@ def test_crossref_without_a_date(date: dict[str, Any]) -> None:
     ],
 )
 def test_crossref_in_an_unknown_form(answer: object) -> None:
-    with pytest.raises(ImportingError, match="in a form that is not known here"):
+    with pytest.raises(AnswerError):
         from_crossref(answer, "10.5555/2020.7", {})
 
 
 def test_crossref_of_something_else_than_a_paper_and_without_a_title() -> None:
-    with pytest.raises(ImportingError, match="a 'dataset'; only papers"):
+    with pytest.raises(AnswerError):
         from_crossref(crossref(type="dataset"), "10.5555/2020.7", {})
-    with pytest.raises(ImportingError, match="no title"):
+    with pytest.raises(ImportingError):
         from_crossref(crossref(title=[], subtitle=[]), "10.5555/2020.7", {})
 
 
@@ -218,5 +224,5 @@ def test_last_first(name: str, turned: str) -> None:
 
 def test_arxiv_refuses_entities_that_unfold() -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><feed xmlns="http://www.w3.org/2005/Atom">&b;</feed>'
-    with pytest.raises(ImportingError, match="not XML"):
+    with pytest.raises(AnswerError):
         from_arxiv(bomb, "1504.05678")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Optional
 
 import pytest
+from sightglass.errors import SettingError
 from sightglass.running import runnable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,20 +135,22 @@ def composed(
 
 def test_a_function_is_chosen_by_its_name_among_those_like_the_default() -> None:
     assert runnable.chosen(composed, ["composite=flat"], "m") == {"composite": flat}
-    with pytest.raises(ValueError, match=r"^composite=other does not fit: composite=plus \(plus\|flat\)$"):
+    with pytest.raises(SettingError) as caught:
         runnable.chosen(composed, ["composite=other"], "m")
+    assert "composite=plus (plus|flat)" in str(caught.value)
     assert list(runnable.options(composed)) == ["composite"]
 
 
 @pytest.mark.parametrize("setting", ["steps=7.5", "step=x", "rule=delta", "level=3", "exact=1", "kind=c"])
 def test_values_that_do_not_fit_are_refused(setting: str) -> None:
-    with pytest.raises(ValueError, match=f"^{setting} does not fit: "):
+    with pytest.raises(SettingError) as caught:
         runnable.chosen(function, [setting], "m")
+    assert str(caught.value).startswith(f"{setting} ")
 
 
 @pytest.mark.parametrize("setting", ["stepps=7", "rates=1", "report=1", "model=x", "steps"])
 def test_an_error_lists_the_options_with_their_defaults(setting: str) -> None:
-    with pytest.raises(ValueError, match="there are steps=20 ") as caught:
+    with pytest.raises(SettingError) as caught:
         runnable.chosen(function, [setting], "m")
     listed = "steps=20 (int), step=0.5 (float), rule=zero (zero|gamma), level=1 (1|2), exact=false (bool), name=x (str)"
     assert listed in str(caught.value)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 import sightglass
-from sightglass.catalogue import CatalogueError
 from sightglass.commands import add, catalogue, cite, lab, links, lists, run, tutorials, verify
+from sightglass.errors import CatalogueError
 
 app = typer.Typer(
     name="sightglass",

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageCms
 
 from repro.lab import images
+from repro.lab.errors import ImageFileError, TooLargeError
 
 
 def saved(tmp_path, image: Image.Image, name: str = "image.png", **options):
@@ -94,7 +95,7 @@ def test_large_images_are_reduced(tmp_path) -> None:
 @pytest.mark.filterwarnings("error")  # the limit here is stricter than Pillow's warning
 @pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 20_000)])
 def test_images_beyond_the_limit_are_refused_unread(tmp_path, size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=r"too large|smaller than 50 million"):
+    with pytest.raises(TooLargeError):
         images.load(saved(tmp_path, Image.new("1", size)))
 
 
@@ -115,17 +116,18 @@ def test_unreadable_files_are_refused_in_one_line(tmp_path) -> None:
     }
     for name, data in broken.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(ValueError, match=name) as caught:
+        with pytest.raises(ImageFileError) as caught:
             images.load(tmp_path / name)
+        assert name in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(ValueError, match="there is no file"):
-        images.load(tmp_path / "missing.png")
-    with pytest.raises(ValueError, match="cannot be read"):
-        images.load(tmp_path)
+    for path in (tmp_path / "missing.png", tmp_path):
+        with pytest.raises(ImageFileError):
+            images.load(path)
 
 
 def test_bytes_are_read_like_files(tmp_path) -> None:
     path = saved(tmp_path, Image.effect_noise((20, 10), 50).convert("RGB"))
     assert torch.equal(images.decode(path.read_bytes(), "address"), images.load(path))
-    with pytest.raises(ValueError, match=r"^address cannot be read as an image"):
+    with pytest.raises(ImageFileError) as caught:
         images.decode(path.read_bytes()[:60], "address")
+    assert str(caught.value).startswith("address ")

@@ -139,8 +139,3 @@ def test_loaded_scenes_are_the_callers_own() -> None:
 def test_training_and_measuring_never_meet() -> None:
     assert not np.array_equal(scenes.load(3, 0).images, scenes.load(3, 0, held_out=False).images)
     assert np.array_equal(scenes.load(3, 0).images, scenes.render(np.arange(3) + scenes.HELD_OUT, 0).images)
-
-
-def test_nothing_to_make_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        scenes.render(np.array([], int), 0)

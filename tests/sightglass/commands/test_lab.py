@@ -7,35 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
-from sightglass.commands import lab
-from typer.testing import CliRunner
+
+from tests.sightglass.commands.calling import call, refused
 
 pytest.importorskip("torch")  # the light installation has no torch
-app = typer.Typer()
-for name in ("methods", "train"):
-    app.command(name)(getattr(lab, name))
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
 def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTGLASS_ROOT", str(ROOT))
-
-
-def call(*arguments: object, code: int = 0):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
-def refused(*arguments: object) -> str:
-    """What a command says that ends with exit code 2: one line on stderr, nothing on stdout, no traceback."""
-    result = call(*arguments, code=2)
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.stderr
-    return result.stderr
 
 
 def test_without_torch_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,16 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
-from sightglass.commands import run as command
 from sightglass.running import image_requests
-from typer.testing import CliRunner
+
+from tests.sightglass.commands import calling
 
 torch = pytest.importorskip("torch")  # the light installation has no torch
-app = typer.Typer()
-app.command("run")(command.run)
-app.command("other")(lambda: None)  # with one command alone typer has no names
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -35,18 +31,11 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call(*arguments: object, code: int = 0) -> Any:
-    result = CliRunner().invoke(app, ["run", *(str(argument) for argument in arguments), "--device", "cpu"])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
+    return calling.call("run", *arguments, "--device", "cpu", code=code)
 
 
 def refused(*arguments: object) -> str:
-    """What a command says that ends with exit code 2: one line on stderr, nothing on stdout, no traceback."""
-    result = call(*arguments, code=2)
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1, result.stderr
-    assert "Traceback" not in result.stderr
-    return str(result.stderr)
+    return calling.refused("run", *arguments, "--device", "cpu")
 
 
 def rows(result: Any) -> list[dict[str, Any]]:
@@ -191,7 +180,7 @@ def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> 
     text = tmp_path / "text.png"
     text.write_text("no image")
     assert "save it as PNG or JPEG" in refused("cam", "--image", text, "--out", out)
-    assert "auto, cpu, cuda and mps" in CliRunner().invoke(app, ["run", *map(str, run), "--device", "gpu"]).stderr
+    assert "auto, cpu, cuda and mps" in calling.refused("run", *run, "--device", "gpu")
     assert not out.exists()
 
 
@@ -512,5 +501,5 @@ def test_the_name_of_what_is_at_an_address(address: str, name: str) -> None:
 
 
 def test_help_has_examples() -> None:
-    result = CliRunner().invoke(app, ["run", "--help"])
+    result = calling.call("run", "--help")
     assert "sightglass run cam --image example" in " ".join(result.stdout.split())

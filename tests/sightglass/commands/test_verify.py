@@ -6,33 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from sightglass import catalogue, ledger
 from sightglass.catalogue.models import Claim
-from sightglass.commands import verify
 from sightglass.ledger import keys, selecting
-from typer.testing import CliRunner
 
-app = typer.Typer()
-for name in ("verify", "stale"):
-    app.command(name)(getattr(verify, name))
+from tests.sightglass.commands.calling import call, refused
+
 ROOT = Path(__file__).resolve().parents[3]
 EXPERIMENT = "repro/experiments/attribution/cam.py"
-
-
-def call(*arguments: object, code: int = 0):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
-def refused(*arguments: object) -> str:
-    """What a command says that ends with exit code 2: one line on stderr, nothing on stdout, no traceback."""
-    result = call(*arguments, code=2)
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.stderr
-    return result.stderr
 
 
 @pytest.fixture

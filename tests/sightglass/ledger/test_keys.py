@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from sightglass import ledger
+from sightglass.errors import NoExperimentError
 from sightglass.ledger import keys
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -133,7 +134,7 @@ def test_the_source_of_a_method_is_its_own_code(checkout: Path) -> None:
     assert ledger.source_digest(checkout, "made-up") == before
     edit(checkout, "repro/attribution/made_up.py", "return value", "return -value")
     assert ledger.source_digest(checkout, "made-up") != before
-    with pytest.raises(ValueError, match="no reproduction"):
+    with pytest.raises(NoExperimentError):
         ledger.source_digest(checkout, "nothing")
 
 

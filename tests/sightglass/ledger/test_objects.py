@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from sightglass.errors import UnreadableError
 from sightglass.ledger import objects
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -254,19 +255,20 @@ def test_modules_may_import_each_other(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "place"),
     [
-        ("from repro.lab.scenes import *\nmeasure = 3\n", "line 1: a star import"),
-        ("def measure(:\n", "line 1"),
-        ("def figure(): pass\n", "has no 'measure'"),
+        ("from repro.lab.scenes import *\nmeasure = 3\n", "repro.experiments.attribution, line 1"),
+        ("def measure(:\n", "repro.experiments.attribution.toy, line 1"),
+        ("def figure(): pass\n", "repro.experiments.attribution.toy"),  # no measure
     ],
 )
-def test_what_cannot_be_followed_is_refused(tree: Path, text: str, reason: str) -> None:
+def test_what_cannot_be_followed_is_refused(tree: Path, text: str, place: str) -> None:
     write(tree, "repro/experiments/attribution/toy.py", text)
-    with pytest.raises(objects.UnreadableError, match=reason):
+    with pytest.raises(UnreadableError) as caught:
         reached(tree)
+    assert str(caught.value).startswith(place)
     (tree / "repro/experiments/attribution/toy.py").unlink()
-    with pytest.raises(objects.UnreadableError, match="no module"):
+    with pytest.raises(UnreadableError):
         reached(tree)
 
 

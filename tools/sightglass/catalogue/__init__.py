@@ -34,6 +34,7 @@ from sightglass.catalogue.models import (
     Venue,
 )
 from sightglass.catalogue.yaml_source import Place, Problem, Source, shown
+from sightglass.errors import CatalogueError
 
 FOLDERS: dict[str, type[Paper | Tool | Post | Resource | Method | ReadingList]] = {
     "papers": Paper,
@@ -47,14 +48,6 @@ ENTRY_FOLDERS = ("papers", "tools", "posts", "resources")
 MODELS: dict[str, Any] = {**FOLDERS, "taxonomy": Taxonomy, "venues": list[Venue]}  # by folder or file without suffix
 
 _Record = TypeVar("_Record", bound=BaseModel)
-
-
-class CatalogueError(Exception):
-    """The catalogue cannot be read; ``problems`` says where and why."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = sorted(problems)
-        super().__init__("\n".join(map(str, self.problems)))
 
 
 @dataclass(frozen=True)
@@ -89,6 +82,12 @@ class Catalogue:
         """Slugs of the methods that ``entry`` proposes or is about, without repetition, in the entry's order."""
         proposes = entry.proposes if isinstance(entry, Paper) else []
         return list(dict.fromkeys([*proposes, *entry.about]))
+
+
+def repeated(values: Iterable[str | None]) -> list[int]:
+    """Positions of the values that stood before; ``None`` is no value."""
+    first: dict[str, int] = {}
+    return [i for i, value in enumerate(values) if value is not None and first.setdefault(value, i) != i]
 
 
 def model_of(file: str) -> Any:

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from sightglass.catalogue import yaml_source
 from sightglass.catalogue.yaml_source import Place, Source
+from sightglass.errors import FormError
 
 WIDTH = 118
 _SAFE = re.compile(r"[A-Za-z][A-Za-z0-9 _,;()/.'+&=?%~-]*(?:://[A-Za-z0-9_,;()/.'+&=?%~@:-]+)?")
@@ -33,12 +34,12 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def canonical(text: str, form: Any) -> str:
     """``text``, a file that parses, in canonical form; ``form`` is its model (``Paper``, ``list[Venue]``).
 
-    Raises ``ValueError`` if ``text`` does not parse, or could not be rewritten without changing what it says.
+    Raises ``FormError`` if ``text`` does not parse, or could not be rewritten without changing what it says.
     """
     source = Source("text")
     yaml_source.parse(text, source)
     if source.problems:
-        raise ValueError(str(source.problems[0]))
+        raise FormError(str(source.problems[0]))
     return rewrite(source, form)
 
 
@@ -50,7 +51,7 @@ def write(data: dict[str, Any], form: Any) -> str:
 def rewrite(source: Source, form: Any) -> str:
     """The canonical form of a file that was parsed; see ``canonical``."""
     if not isinstance(source.data, dict | list):
-        raise ValueError("the file holds neither keys nor a list")
+        raise FormError("the file holds neither keys nor a list")
     lines = list(_emit(_ordered(source.data, form), (), 0))
     text = source.text.removeprefix("\ufeff").replace("\r\n", "\n")
     written = "".join(f"{line}\n" for line in _with_comments(lines, text, source))
@@ -59,7 +60,7 @@ def rewrite(source: Source, form: Any) -> str:
     again = Source("text")
     yaml_source.parse(written, again)
     if again.data != source.data or _said(written) != _said(text):
-        raise ValueError("the file can't be brought into canonical form without changing what it says")
+        raise FormError("the file can't be brought into canonical form without changing what it says")
     return written
 
 

@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 from stdnum import isbn as isbn_number
 
 from sightglass import lists
-from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read, yaml_source
+from sightglass.catalogue import ENTRY_FOLDERS, FOLDERS, Catalogue, model_of, nearest, read, repeated, yaml_source
 from sightglass.catalogue.canonical import rewrite
 from sightglass.catalogue.equations import marks, modules
 from sightglass.catalogue.models import FIRST_DRAFT, Entry, Family, FoundingNotes, Link, Method, Paper, Topic
 from sightglass.catalogue.yaml_source import Place, Problem, shown
+from sightglass.errors import FormError
 from sightglass.files import write_whole
 from sightglass.lists import rules as list_rules
 
@@ -69,7 +70,9 @@ def fix(root: Path | None = None) -> tuple[list[str], list[Problem]]:
             if form != source.text:
                 write_whole(catalogue.root / name, form)
                 changed.append(name)
-        except (ValueError, OSError) as error:
+        except FormError as error:
+            left.append(Problem(name, *error.place, "canonical", str(error)))
+        except OSError as error:
             left.append(Problem(name, 1, 1, "canonical", str(error)))
     return changed, left
 
@@ -121,15 +124,12 @@ def vocabulary(catalogue: Catalogue) -> Iterator[Problem]:
         if catalogue.families and method.family not in catalogue.families:
             message = f"unknown family '{method.family}'{nearest(method.family, catalogue.families)}"
             yield source.problem(("family",), "vocabulary", f"{message}; allowed: {', '.join(catalogue.families)}")
-    seen: set[str] = set()
     families: list[Place] = [("families", i, "id") for i in range(len(catalogue.taxonomy.families))]
     topics: list[Place] = [("topics", i, "id") for i in range(len(catalogue.taxonomy.topics))]
     subjects: list[Family | Topic] = [*catalogue.taxonomy.families, *catalogue.taxonomy.topics]
-    for place, subject in zip([*families, *topics], subjects, strict=True):
-        if subject.id in seen:
-            message = f"the id '{subject.id}' stands twice; families and topics share their ids"
-            yield catalogue.sources["catalog/taxonomy.yaml"].problem(place, "duplicate-topic", message)
-        seen.add(subject.id)
+    for i in repeated(subject.id for subject in subjects):
+        message = f"the id '{subjects[i].id}' stands twice; families and topics share their ids"
+        yield catalogue.sources["catalog/taxonomy.yaml"].problem([*families, *topics][i], "duplicate-topic", message)
 
 
 @_rule
@@ -277,15 +277,13 @@ def identifiers(catalogue: Catalogue) -> Iterator[Problem]:
 def urls(catalogue: Catalogue) -> Iterator[Problem]:
     """Addresses are absolute http(s) addresses of a public host, each once in an entry."""
     for links, source in _link_holders(catalogue):
-        seen: set[str] = set()
         for i, link in enumerate(links):
             for field, url in (("url", link.url), ("now", link.now), ("archived", link.archived)):
                 fault = _url_fault(url) if url else None
                 if fault:
                     yield source.problem(("links", i, field), "url", f"{fault}: {url!r}")
-            if link.url in seen:
-                yield source.problem(("links", i, "url"), "url", f"the address stands twice: {link.url!r}")
-            seen.add(link.url)
+        for i in repeated(link.url for link in links):
+            yield source.problem(("links", i, "url"), "url", f"the address stands twice: {links[i].url!r}")
     for _, entry, source in _entries(catalogue):
         for i, confirmation in enumerate(entry.confirmed):
             fault = _url_fault(confirmation.at) if confirmation.at else None
@@ -329,7 +327,6 @@ def _url_fault(url: str) -> str | None:
 def people(catalogue: Catalogue) -> Iterator[Problem]:
     """Names are 'von Last, First' or organisations; nobody is listed twice."""
     for _, entry, source in _entries(catalogue):
-        seen: set[str] = set()
         for i, person in enumerate(entry.authors):
             place: Place = ("authors", i)
             if re.search(r"\bet\s+al\b|\bothers\b", person.name, re.IGNORECASE):
@@ -341,9 +338,8 @@ def people(catalogue: Catalogue) -> Iterator[Problem]:
                 yield source.problem(place, "name", f"'{person.name}' needs sort: 'Last, First' in Latin letters")
             elif not person.organisation and not person.is_cjk and len(person.family) > 3 and person.family.isupper():
                 yield source.problem(place, "name", f"'{person.name}' is in capitals; write it as a name")
-            if person.name in seen:
-                yield source.problem(place, "name", f"'{person.name}' stands twice")
-            seen.add(person.name)
+        for i in repeated(person.name for person in entry.authors):
+            yield source.problem(("authors", i), "name", f"'{entry.authors[i].name}' stands twice")
 
 
 @_rule
@@ -439,11 +435,9 @@ def founding_notes(catalogue: Catalogue) -> Iterator[Problem]:
 def claims(catalogue: Catalogue) -> Iterator[Problem]:
     """A method's claims have ids of their own, and bounds in order."""
     for _, method, source in _methods(catalogue):
-        seen: set[str] = set()
+        for i in repeated(claim.id for claim in method.claims):
+            yield source.problem(("claims", i, "id"), "claim", f"the claim '{method.claims[i].id}' stands twice")
         for i, claim in enumerate(method.claims):
-            if claim.id in seen:
-                yield source.problem(("claims", i, "id"), "claim", f"the claim '{claim.id}' stands twice")
-            seen.add(claim.id)
             if claim.at_least is not None and claim.at_most is not None and claim.at_least > claim.at_most:
                 yield source.problem(("claims", i, "at_least"), "claim", "at_least is above at_most")
 
@@ -453,12 +447,10 @@ def equations(catalogue: Catalogue) -> Iterator[Problem]:
     """A method that has a module states its equations, and the line that computes one bears its number, both ways."""
     for slug, method, source in _methods(catalogue):
         module = catalogue.root / "repro" / method.family / f"{slug.replace('-', '_')}.py"
-        numbers: list[str] = []
-        for i, equation in enumerate(method.equations):
-            if equation.number in numbers:
-                message = f"the number '{equation.number}' stands twice; without the paper's numbers use a, b, c"
-                yield source.problem(("equations", i, "number"), "equation", message)
-            numbers.append(equation.number)
+        numbers = [equation.number for equation in method.equations]
+        for i in repeated(numbers):
+            message = f"the number '{numbers[i]}' stands twice; without the paper's numbers use a, b, c"
+            yield source.problem(("equations", i, "number"), "equation", message)
         if not module.is_file():
             continue
         name = module.relative_to(catalogue.root).as_posix()
@@ -503,8 +495,8 @@ def canonical_form(catalogue: Catalogue) -> Iterator[Problem]:
             continue
         try:
             form = rewrite(source, model_of(name))
-        except ValueError as error:
-            yield Problem(name, 1, 1, "canonical", str(error))
+        except FormError as error:
+            yield Problem(name, *error.place, "canonical", str(error))
             continue
         if form != source.text:
             line, column = yaml_source.place_after(source.text[: _common(source.text, form)])

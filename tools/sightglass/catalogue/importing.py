@@ -23,6 +23,7 @@ from defusedxml.common import DefusedXmlException
 from pydantic import BaseModel, Field, ValidationError
 
 from sightglass.catalogue.models import FIRST_DRAFT, Venue
+from sightglass.errors import AnswerError, BibtexError, ImportingError
 
 logging.getLogger("bibtexparser").addHandler(logging.NullHandler())  # what it would say stands in the exception
 
@@ -50,10 +51,6 @@ _BIBTEX_KINDS = {
 }
 ARXIV = re.compile(r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7}")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-
-
-class ImportingError(Exception):
-    """The source can't be turned into an entry; the message says why and what to do."""
 
 
 @dataclass
@@ -139,16 +136,16 @@ def from_arxiv(atom: str, number: str) -> Draft:
     try:
         root = ElementTree.fromstring(atom)
     except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
-        raise ImportingError(f"arXiv answered with something that is not XML ({_printable(str(error))})") from error
+        raise AnswerError(f"arXiv answered with something that is not XML ({_printable(str(error))})") from error
     if root.tag != f"{{{ATOM['atom']}}}feed":
-        raise ImportingError("arXiv answered with a page instead of a feed; try again later")
+        raise AnswerError("arXiv answered with a page instead of a feed; try again later")
     entry = root.find("atom:entry", ATOM)
     title = _clean(entry.findtext("atom:title", "", ATOM)) if entry is not None else ""
     if entry is None or not title or title == "Error":  # a malformed number gives an entry called Error
-        raise ImportingError(f"arXiv has no paper {number}; is the number right?")
+        raise AnswerError(f"arXiv has no paper {number}; is the number right?")
     found = re.sub(r"^.*?/abs/|v\d+$", "", entry.findtext("atom:id", "", ATOM).strip())
     if found != number:
-        raise ImportingError(f"arXiv answered with another paper, '{_printable(found)}'")
+        raise AnswerError(f"arXiv answered with another paper, '{_printable(found)}'")
     published = entry.findtext("atom:published", "", ATOM)
     primary = entry.find("arxiv:primary_category", ATOM)
     doi = entry.findtext("arxiv:doi", "", ATOM).strip()
@@ -207,10 +204,10 @@ def from_crossref(answer: object, doi: str, venues: dict[str, Venue]) -> Draft:
         work = _CrossrefWork.model_validate(answer.get("message") if isinstance(answer, dict) else None)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "message"
-        raise ImportingError(f"Crossref answered in a form that is not known here (at '{where}')") from error
+        raise AnswerError(f"Crossref answered in a form that is not known here (at '{where}')") from error
     kind = _CROSSREF_KINDS.get(work.type)
     if kind is None:
-        raise ImportingError(f"Crossref calls doi:{doi} a '{_printable(work.type)}'; only papers can be added this way")
+        raise AnswerError(f"Crossref calls doi:{doi} a '{_printable(work.type)}'; only papers can be added this way")
     remarks: list[str] = []
     date = [*(work.issued.parts or [[]])[0], None, None]
     container = next(map(_clean, work.container), None)
@@ -240,15 +237,15 @@ def _pages(text: str | None) -> str:
 
 
 def from_bibtex(text: str, venues: dict[str, Venue]) -> list[Draft]:
-    """Drafts of all entries of a ``.bib`` file; raises ``ImportingError`` with the line of the first broken block."""
+    """Drafts of all entries of a ``.bib`` file; raises ``BibtexError`` with the line of the first broken block."""
     parts: list[Any] = [middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()]
     library = bibtexparser.entrypoint.parse_string(text, append_middleware=parts)
     for block in library.failed_blocks:
         error = getattr(block, "error", None)
         reason = str(getattr(error, "abort_reason", None) or error or "unreadable").partition(" Note:")[0]
-        raise ImportingError(f"line {_line(block)}: {_printable(reason)}")
+        raise BibtexError(f"line {_line(block)}: {_printable(reason)}")
     if not library.entries:
-        raise ImportingError("no entry in it; a BibTeX entry begins with @article{key, …")
+        raise BibtexError("no entry in it; a BibTeX entry begins with @article{key, …")
     return [_from_bibtex_entry(entry, venues) for entry in library.entries]
 
 
@@ -259,7 +256,7 @@ def _line(block: Any) -> int:
 def _from_bibtex_entry(entry: Any, venues: dict[str, Venue]) -> Draft:
     kind = _BIBTEX_KINDS.get(entry.entry_type.lower())
     if kind is None:
-        raise ImportingError(f"line {_line(entry)}: @{entry.entry_type} can't be added as a paper")
+        raise BibtexError(f"line {_line(entry)}: @{entry.entry_type} can't be added as a paper")
     values = {field.key.lower(): field.value for field in entry.fields}
     remarks: list[str] = []
 
@@ -303,7 +300,7 @@ def _from_bibtex_entry(entry: Any, venues: dict[str, Venue]) -> Draft:
     try:
         return _draft(data, "bibliography", None, remarks)
     except ImportingError as error:
-        raise ImportingError(f"line {_line(entry)}: {error}") from None
+        raise BibtexError(f"line {_line(entry)}: {error}") from None
 
 
 def _bibtex_author(parts: Any) -> str | dict[str, Any]:

@@ -38,6 +38,7 @@ LOOSE = ("misc", "online", "software")  # types with one place for a site, a con
 class Flavour(NamedTuple):
     """What differs between the flavours by type of entry."""
 
+    archive: tuple[str, str, str]  # how a preprint's archive is named: field, arXiv's name in it, field for the class
     container: Mapping[str, str]  # the field for the container
     publisher: Mapping[str, str]  # the field for the publisher, where it isn't 'publisher'
     required: Mapping[str, tuple[str, ...]]  # values of the work without which the entry must be a @misc
@@ -45,6 +46,7 @@ class Flavour(NamedTuple):
 
 
 BIBTEX = Flavour(
+    archive=("archivePrefix", "arXiv", "primaryClass"),
     container={"inproceedings": "booktitle", "incollection": "booktitle", "article": "journal", "misc": "howpublished"},
     publisher={"phdthesis": "school", "techreport": "institution"},
     required={
@@ -62,6 +64,7 @@ BIBTEX = Flavour(
     },
 )
 BIBLATEX = Flavour(
+    archive=("eprinttype", "arxiv", "eprintclass"),
     container={
         "inproceedings": "booktitle", "inbook": "booktitle", "article": "journaltitle", "misc": "howpublished",
         "online": "organization", "software": "organization",
@@ -92,8 +95,8 @@ def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date |
     work = work_of(key, entry, venues)
     kind = _kind(work, work.names.bibtex, BIBTEX)
     where, publisher = _places(work, kind)
-    address = _address(work)
     if kind == "misc":
+        address = _address(work)
         where = ", ".join(filter(None, [where, rf"\url{{{address}}}" if address else ""]))
     # plain.bst sorts what has no author by its key, and complains if there is none
     sort_key = (work.authors[0].sort or "") if work.authors else work.key
@@ -108,13 +111,7 @@ def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date |
         "number": escape(work.number) if work.volume or kind == "techreport" else "",
         "pages": _pages(work),
         BIBTEX.publisher.get(kind, "publisher"): publisher,
-        "eprint": work.arxiv,
-        "archivePrefix": "arXiv" if work.arxiv else "",
-        "primaryClass": work.arxiv_class if work.arxiv else "",
-        "doi": work.doi,
-        "isbn": work.isbn,
-        "issn": work.issn,
-        "url": address,
+        **_identifiers(work, BIBTEX),
     }
     return _entry(kind, key, fields, BIBTEX)
 
@@ -124,7 +121,6 @@ def biblatex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date
     work = work_of(key, entry, venues)
     kind = _kind(work, work.names.biblatex, BIBLATEX)
     where, publisher = _places(work, kind)
-    address = _address(work)
     fields = {
         "author": _names(work.authors),
         "sortname": _names(work.authors, in_latin=True) if any(person.sort for person in work.authors) else "",
@@ -137,14 +133,8 @@ def biblatex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date
         "number": escape(work.number),
         "pages": _pages(work),
         BIBLATEX.publisher.get(kind, "publisher"): publisher,
-        "eprint": work.arxiv,
-        "eprinttype": "arxiv" if work.arxiv else "",
-        "eprintclass": work.arxiv_class if work.arxiv else "",
-        "doi": work.doi,
-        "isbn": work.isbn,
-        "issn": work.issn,
-        "url": address,
-        "urldate": accessed.isoformat() if accessed and address else "",
+        **_identifiers(work, BIBLATEX),
+        "urldate": accessed.isoformat() if accessed and _address(work) else "",
         "langid": LANGUAGES.get(work.language, ""),
     }
     return _entry(kind, key, fields, BIBLATEX)
@@ -179,6 +169,13 @@ def _places(work: Work, kind: str) -> tuple[str, str]:
 def _address(work: Work) -> str:
     """The URL, where no DOI and no arXiv number says it already."""
     return "" if work.doi or work.arxiv else work.url
+
+
+def _identifiers(work: Work, flavour: Flavour) -> dict[str, str]:
+    """By what else a work can be found."""
+    archive, name, archive_class = flavour.archive
+    preprint = {"eprint": work.arxiv, archive: name, archive_class: work.arxiv_class} if work.arxiv else {}
+    return {**preprint, "doi": work.doi, "isbn": work.isbn, "issn": work.issn, "url": _address(work)}
 
 
 def _pages(work: Work) -> str:

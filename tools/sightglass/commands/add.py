@@ -16,9 +16,10 @@ from pydantic import ValidationError
 
 from sightglass import __version__, catalogue
 from sightglass.catalogue import Catalogue, canonical, check, importing
-from sightglass.catalogue.importing import Draft, ImportingError
+from sightglass.catalogue.importing import Draft
 from sightglass.catalogue.models import Paper
 from sightglass.commands.catalogue import fail
+from sightglass.errors import AnswerError, BibtexError, ImportingError, first_fault
 from sightglass.files import write_whole
 
 # The public interfaces; the environment overrides them (a mirror, or a test's own server).
@@ -93,9 +94,10 @@ def _drafts(source: str, books: Catalogue) -> list[Draft]:
         address = os.environ.get("SIGHTGLASS_CROSSREF", CROSSREF)
         answer = _get(f"{address}/{quote(doi['doi'], safe='/')}", {}, "Crossref")
         try:
-            return [importing.from_crossref(json.loads(answer), doi["doi"], venues)]
+            work = json.loads(answer)
         except (ValueError, RecursionError):
-            raise ImportingError("Crossref answered with something that is not JSON; try again later") from None
+            raise AnswerError("Crossref answered with something that is not JSON; try again later") from None
+        return [importing.from_crossref(work, doi["doi"], venues)]
     if path.suffix != ".bib":
         raise ImportingError("neither a .bib file nor an arXiv number (1512.04150) nor a DOI (10.1109/CVPR.2016.319)")
     try:
@@ -103,7 +105,7 @@ def _drafts(source: str, books: Catalogue) -> list[Draft]:
     except OSError as error:
         raise ImportingError(str(error.strerror)) from None
     except UnicodeDecodeError:
-        raise ImportingError("not UTF-8; convert it first, for instance with: iconv -f latin1 -t utf-8") from None
+        raise BibtexError("not UTF-8; convert it first, for instance with: iconv -f latin1 -t utf-8") from None
 
 
 def _get(address: str, parameters: dict[str, str], name: str) -> str:
@@ -121,11 +123,11 @@ def _get(address: str, parameters: dict[str, str], name: str) -> str:
             fault = f"{name} cannot be reached ({error or type(error).__name__})"
             continue
         if status == 404:
-            raise ImportingError(f"{name} does not know it; is it spelt right?")
+            raise AnswerError(f"{name} does not know it; is it spelt right?")
         if status == 429 or status >= 500 or text.strip() == "Rate exceeded.":  # arXiv says so with status 200
             fault = f"{name} is overloaded or broken (HTTP {status})"
         elif status != 200:
-            raise ImportingError(f"{name} refused (HTTP {status})")
+            raise AnswerError(f"{name} refused (HTTP {status})")
         else:
             return text
     raise ImportingError(f"{fault}, {TRIES} tries; is there a network?  A .bib file works without one")
@@ -143,7 +145,7 @@ def _answer(address: str, parameters: dict[str, str], name: str) -> tuple[int, s
         for part in answer.iter_bytes():
             body += part
             if len(body) > MAX_BYTES:
-                raise ImportingError(f"{name} answered with more than {MAX_BYTES:,} bytes")
+                raise AnswerError(f"{name} answered with more than {MAX_BYTES:,} bytes")
             if time.monotonic() > until:
                 raise httpx.ReadTimeout("too slow")
         return answer.status_code, body.decode(answer.charset_encoding or "utf-8", errors="replace")
@@ -171,7 +173,5 @@ def _file(draft: Draft, books: Catalogue) -> tuple[Path, str]:
     try:
         Paper.model_validate(draft.data)
     except ValidationError as error:
-        detail = error.errors()[0]
-        where = ".".join(map(str, detail["loc"]))
-        raise ImportingError(f"it does not make a valid entry: {where}: {detail['msg']}") from None
+        raise ImportingError(f"it does not make a valid entry: {first_fault(error)}") from None
     return books.root / "catalog" / "papers" / f"{draft.key}.yaml", canonical.write(draft.data, Paper)

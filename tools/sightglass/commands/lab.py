@@ -108,7 +108,7 @@ def plain_errors() -> Iterator[None]:
     """What a user can mend ends the command with one line, never with a traceback."""
     try:
         yield
-    except (ValueError, ledger.MeasurementError) as error:
+    except ValueError as error:
         raise fail(str(error)) from error
     except BrokenPipeError:  # whoever read the output has had enough
         raise

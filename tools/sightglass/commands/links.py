@@ -17,7 +17,8 @@ from sightglass import __version__, settings
 from sightglass import catalogue as catalogues
 from sightglass import links as stored
 from sightglass.commands.catalogue import EXIT_PROBLEMS, AsJson, fail, print_json
-from sightglass.links import Address, Answer, LinksError
+from sightglass.errors import StoredError
+from sightglass.links import Address, Answer
 from sightglass.links.requests import Asker, Manners
 
 SAVE_SECONDS = 5.0
@@ -112,7 +113,7 @@ def links(
         raise fail(f"no address is at '{host}'{catalogues.nearest(host, hosts)}")
     try:
         run = _Run(catalogue.root, known, today)
-    except LinksError as error:
+    except StoredError as error:
         raise fail(str(error)) from None
     since_day = datetime.date.max if again else since.date() if since else today
     urls = stored.plan(known, run.checked, since=since_day, host=host, limit=limit)

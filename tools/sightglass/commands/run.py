@@ -22,6 +22,7 @@ from sightglass import __version__, ledger
 from sightglass import catalogue as catalogues
 from sightglass.commands.catalogue import EXIT_PROBLEMS, fail
 from sightglass.commands.lab import Device, chosen_device, need_torch, plain_errors
+from sightglass.errors import ImageError
 from sightglass.files import write_whole
 from sightglass.running import image_requests, runnable
 
@@ -232,10 +233,6 @@ class _Job:
     force: bool
 
 
-class _UnreadableError(Exception):
-    """This image, and no other, can't be used."""
-
-
 def _run_all(job: _Job, inputs: list[_Input], *, as_json: bool) -> None:
     """Every image in turn; what is finished is told at once and stays."""
     many = job.folder and isinstance(inputs[0].at, Path)
@@ -253,9 +250,9 @@ def _run_all(job: _Job, inputs: list[_Input], *, as_json: bool) -> None:
                 bar.update(task, completed=number, description=one.name)
                 try:
                     facts = _run_one(job, one, _Share(bar, task, number))
-                except (_UnreadableError, ValueError) as error:
+                except ValueError as error:
                     if not many or (str(error) in problems.values() and not counts):
-                        raise ValueError(str(error)) from error  # what stops every image is no fault of one
+                        raise  # what stops every image is no fault of one
                     problems[one.name] = str(error)
                     facts = {"image": str(one.at), "state": "failed", "error": str(error)}
                 else:
@@ -290,7 +287,7 @@ def _run_one(job: _Job, one: _Input, report: Any) -> dict[str, Any]:
                 folder.mkdir(exist_ok=True)
     out = job.out / f"{one.name}.png" if job.folder else job.out
     if job.folder and len(out.name.encode()) > LONGEST_NAME:
-        raise _UnreadableError(f"{one.name[:40]}… is too long a name to put a picture's beside it: rename it")
+        raise ImageError(f"{one.name[:40]}… is too long a name to put a picture's beside it: rename it")
     saved = job.save_map / f"{one.name}.npy" if job.save_map and job.folder else job.save_map
     data, digest = _source(one)
     settings = json.dumps(job.given | {"image": digest}, sort_keys=True, ensure_ascii=False)
@@ -299,7 +296,7 @@ def _run_one(job: _Job, one: _Input, report: Any) -> dict[str, Any]:
     if job.folder and not job.force and out.exists():
         there = _metadata(out)
         if there.get("Software") != "Sightglass":
-            raise _UnreadableError(f"{out} is there and no picture of sightglass: move it away, or use --force")
+            raise ImageError(f"{out} is there and no picture of sightglass: move it away, or use --force")
         if there.get("settings") == settings and (saved is None or saved.exists()):
             kept: dict[str, Any] = json.loads(there["facts"])
             return where | {"state": "kept"} | kept
@@ -318,7 +315,7 @@ def _run_one(job: _Job, one: _Input, report: Any) -> dict[str, Any]:
 
 
 def _source(one: _Input) -> tuple[bytes, str | None]:
-    """The image's file and its hash; of the example its name; _UnreadableError if it can't be read."""
+    """The image's file and its hash; of the example its name; ImageError if it can't be read."""
     if one.at is None or one.at == EXAMPLE:
         return b"", one.at
     try:
@@ -327,28 +324,23 @@ def _source(one: _Input) -> tuple[bytes, str | None]:
         else:
             data, kind = image_requests.fetch(one.at)
             if kind in ("text/html", "application/xhtml+xml"):
-                raise ValueError(f"{one.at} is a page and no image: open it and copy the address of the image itself")
+                raise ImageError(f"{one.at} is a page and no image: open it and copy the address of the image itself")
     except FileNotFoundError:
-        raise _UnreadableError(f"there is no file {one.at}") from None
+        raise ImageError(f"there is no file {one.at}") from None
     except OSError as error:
-        raise _UnreadableError(f"{one.at}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise _UnreadableError(str(error)) from error
+        raise ImageError(f"{one.at}: {error.strerror or error}") from error
     return data, hashlib.sha256(data).hexdigest()
 
 
 def _pixels(model: str, one: _Input, data: bytes) -> Any:
-    """The image as a tensor, None if there is none; _UnreadableError if it is broken."""
+    """The image as a tensor, None if there is none; ImageFileError if it is broken."""
     from repro.lab import images, models
 
     if one.at is None:
         return None
     if one.at == EXAMPLE:
         return models.example(model)
-    try:
-        return images.decode(data, str(one.at))
-    except ValueError as error:
-        raise _UnreadableError(str(error)) from error
+    return images.decode(data, str(one.at))
 
 
 def _metadata(path: Path) -> dict[str, str]:

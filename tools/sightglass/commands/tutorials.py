@@ -12,6 +12,7 @@ from rich.progress import Progress
 from sightglass import catalogue as catalogues
 from sightglass.commands.catalogue import fail
 from sightglass.commands.lab import need_torch, plain_errors
+from sightglass.errors import TutorialError
 from sightglass.ledger import selecting
 from sightglass.ledger import tutorials as kept
 
@@ -56,7 +57,7 @@ def tutorials(
                 progress.update(task, advance=1, description=f"executed {name}")
                 try:
                     executed = future.result()
-                except kept.TutorialError as error:
+                except TutorialError as error:
                     failed.append(str(error))
                     continue
                 if not check:

@@ -17,6 +17,7 @@ from sightglass import ledger
 from sightglass.catalogue.models import Claim, Method
 from sightglass.commands.catalogue import AsJson, fail, print_json
 from sightglass.commands.lab import Device, chosen_device, need_torch, plain_errors, print_table
+from sightglass.errors import StoredError
 from sightglass.ledger import checking, selecting
 from sightglass.ledger.measuring import Job
 
@@ -217,7 +218,7 @@ def _stored(root: Path, device: str, slug: str, *, must: bool) -> ledger.Result 
     path = ledger.path_of(root, device, slug)
     try:
         return ledger.load(path) if path.is_file() else None
-    except ValueError:
+    except StoredError:
         if must:
             raise
         return None

@@ -12,7 +12,7 @@ from sightglass.ledger.keys import (
     why_picture_stale,
     why_stale,
 )
-from sightglass.ledger.measuring import Measured, MeasurementError, measure, processors
+from sightglass.ledger.measuring import Measured, measure, processors
 from sightglass.ledger.results import (
     DEVICES,
     Quantity,
@@ -31,7 +31,6 @@ from sightglass.ledger.results import (
 __all__ = [
     "DEVICES",
     "Measured",
-    "MeasurementError",
     "Quantity",
     "Result",
     "Verdict",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sightglass.errors import StoredError, first_fault
 from sightglass.files import write_whole
 from sightglass.ledger import DEVICES
 
@@ -72,18 +73,15 @@ def path_of(root: Path, device: str) -> Path:
 
 
 def load_all(root: Path) -> list[Benchmark]:
-    """All stored results, in the order cpu, cuda, mps; ValueError, with the file's name, for one that is not."""
+    """All stored results, in the order cpu, cuda, mps; StoredError, with the file's name, for one that is not."""
     found = []
     for path in (path_of(root, device) for device in DEVICES):
         if path.is_file():
             try:
                 found.append(Benchmark.model_validate_json(path.read_bytes()))
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(map(str, first["loc"])) or "the file"
-                raise ValueError(
-                    f"{path} is no result of the benchmark ({where}: {first['msg']}): run make bench"
-                ) from error
+                said = f"{path} is no result of the benchmark ({first_fault(error)}): run make bench"
+                raise StoredError(said) from error
     return found
 
 

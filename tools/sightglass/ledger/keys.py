@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sightglass.errors import NoExperimentError, UnreadableError
 from sightglass.ledger import objects
 from sightglass.ledger.results import Result, load_all, picture_of
 
@@ -49,11 +50,11 @@ class Code:
 def code_of(root: Path, slug: str) -> Code:
     """The code behind a method's numbers and its picture.
 
-    Raises ValueError if the method has no experiment, or if its code cannot be followed.
+    Raises NoExperimentError if the method has none, UnreadableError if its code cannot be followed.
     """
     module = experiment_of(root, slug)
     if module is None:
-        raise ValueError(
+        raise NoExperimentError(
             f"{slug} has no experiment: there is no repro/experiments/<family>/{slug.replace('-', '_')}.py"
         )
     measure, figure = (objects.follow(root, module, [name]) for name in ("measure", "figure"))
@@ -79,41 +80,38 @@ def source_digest(root: Path, slug: str) -> str:
     """One digest of the code of a method itself, without its experiment."""
     path = module_of(root, slug)
     if path is None:
-        raise ValueError(f"{slug} has no reproduction: there is no repro/<family>/{slug.replace('-', '_')}.py")
+        raise NoExperimentError(f"{slug} has no reproduction: there is no repro/<family>/{slug.replace('-', '_')}.py")
     return key(objects.reached(root, f"repro.{path.parent.name}.{path.stem}", [path.stem]), {}, [], "")
 
 
 def why_stale(result: Result, root: Path) -> list[str]:
     """What has changed since the numbers were measured; nothing if they are what the code would give today."""
-    if not result.key:
-        return ["it has no key"]
-    try:
-        now = code_of(root, result.method).measure
-    except ValueError as error:
-        return [str(error)]
-    files = digests(root, result.files)
-    if key(now, files, result.seeds, result.device) == result.key:
-        return []
-    gone = result.objects.keys() - now.keys()
-    return changes(result.objects, now, gone) + changes(result.files, files) or ["its key is another"]
+    return _why(result, root, "measure", result.key, result.objects, result.files)
 
 
 def why_picture_stale(result: Result, root: Path) -> list[str]:
     """What has changed since the picture was drawn."""
     if not picture_of(root, result.device, result.method).is_file():
         return ["it is missing"]
-    if not result.picture_key:
+    return _why(result, root, "figure", result.picture_key, result.picture_objects, result.picture_files)
+
+
+def _why(
+    result: Result, root: Path, part: str, stored: str, own: Mapping[str, str], read: Mapping[str, str]
+) -> list[str]:
+    """What has changed for a part of the experiment: the objects that it alone reaches, the files that it read."""
+    if not stored:
         return ["it has no key"]
     try:
-        now = code_of(root, result.method).figure
-    except ValueError as error:
+        now: dict[str, str] = getattr(code_of(root, result.method), part)
+    except (NoExperimentError, UnreadableError) as error:
         return [str(error)]
-    files = digests(root, result.picture_files)
-    if key(now, files, result.seeds[:1], result.device) == result.picture_key:
+    files = digests(root, read)
+    seeds = result.seeds if part == "measure" else result.seeds[:1]
+    if key(now, files, seeds, result.device) == stored:
         return []
-    gone = result.picture_objects.keys() - now.keys()
-    found = changes(result.objects | result.picture_objects, now, gone) + changes(result.picture_files, files)
-    return found or ["its key is another"]
+    gone = own.keys() - now.keys()
+    return changes({**result.objects, **own}, now, gone) + changes(read, files) or ["its key is another"]
 
 
 def is_stale(result: Result, root: Path) -> bool:

@@ -23,15 +23,12 @@ from types import ModuleType
 from typing import Any
 
 from sightglass.catalogue.models import Method
+from sightglass.errors import MeasurementError
 from sightglass.ledger import guards, keys
 from sightglass.ledger.results import Quantity, Result, verdict
 
 PICTURE_BYTES = 200_000  # a page should open on a slow line
 DESCRIPTION, SOFTWARE = 0x010E, 0x0131  # tags of Exif
-
-
-class MeasurementError(Exception):
-    """A method's ``measure`` or ``figure`` failed; the message says which and how."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,8 @@ def measure(
     """Run jobs, those that take longest first; each method is handed over as soon as it is done.
 
     Nothing is written here, so that whoever asks can keep each method's result when a later one fails.  ``processes``
-    share the work; ``report`` hears of each task that is done.  Raises MeasurementError if a method fails, ValueError
-    if it has no experiment.
+    share the work; ``report`` hears of each task that is done.  Raises MeasurementError if a method fails,
+    NoExperimentError if it has no experiment.
     """
     codes = {job.slug: keys.code_of(root, job.slug) for job in jobs}  # before: a file may change while it is measured
     by_slug = {job.slug: job for job in jobs}

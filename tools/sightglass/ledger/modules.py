@@ -11,12 +11,10 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from sightglass.errors import UnreadableError
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-
-
-class UnreadableError(ValueError):
-    """A module cannot be followed: it has a syntax error or a star import, or lacks what was asked for."""
 
 
 @dataclass(frozen=True)

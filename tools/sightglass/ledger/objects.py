@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightglass.ledger.modules import Code, Import, Module, Reference, UnreadableError, parse
+from sightglass.errors import UnreadableError
+from sightglass.ledger.modules import Code, Import, Module, Reference, parse
 
 PACKAGE = "repro"
 STATEMENTS = "<module>"  # stands for the statements of a module that bind no name

@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sightglass.catalogue.models import Claim
+from sightglass.errors import StoredError, first_fault
 from sightglass.files import write_whole
 
 DEVICES = ("cpu", "cuda", "mps")
@@ -81,13 +82,12 @@ def picture_of(root: Path, device: str, method: str) -> Path:
 
 
 def load(path: Path) -> Result:
-    """One stored result; ValueError, with the file's name, if it is not one."""
+    """One stored result; StoredError, with the file's name, if it is not one."""
     try:
         return Result.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ValueError(f"{path} is no result ({where}: {first['msg']}): run sightglass verify {path.stem}") from error
+        said = f"{path} is no result ({first_fault(error)}): run sightglass verify {path.stem}"
+        raise StoredError(said) from error
 
 
 def load_all(root: Path) -> dict[str, list[Result]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from sightglass.errors import HistoryError
 from sightglass.ledger import keys
 from sightglass.ledger.measuring import seconds_of
 from sightglass.ledger.results import Result, path_of
@@ -43,7 +44,7 @@ def plan(
     """What a check within ``budget`` minutes measures, for a clone that has no store of earlier measurements.
 
     Results that are stale or changed since ``base``, and the methods whose turn it is, whatever they take; then those
-    that were measured longest ago, while the time lasts.  Raises ValueError if there is no commit ``base``.
+    that were measured longest ago, while the time lasts.  Raises HistoryError if there is no commit ``base``.
     """
     found, history = Plan(), _History(root)
     changed, since, found.notes = history.changed(base)
@@ -138,7 +139,7 @@ class _History:
         if base:
             found = self._git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}").strip()
             if not found:
-                raise ValueError(f"git knows no commit '{base}'")
+                raise HistoryError(f"git knows no commit '{base}'")
         elif not self.commits:
             return everything, "ever", ["no history of git here: every result counts as changed"]
         else:

@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sightglass.errors import StoredError, TutorialError
 from sightglass.files import write_whole
 from sightglass.ledger import keys, objects
 
@@ -33,10 +34,6 @@ from repro.lab import files as _files
 _read, _note = set(), _files.note
 _files.note = lambda path: (_read.add(str(path.absolute())), _note(path))[1]"""
 _TELL = "import json as _json; print(_json.dumps(sorted(_read)))"
-
-
-class TutorialError(Exception):
-    """A cell of a tutorial failed; the message names the file and carries the cell's error."""
 
 
 class _Model(BaseModel):
@@ -90,14 +87,14 @@ def path_of(root: Path, name: str) -> Path:
 
 
 def load(root: Path, name: str) -> Kept | None:
-    """What is kept of a tutorial; ValueError, with the remedy, for a file that is no such thing."""
+    """What is kept of a tutorial; StoredError, with the remedy, for a file that is no such thing."""
     path = path_of(root, name)
     if not path.is_file():
         return None
     try:
         return Kept.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ValueError(f"{path} holds no outputs: run sightglass tutorials {name}") from error
+        raise StoredError(f"{path} holds no outputs: run sightglass tutorials {name}") from error
 
 
 def why_stale(root: Path, name: str, kept: Kept | None) -> list[str]:

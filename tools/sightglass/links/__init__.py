@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sightglass.catalogue import Catalogue
 from sightglass.catalogue.models import Confirmation, Link
 from sightglass.catalogue.yaml_source import Source
+from sightglass.errors import StoredError, first_fault
 from sightglass.files import write_whole
 
 STORE = "results/links.json"
@@ -35,10 +36,6 @@ UNWILLING = (401, 403, 407, 429, 451)
 Kind = Literal["fine", "moved", "doubtful", "unknown", "failed"]
 State = Literal["dead", "failing", "moved", "doubtful", "answers", "unknown"]
 STATES: tuple[State, ...] = get_args(State)  # the worst first
-
-
-class LinksError(Exception):
-    """The stored results cannot be read; the message names file, line and remedy."""
 
 
 @dataclass(frozen=True)
@@ -220,19 +217,17 @@ def load(root: Path) -> dict[str, Record]:
     except FileNotFoundError:
         return {}
     except json.JSONDecodeError as error:
-        raise LinksError(f"{STORE}:{error.lineno}:{error.colno}: not JSON ({error.msg}); {remedy}") from None
+        raise StoredError(f"{STORE}:{error.lineno}:{error.colno}: not JSON ({error.msg}); {remedy}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise LinksError(f"{STORE}:1:1: cannot be read ({error}); {remedy}") from None
+        raise StoredError(f"{STORE}:1:1: cannot be read ({error}); {remedy}") from None
     if not isinstance(data, dict) or data.get("version") != VERSION or not isinstance(data.get("links"), dict):
-        raise LinksError(f"{STORE}:1:1: not results of version {VERSION}; {remedy}")
+        raise StoredError(f"{STORE}:1:1: not results of version {VERSION}; {remedy}")
     records = {}
     for line, (url, stored) in enumerate(data["links"].items(), 4):  # as ``save`` writes them
         try:
             records[url] = Record.model_validate_json(json.dumps(stored))
         except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(map(str, fault["loc"]))
-            raise LinksError(f"{STORE}:{line}:1: {url}: {where}: {fault['msg']}; {remedy}") from None
+            raise StoredError(f"{STORE}:{line}:1: {url}: {first_fault(error)}; {remedy}") from None
     return records
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from sightglass import lists
-from sightglass.catalogue import Catalogue
+from sightglass.catalogue import Catalogue, repeated
 from sightglass.catalogue.models import FIRST_DRAFT, ReadingList
 from sightglass.catalogue.yaml_source import Place, Problem, Source
 
@@ -27,25 +27,21 @@ def list_contents(catalogue: Catalogue) -> Iterator[Problem]:
         if not reading_list.sessions:
             yield source.problem(("sessions",), "session", "a list has at least one session")
         for i, session in enumerate(reading_list.sessions):
-            seen: set[str] = set()
-            for j, item in enumerate(session.items):
-                if item.key in seen:
-                    place: Place = ("sessions", i, "items", j, "key")
-                    message = f"'{item.key}' stands twice in this session; put the sections and questions together"
-                    yield source.problem(place, "session", message)
-                seen.add(item.key)
+            for j in repeated(item.key for item in session.items):
+                place: Place = ("sessions", i, "items", j, "key")
+                key = session.items[j].key
+                message = f"'{key}' stands twice in this session; put the sections and questions together"
+                yield source.problem(place, "session", message)
 
 
 def session_ids(catalogue: Catalogue) -> Iterator[Problem]:
     """An id names one session; one with a date has an id, for a calendar must know it again."""
     for slug, reading_list, source in _lists(catalogue):
-        seen: set[str] = set()
+        for i in repeated(session.id for session in reading_list.sessions):
+            message = f"the id '{reading_list.sessions[i].id}' stands twice"
+            yield source.problem(("sessions", i, "id"), "session", message)
         for i, session in enumerate(reading_list.sessions):
-            if session.id in seen:
-                yield source.problem(("sessions", i, "id"), "session", f"the id '{session.id}' stands twice")
-            elif session.id:
-                seen.add(session.id)
-            elif session.start:
+            if session.start and not session.id:
                 message = f"a session with a date needs an id; 'sightglass list schedule {slug}' writes it"
                 yield source.problem(("sessions", i), "session", message)
 

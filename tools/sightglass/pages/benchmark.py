@@ -16,7 +16,7 @@ LEVEL = 0.02  # memory that differs by less is the same
 
 
 def benchmark_page(site: Site) -> str:
-    """What was measured on each device, or that nothing was yet; ValueError if a stored result cannot be read."""
+    """What was measured on each device, or that nothing was yet; StoredError if a stored result cannot be read."""
     results = benchmark.load_all(site.root)
     title = site.say("bench.title")
     sections = [_device(site, result) for result in results] or [site.say("bench.none") + "\n"]

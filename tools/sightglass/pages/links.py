@@ -16,7 +16,7 @@ HERE = "links.md"
 
 
 def links_page(site: Site) -> str:
-    """The report; raises ``LinksError`` if the stored results cannot be read."""
+    """The report; raises ``StoredError`` if the stored results cannot be read."""
     known = links.addresses(site.catalogue)
     records = {url: record for url, record in links.load(site.root).items() if url in known}
     marked = _marked(site)

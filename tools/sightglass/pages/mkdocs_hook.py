@@ -21,7 +21,7 @@ from mkdocs.structure.pages import Page
 
 from sightglass import ledger, pages, settings
 from sightglass.catalogue import check
-from sightglass.links import LinksError
+from sightglass.errors import StoredError
 from sightglass.pages import additions, languages, phrases, rendering, tutorials
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
@@ -65,11 +65,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
     guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
     headings = {_url(path): _headings(text) for path, text in written.items() if _url(path) in guides}
-    results, dates = ledger.load_all(root), additions.added(root)
-    site = pages.Site(catalogue, results, addresses, guides, headings=headings, added=dates, now=_now())
     try:
+        results, dates = ledger.load_all(root), additions.added(root)
+        site = pages.Site(catalogue, results, addresses, guides, headings=headings, added=dates, now=_now())
         generated |= pages.build(site)
-    except LinksError as error:
+    except StoredError as error:
         raise PluginError(str(error)) from None
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))

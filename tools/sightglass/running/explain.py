@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from sightglass.errors import NotApplicableError
 from sightglass.running.runnable import MAPS, Runnable
 from torch import Tensor, nn
 
 from repro.engine import watching
+from repro.engine.errors import LayerError
 from repro.lab import figures, models
 
 
@@ -48,7 +50,7 @@ class Shown:
 def show(call: Call, image: Tensor | None, report: Callable[[float], None] = lambda share: None) -> Shown:
     """Run the method on one image ``(1 or 3, H, W)`` in [0, 1], or on none if it takes none, and draw its result.
 
-    Raises ValueError if something given does not fit the model or the method.
+    Raises ValueError, of a class that says which, if something given does not fit the model or the method.
     """
     method, see = call.method, call.network.preprocessing
     view = see.view(image) if image is not None else None
@@ -101,7 +103,7 @@ def _predicted(call: Call, batch: Tensor) -> _Prediction:
     with torch.no_grad():
         logits = call.network.model(batch)
     if not isinstance(logits, Tensor) or logits.dim() != 2:
-        raise ValueError(f"{call.model_name} returns no logits of shape (B, K): choose a classifier")
+        raise NotApplicableError(f"{call.model_name} returns no logits of shape (B, K): choose a classifier")
     return _Prediction(logits[0].float().cpu(), dict(enumerate(call.network.classes)))
 
 
@@ -117,7 +119,7 @@ def _arguments(call: Call, batch: Tensor, predicted: _Prediction) -> tuple[dict[
         arguments["shape"] = tuple(batch.shape[1:])
     if method.takes("target_classes"):
         if not call.target and not method.takes("images"):
-            raise ValueError(f"{method.slug} makes an image for a class: say which with --class")
+            raise NotApplicableError(f"{method.slug} makes an image for a class: say which with --class")
         count = len(predicted.logits)
         chosen = models.class_index(call.network.classes, call.target, count) if call.target else None
         rank = 1 if method.gives == "adversarial image" else 0  # it becomes another class, or shows the one it is
@@ -144,7 +146,7 @@ def _last_maps(model: nn.Module, batch: Tensor) -> str:
     """Where a method that is told no layer looks."""
     try:
         return models.last_maps_layer(model, batch)
-    except ValueError:  # what is pooled there is no module's output
+    except LayerError:  # what is pooled there is no module's output
         return "found by itself"
 
 
@@ -153,26 +155,27 @@ def _unit(model: nn.Module, layer: nn.Module, batch: Tensor, unit: int | None) -
     with torch.no_grad(), watching.activations(model, layer) as outputs:
         model(batch)
     if outputs[0].dim() not in (2, 4):
-        raise ValueError(f"the layer returns {tuple(outputs[0].shape)} and has no units: choose one with feature maps")
+        shape = tuple(outputs[0].shape)
+        raise NotApplicableError(f"the layer returns {shape} and has no units: choose one with feature maps")
     strongest = outputs[0][0].flatten(1).amax(1) if outputs[0].dim() == 4 else outputs[0][0]
     if unit is not None and not 0 <= unit < len(strongest):
-        raise ValueError(f"there is no unit {unit}: the layer has {len(strongest)}, 0 to {len(strongest) - 1}")
+        raise NotApplicableError(f"there is no unit {unit}: the layer has {len(strongest)}, 0 to {len(strongest) - 1}")
     found = int(strongest.argmax()) if unit is None else unit
     return found, float(strongest[found])
 
 
 def _checked(call: Call, returned: Any, start: Tensor) -> Tensor:
-    """The result without its batch, on the CPU; ValueError if it is no picture of this image."""
+    """The result without its batch, on the CPU; NotApplicableError if it is no picture of this image."""
     slug = call.method.slug
     if not isinstance(returned, Tensor) or returned.dim() != 4 or len(returned) != 1:
-        raise ValueError(f"{slug} returns no map and no image here: its page says how to use it in Python")
+        raise NotApplicableError(f"{slug} returns no map and no image here: its page says how to use it in Python")
     result = returned[0].detach().float().cpu()
     if not result.isfinite().all():
-        raise ValueError(f"{slug} gives values that are no numbers for this image and model")
+        raise NotApplicableError(f"{slug} gives values that are no numbers for this image and model")
     if call.method.gives in MAPS and len(result) == 1:
         return result
     if result.shape != start.shape:
-        raise ValueError(f"{slug} returns {tuple(result.shape)} for an image of {tuple(start.shape)}")
+        raise NotApplicableError(f"{slug} returns {tuple(result.shape)} for an image of {tuple(start.shape)}")
     return result
 
 

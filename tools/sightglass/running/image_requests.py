@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 import httpx
 from sightglass import __version__
+from sightglass.errors import ImageError
 from sightglass.links.requests import MOST_REDIRECTS, fault
 
 LIMIT = 50_000_000  # bytes
@@ -35,7 +36,7 @@ def name_of(address: str) -> str:
 def fetch(address: str, *, limit: int = LIMIT, seconds: float = SECONDS, longest: float = LONGEST) -> tuple[bytes, str]:
     """The bytes at an address, and the kind of content that the server calls them (image/jpeg).
 
-    Raises ValueError, in one sentence, if there is no answer, another status than 200, too much, or it takes too long.
+    Raises ImageError, in one sentence, if there is no answer, another status than 200, too much, or it takes too long.
     """
     headers = {"User-Agent": f"sightglass/{__version__}", "Accept": "image/*"}
     saved = "save the image with a browser and give the file"
@@ -44,25 +45,25 @@ def fetch(address: str, *, limit: int = LIMIT, seconds: float = SECONDS, longest
         with client, client.stream("GET", address) as response:
             if response.status_code != HTTPStatus.OK:
                 said = f"{response.status_code} {response.reason_phrase}".strip()
-                raise ValueError(f"{address} answers {said}: {saved}")
+                raise ImageError(f"{address} answers {said}: {saved}")
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             start, data = time.monotonic(), bytearray()
             announced = response.headers.get("Content-Length", "")
             for piece in response.iter_bytes() if not _too_much(announced, limit) else ():
                 data += piece
                 if time.monotonic() - start > longest:
-                    raise ValueError(f"{address} sends too slowly ({longest:g} s were not enough): {saved}")
+                    raise ImageError(f"{address} sends too slowly ({longest:g} s were not enough): {saved}")
                 if len(data) > limit:
                     break
             if _too_much(announced, limit) or len(data) > limit:
-                raise ValueError(f"{address} is larger than {limit // 1_000_000} MB: {saved}, made smaller")
+                raise ImageError(f"{address} is larger than {limit // 1_000_000} MB: {saved}, made smaller")
             return bytes(data), kind
     except httpx.TooManyRedirects:
-        raise ValueError(f"{address} redirects more than {MOST_REDIRECTS} times: {saved}") from None
+        raise ImageError(f"{address} redirects more than {MOST_REDIRECTS} times: {saved}") from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:
-        raise ValueError(f"{address} leads to what is no web address ({error}): {saved}") from error
+        raise ImageError(f"{address} leads to what is no web address ({error}): {saved}") from error
     except (httpx.HTTPError, OSError) as error:
-        raise ValueError(f"{address}: {fault(error, seconds).said}: check the address, or {saved}") from error
+        raise ImageError(f"{address}: {fault(error, seconds).said}: check the address, or {saved}") from error
 
 
 def _too_much(announced: str, limit: int) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sightglass import ledger
+from sightglass.errors import SettingError
 
 Gives = Literal[
     "heatmap", "saliency", "attribution", "relevance", "reconstruction", "pre-image", "adversarial image", "image"
@@ -128,7 +129,7 @@ class Option:
         return f"{self.name}={text_of(self.default)} ({'|'.join([*words, *(['none'] if self.none else [])])})"
 
     def value(self, text: str) -> Any:
-        """The value that a text stands for; ValueError if it is none of this type."""
+        """The value that a text stands for; SettingError if it is none of this type."""
         if self.none and text.lower() == "none":
             return None
         if text in self.choices:
@@ -139,7 +140,7 @@ class Option:
                     return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
                 except (ValueError, KeyError):
                     continue
-        raise ValueError(f"{self.name}={text} does not fit: {self.told()}")
+        raise SettingError(f"{self.name}={text} does not fit: {self.told()}")
 
 
 def options(function: Callable[..., Any]) -> dict[str, Option]:
@@ -173,16 +174,16 @@ def _like(function: Callable[..., Any], default: Any) -> dict[str, Any]:
 
 
 def chosen(function: Callable[..., Any], settings: Sequence[str], slug: str) -> dict[str, Any]:
-    """The values of ``name=value`` texts; ValueError, with all options and their defaults, for what does not fit."""
+    """The values of ``name=value`` texts; SettingError, with all options and their defaults, for what does not fit."""
     known = options(function)
     there = f"there are {', '.join(option.told() for option in known.values())}" if known else "it has no options"
     values = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise ValueError(f"'{setting}' is no setting: write name=value; {there}")
+            raise SettingError(f"'{setting}' is no setting: write name=value; {there}")
         if name not in known:
-            raise ValueError(f"{slug} has no option '{name}': {there}")
+            raise SettingError(f"{slug} has no option '{name}': {there}")
         values[name] = known[name].value(text)
     return values
 
