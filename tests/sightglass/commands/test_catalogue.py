@@ -37,11 +37,11 @@ def test_check_says_in_one_line_that_results_are_stale(toy: Path, sightglass: An
 def test_check_lists_places_and_counts(toy: Path, sightglass: Any) -> None:
     (toy / TOOL).write_text((toy / TOOL).read_text("utf-8").replace("kind: library", "kind: libary"), "utf-8")
     done = sightglass("check")
-    line = f"{TOOL}:12:7: unknown kind 'libary', did you mean 'library'?; allowed: library, application, demo, code"
+    line = f"{TOOL}:11:7: unknown kind 'libary', did you mean 'library'?; allowed: library, application, demo, code"
     assert (done.code, done.out) == (1, f"{line} [vocabulary]\n")
     assert done.err.endswith(": 1 problem\n")
     (problem,) = json.loads(sightglass("check", "--json").out)
-    assert (problem["file"], problem["line"], problem["column"], problem["rule"]) == (TOOL, 12, 7, "vocabulary")
+    assert (problem["file"], problem["line"], problem["column"], problem["rule"]) == (TOOL, 11, 7, "vocabulary")
 
 
 def test_fix_says_what_it_wrote_and_what_it_left(toy: Path, sightglass: Any) -> None:
@@ -50,7 +50,7 @@ def test_fix_says_what_it_wrote_and_what_it_left(toy: Path, sightglass: Any) -> 
     done = sightglass("check", "--fix")
     assert done.code == 1
     assert f"rewritten: {TOOL}\n" in done.err
-    assert "left as it is: catalog/lists/first-weeks.yaml: " in done.err
+    assert "left as it is: catalog/lists/first-weeks.yaml:1:9: " in done.err
     assert "first-weeks.yaml:1:9: " in done.out
 
 

@@ -31,13 +31,12 @@ title: Term
 timezone: Europe/Berlin
 summary: s
 sessions:
-  # what we begin with
   - id: first
     title: First
     items:
       - key: cam
         questions:
-          - Why an average?  # and not a maximum
+          - Why an average?
   - title: Second
     notes: Bring pictures.
   - title: 第三次
@@ -148,10 +147,16 @@ def test_schedule_writes_dates_ids_presenters_and_keeps_everything_else(root: Pa
     assert [session["id"] for session in sessions] == ["first", "second", "session-3"]
     assert sessions[1]["notes"] == "Bring pictures."
     assert sessions[1]["announced"][0]["start"] == "2026-10-29 15:00"  # UTC, after the clocks went back
-    text = (root / LIST).read_text(encoding="utf-8")
-    assert "  # what we begin with\n  - id: first\n" in text
-    assert "Why an average?  # and not a maximum\n" in text
     assert not [p for p in check.check(root)[1] if p.file == LIST]
+
+
+def test_schedule_refuses_a_list_with_a_comment(root: Path) -> None:
+    commented = (root / LIST).read_text(encoding="utf-8") + "# ask Ada\n"
+    (root / LIST).write_text(commented, encoding="utf-8")
+    code, out, err = run(*PLAN)
+    assert (code, out) == (2, "")
+    assert f"{LIST}:14:1: " in err
+    assert (root / LIST).read_text(encoding="utf-8") == commented
 
 
 def test_rescheduling_moves_what_is_planned_and_tells_it(root: Path) -> None:
@@ -175,7 +180,7 @@ def test_schedule_without_a_date_announces_what_was_changed_by_hand(root: Path) 
     path.write_text(edited, encoding="utf-8")
     code, _, err = run("export", "term", "--format", "ics")
     assert code == 2
-    assert f"{LIST}:18:12: " in err
+    assert f"{LIST}:17:12: " in err
     assert "'sightglass list schedule term' announces it" in err
     assert run("term")[0] == 0  # to look at it is allowed
     assert run("schedule", "term")[0] == 0
@@ -237,7 +242,7 @@ def test_a_broken_list_is_refused_with_file_and_line(root: Path) -> None:
     for arguments in (PLAN, ("export", "term")):
         code, out, err = run(*arguments)
         assert (code, out) == (2, ""), arguments
-        assert f"{LIST}:9:14: no entry or method 'camm', did you mean 'cam'? [reference]" in err
+        assert f"{LIST}:8:14: no entry or method 'camm', did you mean 'cam'? [reference]" in err
 
 
 def test_export_in_every_format(root: Path) -> None:

@@ -16,6 +16,7 @@ from sightglass.catalogue import Catalogue
 from sightglass.catalogue import check as checks
 from sightglass.catalogue import find as finder
 from sightglass.catalogue import schema as schemas
+from sightglass.errors import SightglassError
 from sightglass.ledger import stale_parts
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
@@ -35,7 +36,7 @@ def print_json(data: Any) -> None:
 
 
 def check(
-    fix: Annotated[bool, typer.Option("--fix", help="Write files in canonical form first; comments are kept.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Write files in canonical form first.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check the whole catalogue and list every problem with file, line and column.
@@ -49,7 +50,7 @@ def check(
         for name in changed:
             typer.echo(f"rewritten: {name}", err=True)
         for problem in left:
-            typer.echo(f"left as it is: {problem.file}: {problem.message}", err=True)
+            typer.echo(f"left as it is: {problem}", err=True)
     catalogue, problems = checks.check()
     if as_json:
         print_json([vars(problem) for problem in problems])
@@ -69,7 +70,7 @@ def _stale(catalogue: Catalogue) -> str:
     """One line if the ledger does not go with the code; it is no problem of the catalogue."""
     try:
         found = stale_parts(catalogue.root, catalogue.methods)
-    except ValueError as error:
+    except SightglassError as error:
         return str(error)
     parts: dict[str, list[str]] = {"result": [], "picture": []}
     for row in found:

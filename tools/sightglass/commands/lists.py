@@ -21,6 +21,7 @@ from sightglass.catalogue import check as checks
 from sightglass.catalogue.canonical import rewrite, write
 from sightglass.catalogue.models import FIRST_DRAFT, ReadingList, Session
 from sightglass.commands.catalogue import AsJson, fail, known, print_json
+from sightglass.errors import FormError
 from sightglass.files import write_output, write_whole
 from sightglass.lists import rules as list_rules
 
@@ -167,9 +168,9 @@ def schedule(
 ) -> None:
     """Give the planned sessions of a list their dates, and tell people's calendars.
 
-    Sessions that are done or cancelled stay where they are, and their days are not used again. Notes, questions,
-    comments and, without --presenters, presenters are kept. Without --from no date changes: what was changed by hand
-    (a date, a place, status: cancelled) is announced, so that calendars follow.
+    Sessions that are done or cancelled stay where they are, and their days are not used again. Notes, questions
+    and, without --presenters, presenters are kept. Without --from no date changes: what was changed by hand (a date,
+    a place, status: cancelled) is announced, so that calendars follow.
 
     Examples:  sightglass list schedule our-term --from 2026-03-05 --time 16:00 --skip 2026-04-02  |
     sightglass list schedule our-term --from 2026-05-07 --every thursday --time 16:00 --presenters Ada,Bo,Chen
@@ -204,12 +205,15 @@ def schedule(
     now = datetime.now(UTC)
     told = lists.announced(scheduled.sessions, scheduled.timezone, now)
     final = scheduled.model_copy(update={"sessions": told})
+    try:
+        written = _rewritten(catalogue, name, final)
+    except FormError as error:
+        raise fail(f"{catalogue.files[f'lists/{name}']}:{error.place[0]}:{error.place[1]}: {error}") from None
     for old, session in zip(catalogue.lists[name].sessions, told, strict=True):
         _report(old, session, final, now)
     if dry_run:
         return
     path = catalogue.root / catalogue.files[f"lists/{name}"]
-    written = _rewritten(catalogue, name, final)
     if written == catalogue.sources[catalogue.files[f"lists/{name}"]].text:
         typer.echo("nothing has changed")
         return
