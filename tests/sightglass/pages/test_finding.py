@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import html
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,27 +13,7 @@ from sightglass import ledger, pages
 from sightglass.pages import finding
 from sightglass.pages.browse import FIRST, browse_page
 
-
-def _toy() -> ModuleType:
-    """The toy catalogue of the neighbouring tests (tests are no package)."""
-    spec = importlib.util.spec_from_file_location("toy_pages", Path(__file__).with_name("test_pages.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-toy = _toy()
-CLAIM = {
-    "id": "c",
-    "statement": "It finds.",
-    "paper": "k",
-    "place": "Tab. 2",
-    "quantity": "q",
-    "unit": "share",
-    "at_least": 0.5,
-}
+from tests.sightglass.pages import test_pages as toy
 
 
 def site(root: Path, count: int = 3, **more: Any) -> pages.Site:
@@ -99,7 +77,7 @@ def test_verified_means_that_every_result_of_today_agrees(
         "verdict",
         lambda claim, result: "holds" if min(result.quantities["q"].values) >= claim.at_least else "fails",
     )
-    claim = {**CLAIM, "expect": expect, "reason": "Too small." if expect == "fails" else None}
+    claim = {**toy.CLAIM, "expect": expect, "reason": "Too small." if expect == "fails" else None}
     books = toy.catalogue(tmp_path, {"k": toy.paper(about=["m"])}, {"m": toy.method(claims=[claim])})
     results = {"m": [toy.result(numbers) for numbers in values]} if values else {}
     index = json.loads(finding.index_files(pages.Site(books, results))["find/index.json"])

@@ -47,6 +47,15 @@ EXTENSIONS = [
     "pymdownx.superfences",
     "pymdownx.tabbed",
 ]
+CLAIM = {
+    "id": "c",
+    "statement": "It finds.",
+    "paper": "k",
+    "place": "Tab. 2",
+    "quantity": "q",
+    "unit": "share",
+    "at_least": 0.5,
+}
 
 
 def catalogue(root: Path, entries: dict, methods: dict | None = None, lists: dict | None = None) -> Catalogue:
@@ -286,17 +295,7 @@ def result(values: list[float]) -> Result:
     ],
 )
 def test_a_claim_shows_what_was_measured(tmp_path: Path, values: list[float] | None, expect: str, shown: str) -> None:
-    claim = {
-        "id": "c",
-        "statement": "It finds.",
-        "paper": "k",
-        "place": "Tab. 2",
-        "quantity": "q",
-        "unit": "share",
-        "at_least": 0.5,
-        "expect": expect,
-        "reason": "Too small." if expect == "fails" else None,
-    }
+    claim = CLAIM | {"expect": expect, "reason": "Too small." if expect == "fails" else None}
     results = {"m": [result(values)]} if values else {}
     site = pages.Site(catalogue(tmp_path, {"k": paper()}, {"m": method(claims=[claim])}), results)
     seen = rendered(method_page(site, "m"))

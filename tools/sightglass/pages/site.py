@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from sightglass import ledger
 from sightglass.catalogue import Catalogue, folder_of
@@ -16,6 +17,7 @@ from sightglass.ledger import Result
 from sightglass.pages import phrases
 from sightglass.settings import Settings
 
+_Group = TypeVar("_Group", str, int)
 PERSON_PAGE_FROM = 3  # papers, before a person has a page
 
 
@@ -93,22 +95,12 @@ class Site:
     @cached_property
     def by_method(self) -> dict[str, list[str]]:
         """Keys of entries that propose or are about a method, newest first."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for key, entry in self.catalogue.entries.items():
-            for slug in self.catalogue.methods_of(entry):
-                found[slug].append(key)
-        return {slug: self.newest_first(keys) for slug, keys in found.items()}
+        return self._by(self.catalogue.methods_of)
 
     @cached_property
     def by_family(self) -> dict[str, list[str]]:
         """Keys of entries by family: through their methods or their topics."""
-        methods = self.catalogue.methods
-        found: dict[str, list[str]] = defaultdict(list)
-        for key, entry in self.catalogue.entries.items():
-            families = {methods[slug].family for slug in self.catalogue.methods_of(entry) if slug in methods}
-            for family in families | (set(entry.topics) & set(self.catalogue.families)):
-                found[family].append(key)
-        return {family: self.newest_first(keys) for family, keys in found.items()}
+        return self._by(self.families_of)
 
     def families_of(self, entry: Entry) -> list[str]:
         """Families of an entry's methods and topics, in the taxonomy's order."""
@@ -119,29 +111,26 @@ class Site:
     @cached_property
     def by_venue(self) -> dict[str, list[str]]:
         """Keys of entries by venue."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for key, entry in self.catalogue.entries.items():
-            if entry.venue:
-                found[entry.venue].append(key)
-        return {venue: self.newest_first(keys) for venue, keys in found.items()}
+        return self._by(lambda entry: [entry.venue] if entry.venue else [])
 
     @cached_property
     def by_year(self) -> dict[int, list[str]]:
         """Keys of entries by year, newest year first."""
-        found: dict[int, list[str]] = defaultdict(list)
-        for key, entry in self.catalogue.entries.items():
-            if entry.year:
-                found[entry.year].append(key)
-        return {year: self.newest_first(found[year]) for year in sorted(found, reverse=True)}
+        found = self._by(lambda entry: [entry.year] if entry.year else [])
+        return {year: found[year] for year in sorted(found, reverse=True)}
 
     @cached_property
     def points_here(self) -> dict[str, list[str]]:
         """For each entry the keys of those that build on it or accompany it."""
-        found: dict[str, list[str]] = defaultdict(list)
+        return self._by(lambda entry: [*(entry.builds_on if isinstance(entry, Paper) else []), *entry.accompanies])
+
+    def _by(self, of: Callable[[Entry], Iterable[_Group]]) -> dict[_Group, list[str]]:
+        """Keys of entries, newest first, by each of what ``of`` says of an entry."""
+        found: dict[_Group, list[str]] = defaultdict(list)
         for key, entry in self.catalogue.entries.items():
-            for target in [*(entry.builds_on if isinstance(entry, Paper) else []), *entry.accompanies]:
-                found[target].append(key)
-        return {key: self.newest_first(keys) for key, keys in found.items()}
+            for group in of(entry):
+                found[group].append(key)
+        return {group: self.newest_first(keys) for group, keys in found.items()}
 
     @cached_property
     def lists_with(self) -> dict[str, list[str]]:
