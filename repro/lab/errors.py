@@ -30,3 +30,7 @@ class PictureError(LaboratoryError):
 
 class CheckpointError(LaboratoryError):
     """A checkpoint of an interrupted training that cannot be read."""
+
+
+class PhotographError(LaboratoryError):
+    """A photograph that is not known, or that comes with a library that is not installed."""

@@ -287,7 +287,7 @@ def subject(name: str, device: str) -> Subject:
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(8, 3, SIZE, SIZE, generator=generator).to(device)
     torch.manual_seed(0)
-    model = models._torchvision().models.get_model(name, weights=None)  # as people have it, normalisation outside
+    model = models.torchvision().models.get_model(name, weights=None)  # as people have it, normalisation outside
     with torch.no_grad():
         model.train()(torch.rand(4, 3, 64, 64, generator=generator))  # BatchNorm as it is after some training
     model.eval().to(device)
@@ -319,7 +319,7 @@ def contestants(place: Place) -> list[str]:
 
 def runners(place: Place) -> dict[str, Runner]:
     """How each contestant of a row is run."""
-    models._torchvision()  # most peers import it, and it may need mending first
+    models.torchvision()  # most peers import it, and it may need mending first
     method = METHODS[place.method]
     known = {FLOOR: method.floor, **method.peers}
     return {name: method.ours if name == OURS else runner(known[name]) for name in contestants(place)}

@@ -62,7 +62,7 @@ def images_of(count: int, size: int = 4) -> Tensor:
 
 @pytest.fixture
 def torchattacks(require_module):
-    models._torchvision()  # which torchattacks imports
+    models.torchvision()  # which torchattacks imports
     return require_module("torchattacks", "pip install torchattacks")
 
 

@@ -49,7 +49,7 @@ def images_of(count: int, size: int = 4, seed: int = 1) -> Tensor:
     return torch.randn(count, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-models._torchvision()  # zennit imports torchvision, which may have to be mended first
+models.torchvision()  # zennit imports torchvision, which may have to be mended first
 
 
 def without_shifts(model: nn.Module) -> nn.Module:
@@ -318,7 +318,7 @@ COMPOSITES = {
 
 
 def zoo(name: str) -> nn.Module:
-    vision = models._torchvision()
+    vision = models.torchvision()
     options = {"init_weights": False} if name in ("googlenet", "inception_v3", "vgg16", "vgg16_bn") else {}
     torch.manual_seed(0)
     model = vision.models.get_model(name, weights=None, **options)
@@ -355,7 +355,7 @@ def test_torchvisions_networks_conserve(name: str) -> None:
 def test_networks_without_a_rule_are_refused(name: str) -> None:
     with pytest.raises(NoRuleError):
         lrp(
-            models._torchvision().models.get_model(name, weights=None).eval(),
+            models.torchvision().models.get_model(name, weights=None).eval(),
             images_of(1, 64).float(),
             torch.tensor([3]),
         )
@@ -392,7 +392,7 @@ def sequential() -> nn.Module:
 
 
 def test_equals_zennit_on_a_network_of_modules(require_module) -> None:
-    models._torchvision()
+    models.torchvision()
     zennit = require_module("zennit.composites", "pip install zennit")
     model, images, classes = sequential().eval(), images_of(3, 16), torch.tensor([0, 4, 2])
     tiny = {"stabilizer": 1e-6}
@@ -414,7 +414,7 @@ def test_equals_zennit_on_a_network_of_modules(require_module) -> None:
 
 
 def test_equals_zennit_rule_by_rule(require_module) -> None:
-    models._torchvision()
+    models.torchvision()
     theirs = require_module("zennit.rules", "pip install zennit")
     composites = require_module("zennit.composites", "pip install zennit")
     torch.manual_seed(4)

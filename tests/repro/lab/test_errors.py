@@ -21,7 +21,7 @@ PLAIN = {"digits.py": 1, "figures.py": 1, "networks.py": 3, "scenes.py": 1}
 
 
 def test_each_error_is_of_a_class_that_says_what_does_not_fit() -> None:
-    found = list(raised(LAB.glob("*.py")))
+    found = list(raised(LAB.rglob("*.py")))
     plain = [one.place.partition(":")[0] for one in found if one.error == "ValueError"]
     assert {name: plain.count(name) for name in plain} == PLAIN
     others = {one.error for one in found} - {"ValueError", "OSError"}
@@ -36,7 +36,7 @@ def test_each_class_says_in_a_line_what_it_is_for(name: str) -> None:
 
 
 def test_each_sentence_is_one_plain_line() -> None:
-    sentences = [one for one in raised(LAB.glob("*.py")) if one.error != "OSError"]  # the system's own words
+    sentences = [one for one in raised(LAB.rglob("*.py")) if one.error != "OSError"]  # the system's own words
     wrong = {f"{one.place}: {one.words}": faults(one.words) for one in sentences}
     assert {sentence: rules for sentence, rules in wrong.items() if rules} == {}
 

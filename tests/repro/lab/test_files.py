@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from repro.lab import files, images, models, networks
+from repro.lab import files, images, networks
+from repro.lab.models import weight_files
 
 
 @pytest.fixture
@@ -68,5 +69,5 @@ def test_images_and_weights_of_ones_own_are_recorded(tmp_path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "weights.pth")
     with files.recording() as paths:
         images.load(tmp_path / "image.png")
-        models._state(tmp_path / "weights.pth")
+        weight_files.state(tmp_path / "weights.pth")
     assert paths == {tmp_path / "image.png", tmp_path / "weights.pth"}

@@ -11,18 +11,19 @@ from repro.engine import pooling
 from repro.engine.errors import ClassesError, ImagesError, LayerError
 from repro.lab import digits, models, networks
 from repro.lab.errors import ModelError, WeightsError
+from repro.lab.models import vision
 
 
 def test_a_view_normalised_inside_is_torchvisions_preprocessing() -> None:
     """What the model is given in [0, 1] reaches its own forward exactly as torchvision's transforms would have it."""
-    vision = models._torchvision()
+    library = models.torchvision()
     sizes = (("squeezenet1_1", 300, 401), ("efficientnet_b1", 500, 260), ("squeezenet1_1", 50, 70))
     for name, height, width in (*sizes, ("squeezenet1_1", 394, 500), ("squeezenet1_1", 98, 120)):
         image = torch.rand(3, height, width)
-        weights = vision.models.get_model_weights(name).DEFAULT
-        view = models._preprocessing(weights).view(image)
+        weights = library.models.get_model_weights(name).DEFAULT
+        view = vision.preprocessing(weights).view(image)
         inner = Given()
-        models._in_unit_range(inner, weights)(view[None])
+        vision.normalised(inner, weights)(view[None])
         torch.testing.assert_close(inner.given[0], weights.transforms()(image), atol=1e-5, rtol=1e-5)
 
 
@@ -40,12 +41,12 @@ class Given(nn.Module):
 
 
 def test_a_model_that_normalises_inside_is_the_same_model() -> None:
-    vision = models._torchvision()
+    library = models.torchvision()
     loaded = models.load("squeezenet1_1", "random").model
-    plain = vision.models.squeezenet1_1()
+    plain = library.models.squeezenet1_1()
     plain.load_state_dict(loaded.state_dict())  # not a key more or less
     assert [name for name, _ in loaded.named_modules()] == [name for name, _ in plain.named_modules()]
-    assert isinstance(loaded, vision.models.SqueezeNet)
+    assert isinstance(loaded, library.models.SqueezeNet)
     assert type(loaded).__name__ == "SqueezeNet"
     images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
     expected = plain.double().eval()(normalised(images))
@@ -78,7 +79,7 @@ def test_the_example_suits_the_model(name: str, said: int | None) -> None:
     expected = digits.load(1, 0).labels[0] if said is None else said
     assert int(loaded.model(loaded.preprocessing.view(image)[None]).argmax()) == expected
     photograph = models.example("resnet50")
-    assert photograph.shape == (3, 300, 451)
+    assert photograph.shape == (3, 300, 300)
     assert 0 <= photograph.min() < photograph.max() <= 1
 
 
@@ -108,7 +109,7 @@ def test_a_model_without_maps_is_told_so() -> None:
 @pytest.mark.parametrize("kind", ["safetensors", "pth", "wrapped.pth"])
 def test_own_weights_from_a_file(tmp_path, kind: str) -> None:
     """A network trained on seven classes of one's own, saved plainly or as training scripts do."""
-    original = models._torchvision().models.resnet18(num_classes=7).eval()
+    original = models.torchvision().models.resnet18(num_classes=7).eval()
     state, path = original.state_dict(), tmp_path / f"own.{kind}"
     if kind == "safetensors":
         save_file(state, path)
@@ -125,7 +126,7 @@ def test_own_weights_from_a_file(tmp_path, kind: str) -> None:
 
 @pytest.mark.parametrize("auxiliary", [True, False])
 def test_googlenet_with_and_without_its_auxiliary_heads(tmp_path, auxiliary: bool) -> None:
-    original = models._torchvision().models.googlenet(num_classes=5, aux_logits=auxiliary, init_weights=False).eval()
+    original = models.torchvision().models.googlenet(num_classes=5, aux_logits=auxiliary, init_weights=False).eval()
     save_file(original.state_dict(), tmp_path / "own.safetensors")
     images = torch.rand(1, 3, 64, 64)
     loaded = models.load("googlenet", str(tmp_path / "own.safetensors"))
@@ -134,7 +135,7 @@ def test_googlenet_with_and_without_its_auxiliary_heads(tmp_path, auxiliary: boo
 
 def test_squeezenet_of_own_classes(tmp_path) -> None:
     """Its last layer is a convolution, and the file has its keys in the alphabet's order."""
-    original = models._torchvision().models.squeezenet1_1(num_classes=5).eval()
+    original = models.torchvision().models.squeezenet1_1(num_classes=5).eval()
     save_file(original.state_dict(), tmp_path / "own.safetensors")
     images = torch.rand(1, 3, 64, 64)
     loaded = models.load("squeezenet1_1", str(tmp_path / "own.safetensors"))

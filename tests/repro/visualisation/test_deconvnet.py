@@ -149,7 +149,7 @@ def test_filtering_is_the_transpose_of_the_convolution(stride: int, padding: int
 def test_equals_captum_and_zennit_from_a_logit(name: str, require_module) -> None:
     """Where every ReLU is a module.  They start from 1 where the deconvnet starts from the activation."""
     attr = require_module("captum.attr", "pip install captum")
-    torchvision = models._torchvision()
+    torchvision = models.torchvision()
     composites = require_module("zennit.composites", "pip install zennit")
     torch.manual_seed(0)
     features = torchvision.models.get_model(name).features

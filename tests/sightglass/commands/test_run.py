@@ -31,6 +31,8 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call(*arguments: object, code: int = 0) -> Any:
+    if "--model" not in arguments:  # small and quick
+        arguments += ("--model", "lab:gap-scenes")
     return calling.call("run", *arguments, "--device", "cpu", code=code)
 
 
@@ -127,7 +129,36 @@ def test_a_digit_has_one_grey_channel(tmp_path: Path) -> None:
 
 def test_a_photograph_on_a_network_of_shapes_comes_with_a_hint(tmp_path: Path) -> None:
     Image.new("RGB", (80, 60), "red").save(tmp_path / "photo.png")
-    assert "resnet50" in call("cam", "--image", tmp_path / "photo.png", "--out", tmp_path / "x.png").stderr
+    said = call("cam", "--image", tmp_path / "photo.png", "--out", tmp_path / "x.png").stderr
+    assert "--model photo:efficientnet-lite0 knows photographs" in said
+
+
+def test_without_a_model_a_network_of_photographs_is_asked(tmp_path: Path) -> None:
+    out = tmp_path / "x.png"
+    options = ["run", "--image", "example", "--device", "cpu", "--json", "--out", str(out)]
+    (facts,) = rows(calling.call(*options, "cam"))
+    assert (facts["model"], facts["class_name"], facts["shape"]) == (
+        "photo:efficientnet-lite0",
+        "Egyptian cat",
+        [1, 7, 7],
+    )
+    (facts,) = rows(calling.call(*options, "deconvnet"))  # it needs max pooling
+    assert facts["model"] == "lab:zf-scenes"
+    assert "max poolings" in refused("deconvnet", *options[1:3], *options[6:], "--model", "photo:efficientnet-lite0")
+
+
+def test_a_model_in_a_file_of_ones_own(tmp_path: Path) -> None:
+    own, out = tmp_path / "own.py", tmp_path / "x.png"
+    source = "from torch import nn\ndef net():\n    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()), 32, ['cat', 'dog']\n"
+    own.write_text(source)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encoded())
+    run = ("grad-cam", "--image", photo, "--out", out, "--model", f"{own}:net")
+    (facts,) = rows(call(*run, "--class", "dog", "--json"))
+    assert (facts["class_name"], facts["shape"]) == ("dog", [1, 30, 30])
+    assert "weights of its own" in refused(*run, "--weights", "random")
+    own.write_text("import torch\ntorch.no_such_thing\n")
+    assert "own.py stopped with AttributeError (" in refused(*run)
 
 
 def test_options_reach_the_function(tmp_path: Path) -> None:

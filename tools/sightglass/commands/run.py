@@ -40,10 +40,17 @@ def run(
         str | None,
         typer.Option(help="What to look at; 'example' is an image that suits the model.", metavar="FILE|FOLDER|URL"),
     ] = None,
-    model: Annotated[str, typer.Option(help="lab:gap-scenes, or a torchvision model: resnet50.")] = "lab:gap-scenes",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="photo:efficientnet-lite0 if left out; resnet50 (torchvision), timm:resnet50, lab:gap-scenes, or your"
+            " own: path/to/file.py:function.",
+            metavar="NAME",
+        ),
+    ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="For torchvision models: DEFAULT (downloads), a .safetensors or .pth file, random."),
+        typer.Option(help="For torchvision and timm: DEFAULT (downloads), a .safetensors or .pth file, random."),
     ] = None,
     layer: Annotated[
         str | None, typer.Option(help="Name of the target layer: layer4. The last feature maps if left out.")
@@ -77,6 +84,11 @@ def run(
     A heatmap or an attribution is laid over the image; a reconstruction, an inverted or an adversarial image stands
     beside it. The picture's metadata say how it was made: method, model, weights, class, options, image.
 
+    A model of your own is a function in a Python file, which is run. It takes nothing and returns a torch module in
+    evaluation mode that takes images (B, 3, 224, 224) in [0, 1] and returns logits (B, K), so normalise inside it; or
+    a tuple of the module, another size, and, if you like, the names of the classes. The deconvnet needs max pooling and
+    asks lab:zf-scenes if no model is named.
+
     For a folder of images --out is a folder: photo.jpg becomes photo.jpg.png there. Folders inside it are not
     followed. A picture that is there already, with the same settings, image and code in its metadata, is kept, so that
     a run that was stopped goes on where it was; a file that is no picture of this command is left alone. What can't be
@@ -87,6 +99,8 @@ def run(
 
     Examples:  sightglass run cam --image example --out cam.png
     |  sightglass run grad-cam --image cat.jpg --out cat.png --model resnet50 --weights DEFAULT --class "tiger cat"
+    |  sightglass run lrp --image cat.jpg --out cat.png --model timm:resnet18 --weights DEFAULT
+    |  sightglass run cam --image cat.jpg --out cat.png --model my_networks.py:trained
     |  sightglass run grad-cam --image photos/ --out maps/ --model resnet18 --weights own.safetensors --save-map maps/
     |  sightglass run grad-cam --image https://example.org/cat.jpg --out cat.png --model vgg16 --weights DEFAULT
     |  sightglass run deconvnet --image example --out unit.png --layer features.3 --unit 5
@@ -101,6 +115,7 @@ def run(
         from repro.lab import models
         from sightglass.running import explain
 
+        model = model or found.model
         function = found.function()
         options = runnable.chosen(function, settings or [], method)
         place = chosen_device(device)
@@ -110,7 +125,12 @@ def run(
         loaded.model.to(place)
         shown_name = model + (f" ({Path(weights).name})" if weights else "")
         call = explain.Call(found, function, loaded, shown_name, place, layer, target, unit, options)
-        given: dict[str, Any] = {"method": method, "model": model, "weights": _weights(model, weights), "layer": layer}
+        given: dict[str, Any] = {
+            "method": method,
+            "model": model,
+            "weights": _weights(loaded, model, weights),
+            "layer": layer,
+        }
         told = {name: value.__name__ if callable(value) else value for name, value in options.items()}
         given |= {"class": target, "unit": unit, "options": told, "version": __version__}
         given["sources"] = ledger.source_digest(catalogues.find_root(), method)
@@ -118,7 +138,8 @@ def run(
         _run_all(job, inputs, as_json=as_json)
         if image != EXAMPLE and found.takes("images") and model.startswith(models.LAB):
             knows = "digits, white on black" if "digits" in model else "its ten shapes"
-            hint = f"{model} knows only {knows}: --model resnet50 --weights DEFAULT knows photographs"
+            other = found.model if found.model == models.PHOTO else "vgg16 --weights DEFAULT"
+            hint = f"{model} knows only {knows}: --model {other} knows photographs"
             typer.echo(hint, err=True)
 
 
@@ -209,12 +230,16 @@ def _check_outputs(out: Path, save_map: Path | None, *, folder: bool) -> None:
             raise fail(f"{path} is a folder: give the name of a file")
 
 
-def _weights(model: str, weights: str | None) -> str | None:
-    """What tells weights apart: the hash of a file's content, or torchvision's name for them."""
-    from repro.lab import models, networks
+def _weights(loaded: Any, model: str, weights: str | None) -> str | None:
+    """What tells weights apart: the hash of a file's content or of own weights, or a library's name for them."""
+    from repro.lab import models
 
-    if model.startswith(models.LAB):
-        return str(networks.provenance(model.removeprefix(models.LAB))["sha256"])
+    if models.has_own_weights(model):
+        digest = hashlib.sha256()
+        for name, value in loaded.model.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.cpu().numpy().tobytes())
+        return digest.hexdigest()
     path = Path(weights or "")
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else weights
 

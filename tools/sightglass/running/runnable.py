@@ -39,6 +39,7 @@ MAPS = ("heatmap", "saliency", "attribution", "relevance")  # for a class, drawn
 WORDS = {"images": "image", "target_classes": "class", "target_layer": "layer", "channels": "unit"}
 GIVEN = ("model", *WORDS, "shape")
 SIMPLE = (bool, int, float, str)
+PHOTO, MAX_POOLING = "photo:efficientnet-lite0", "lab:zf-scenes"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,13 @@ class Runnable:
         if self.gives is None:
             return "shows no single image"
         return f"asks for {' and '.join(unknown)}, which only Python can give" if unknown else None
+
+    @property
+    def model(self) -> str:
+        """The model that is asked if none is named.  Reconstructions go back through max pooling, which the network of
+        photographs does not have.
+        """
+        return MAX_POOLING if self.gives == "reconstruction" else PHOTO
 
     @property
     def needs(self) -> list[str]:
