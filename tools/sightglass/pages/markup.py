@@ -28,7 +28,12 @@ _BLOCK_START = re.compile(r"^\s*(?:[#+>=:!?-]|\d+[.)])")
 
 def text(value: object) -> str:
     """``value`` as it reads, in Markdown or HTML: nothing in it is markup any more, line breaks become spaces."""
-    plain = html.escape(" ".join(str(value).split()), quote=True)
+    return _escaped(str(value))
+
+
+@functools.lru_cache(maxsize=65536)  # names and titles stand on many pages
+def _escaped(value: str) -> str:
+    plain = html.escape(" ".join(value.split()), quote=True)
     escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", plain)
     if _BLOCK_START.match(escaped):
         first = next(i for i, character in enumerate(escaped) if character in "#+>=:!?-.)")
@@ -70,6 +75,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = ""
     return f'<div class="{css}">\n<table>\n{inner}\n</table>\n</div>\n'
 
 
+@functools.lru_cache(maxsize=65536)  # both languages show the same, and 'serve' shows it again
 def code(source: str, language: str = "text") -> str:
     """A block of code, coloured as the site's Markdown colours it."""
     if language != "text":

@@ -11,13 +11,15 @@ import html
 import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import jinja2
 import markdown
 from markdown.extensions.toc import nest_toc_tokens, slugify, unique
 from mkdocs.config.defaults import MkDocsConfig
+from markupsafe import Markup
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
@@ -96,6 +98,28 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
     """The text's parts in their order, each with whether it is HTML already."""
     for number, part in enumerate(_BLOCK.split(text)):
         yield part, bool(number % 2)
+
+
+def kept_templates() -> Callable[..., Markup]:
+    """``kept(name)`` for templates: a template that shows nothing of a page but whether and where it is in the
+    navigation, rendered once for all pages of a folder that are not in it.
+    """
+    made: dict[tuple[str, str], str] = {}
+
+    @jinja2.pass_context
+    def kept(context: jinja2.runtime.Context, name: str) -> Markup:
+        def render() -> str:
+            return context.environment.get_template(name).render(context.get_all())
+
+        page = context.get("page")
+        if page is None or any(page is listed for listed in context["nav"].pages):
+            return Markup(render())  # noqa: S704  # the template has escaped it
+        place = (name, posixpath.dirname(page.url.rstrip("/")))  # from which all links are the same
+        if place not in made:
+            made[place] = render()
+        return Markup(made[place])  # noqa: S704  # as above
+
+    return kept
 
 
 def broken_links(page: Page, known: frozenset[str]) -> list[str]:
