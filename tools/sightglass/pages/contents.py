@@ -1,4 +1,4 @@
-"""All pages and files of the site, from a checkout: what is generated, and what of it depends on pages written by hand."""
+"""All that is generated of the site, from a checkout and the pages that are written by hand."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ theme's own search and a choice of language take their place), and the check of 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,11 @@ NOT_IN_EXPORT = ("hooks", "watch", "extra_javascript")
 def project(root: Path) -> contents.Files:
     """All files of the project, by path.  Raises ValueError for a checkout that can't be built."""
     docs = {path.relative_to(root / "docs").as_posix(): path for path in (root / "docs").rglob("*") if path.is_file()}
-    hand: contents.Files = {path: file.read_bytes() for path, file in docs.items() if file.suffix != ".py"}
-    written = {path: bytes(text).decode("utf-8") for path, text in hand.items() if path.endswith(".md")}
-    made = hand | {path: _plain(content) for path, content in contents.generate(root, written).items()}
+    hand = {path: file.read_bytes() for path, file in docs.items() if file.suffix != ".py"}
+    written = {path: text.decode("utf-8") for path, text in hand.items() if path.endswith(".md")}
+    made: contents.Files = {**hand} | {
+        path: _plain(content) for path, content in contents.generate(root, written).items()
+    }
     made[STYLE] = HIDDEN
     files: contents.Files = {f"docs/{path}": content for path, content in made.items()}
     files |= {f"overrides/{name}": (root / "overrides" / name).read_bytes() for name in TEMPLATES}
@@ -65,13 +66,11 @@ def _translated(nav: list[Any], language: str, made: contents.Files) -> list[Any
     found: list[Any] = []
     for item in nav:
         for title, target in item.items():
-            if isinstance(target, list):
-                inside = _translated(target, language, made)
-            else:
-                path = languages.counterpart(target, language)
-                inside = path if path in made else ""
-            if inside:
-                found.append({phrases.phrase(language, f"nav.{title}"): inside})
+            name, path = phrases.phrase(language, f"nav.{title}"), languages.counterpart(str(target), language)
+            if isinstance(target, list) and (inside := _translated(target, language, made)):
+                found.append({name: inside})
+            elif path in made:
+                found.append({name: path})
     return found
 
 
@@ -99,6 +98,12 @@ def write(folder: Path, files: contents.Files) -> None:
             place = new / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        old = Path(beside, "old")
         if folder.exists():
-            folder.rename(Path(beside, "old"))
-        new.rename(folder)
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise

@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 import jinja2
 import markdown
 from markdown.extensions.toc import nest_toc_tokens, slugify, unique
-from mkdocs.config.defaults import MkDocsConfig
 from markupsafe import Markup
+from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
