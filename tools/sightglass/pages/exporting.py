@@ -28,10 +28,8 @@ def project(root: Path) -> contents.Files:
     docs = {path.relative_to(root / "docs").as_posix(): path for path in (root / "docs").rglob("*") if path.is_file()}
     hand = {path: file.read_bytes() for path, file in docs.items() if file.suffix != ".py"}
     written = {path: text.decode("utf-8") for path, text in hand.items() if path.endswith(".md")}
-    made: contents.Files = {**hand} | {
-        path: _plain(content) for path, content in contents.generate(root, written).items()
-    }
-    made[STYLE] = HIDDEN
+    generated = {path: _plain(content) for path, content in contents.generate(root, written).items()}
+    made: contents.Files = {**hand, **generated, STYLE: HIDDEN}
     files: contents.Files = {f"docs/{path}": content for path, content in made.items()}
     files |= {f"overrides/{name}": (root / "overrides" / name).read_bytes() for name in TEMPLATES}
     return files | {"mkdocs.yml": MARK + _configuration(root, made)}

@@ -22,6 +22,7 @@ from pygments.lexers import get_lexer_by_name
 HTML_LANGUAGE = {"zh": "zh-Hans"}
 READY = ("<!-- ready -->", "<!-- /ready -->")
 _FORMATTER = HtmlFormatter(wrapcode=True)
+_SPACE = re.compile(r'<span class="w">(\s*)</span>')  # which has no colour
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]|~^$]")
 _BLOCK_START = re.compile(r"^\s*(?:[#+>=:!?-]|\d+[.)])")
 
@@ -79,7 +80,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = ""
 def code(source: str, language: str = "text") -> str:
     """A block of code, coloured as the site's Markdown colours it."""
     if language != "text":
-        return str(pygments.highlight(source, _lexer(language), _FORMATTER))
+        return _SPACE.sub(r"\1", pygments.highlight(source, _lexer(language), _FORMATTER))
     shown = html.escape(source.strip("\n"))
     return f'<div class="highlight"><pre><span></span><code>{shown}\n</code></pre></div>\n'
 

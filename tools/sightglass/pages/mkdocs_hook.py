@@ -126,10 +126,16 @@ def on_env(env: jinja2.Environment, config: MkDocsConfig, files: Files) -> jinja
     _build["env"] = env
     theme = jinja2.FileSystemLoader([folder for folder in config.theme.dirs if folder != config.theme.custom_dir])
     env.loader = jinja2.ChoiceLoader([jinja2.PrefixLoader({"theme": theme}), *([env.loader] if env.loader else [])])
+    env.auto_reload = False  # each build has an environment of its own
     env.globals |= {"say": say, "phrase": phrases.phrase, "kept": rendering.kept_templates()}
     env.globals["feeds"] = files.get_file_from_path("feed.xml") is not None
     env.globals["alternates_of"] = lambda url: languages.alternates(url, _addresses)
     return env
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Leave out the indentation, a sixth of a page."""
+    return rendering.squeezed(output)
 
 
 def on_serve(server: LiveReloadServer, builder: Callable[[], None], **_: Any) -> LiveReloadServer:

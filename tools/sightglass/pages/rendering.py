@@ -30,6 +30,8 @@ _BLOCK = re.compile(rf"^{READY[0]}\n(.*?)\n{READY[1]}$", re.MULTILINE | re.DOTAL
 _HEADING = re.compile(r"(#{1,3}) (.+?)(?: \{((?: [\w-]+=[\w.-]+)+) \})?")
 _LINK = re.compile(r' (?:href|src)="([^"]*)"')
 _MARKED = re.compile(r"[*`_~!\\\[\]]|\{ ?[.#:]")  # what a heading can hold that only Markdown can read
+_BREAK = re.compile(r"\s*\n\s*")
+_VERBATIM = re.compile(r"(<(?:pre|script|style|textarea)\b.*?</(?:pre|script|style|textarea)>)", re.DOTALL)
 _FRONT = re.compile(r"---\n((?:\w+: .*\n)*)---\n\n")
 
 
@@ -120,6 +122,12 @@ def kept_templates() -> Callable[..., Markup]:
         return Markup(made[place])  # noqa: S704  # as above
 
     return kept
+
+
+def squeezed(page: str) -> str:
+    """A page without the white space around its line breaks, but for the elements in which that can matter."""
+    parts = _VERBATIM.split(page)
+    return "".join(part if number % 2 else _BREAK.sub("\n", part) for number, part in enumerate(parts))
 
 
 def broken_links(page: Page, known: frozenset[str]) -> list[str]:
