@@ -16,7 +16,7 @@ from mkdocs.exceptions import Abort
 from sightglass import ledger
 from sightglass.commands import catalogue as command
 from sightglass.ledger import Quantity, Result
-from sightglass.pages import rebuilding
+from sightglass.pages import rebuilding, rendering
 
 CLAIM = """\
 claims:
@@ -188,3 +188,21 @@ def test_files_that_editors_leave_for_a_moment_do_not_matter(tmp_path: Path, cap
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     (tmp_path / "here").write_bytes(b"x")
     assert rebuilding.held(tmp_path) == {tmp_path / "here": b"x"}
+
+
+def test_the_navigation_of_each_page_is_the_theme_s_own_and_leads_where_it_says(served: Served) -> None:
+    for folder in ("papers", "zh/papers", "methods"):
+        page = served.page(f"{folder}/{'okafor2013glow' if 'papers' in folder else 'gradient-glow'}")
+        navigation = re.search(r'<nav class="md-nav md-nav--primary.*?</nav>\n</div>', page, re.DOTALL)
+        assert navigation is not None
+        targets = re.findall(r'href="([^"]*)"', navigation[0])
+        assert len(targets) > 20
+        for target in targets:
+            assert (served.folder / folder / "one" / target / "index.html").resolve().is_file(), target
+    assert "md-nav__link--active" in served.page("papers")
+    assert "md-nav__link--active" not in served.page("papers/okafor2013glow")
+
+
+def test_white_space_goes_where_it_cannot_be_seen() -> None:
+    page = "<p>\n    one  two\n</p>\n\n<pre>\n  a\n\n    b\n</pre>\n  <script>\n  `\n  `</script>\n"
+    assert rendering.squeezed(page) == "<p>\none  two\n</p>\n<pre>\n  a\n\n    b\n</pre>\n<script>\n  `\n  `</script>\n"
