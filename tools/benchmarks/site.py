@@ -1,7 +1,7 @@
 """Build the site, and plain MkDocs pages of the same number, side by side: seconds, size and their ratio.
 
-    python benchmarks/site.py                   # the catalogue as it is
-    python benchmarks/site.py --entries 10000   # the catalogue copied until it has that many entries
+    python tools/benchmarks/site.py                   # the catalogue as it is
+    python tools/benchmarks/site.py --entries 10000   # the catalogue copied until it has that many entries
 
 The plain site has one page of a heading and a paragraph for each page of ours, the same theme and no plugin, also
 outside the nav.  Both are built by the same interpreter, one after the other, tutorials not executed.
@@ -30,7 +30,7 @@ COPIED = (
     "overrides",
     "repro",
     "results",
-    "sightglass",
+    "tools",
     "mkdocs.yml",
     "pyproject.toml",
     "CONTRIBUTING.md",
@@ -73,7 +73,7 @@ def build(config: Path, site: Path) -> float:
     environment = {
         **os.environ,
         "NO_MKDOCS_2_WARNING": "1",
-        "PYTHONPATH": str(config.parent),
+        "PYTHONPATH": os.pathsep.join([str(config.parent / "tools"), str(config.parent)]),
     }
     command = [sys.executable, "-m", "mkdocs", "build", "-q", "-f", str(config), "-d", str(site)]
     start = time.perf_counter()

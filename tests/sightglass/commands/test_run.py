@@ -31,13 +31,17 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call(*arguments: object, code: int = 0) -> Any:
-    if "--model" not in arguments:  # small and quick
-        arguments += ("--model", "lab:gap-scenes")
-    return calling.call("run", *arguments, "--device", "cpu", code=code)
+    return calling.call("run", *_on_small(arguments), code=code)
 
 
 def refused(*arguments: object) -> str:
-    return calling.refused("run", *arguments, "--device", "cpu")
+    return calling.refused("run", *_on_small(arguments))
+
+
+def _on_small(arguments: tuple[object, ...]) -> tuple[object, ...]:
+    """The arguments, with a small and quick model if they name none."""
+    model = () if "--model" in arguments else ("--model", "lab:gap-scenes")
+    return *arguments, *model, "--device", "cpu"
 
 
 def rows(result: Any) -> list[dict[str, Any]]:

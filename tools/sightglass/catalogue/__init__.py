@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -45,6 +45,7 @@ FOLDERS: dict[str, type[Paper | Tool | Post | Resource | Method | ReadingList]] 
     "lists": ReadingList,
 }
 ENTRY_FOLDERS = ("papers", "tools", "posts", "resources")
+_FOLDER_OF: dict[type[Any], str] = {FOLDERS[folder]: folder for folder in ENTRY_FOLDERS}
 MODELS: dict[str, Any] = {**FOLDERS, "taxonomy": Taxonomy, "venues": list[Venue]}  # by folder or file without suffix
 
 _Record = TypeVar("_Record", bound=BaseModel)
@@ -97,7 +98,7 @@ def model_of(file: str) -> Any:
 
 def folder_of(entry: Entry) -> str:
     """The folder that ``entry`` lives in: ``papers``, ``tools``, ``posts`` or ``resources``."""
-    return next(folder for folder in ENTRY_FOLDERS if isinstance(entry, FOLDERS[folder]))
+    return _FOLDER_OF[type(entry)]
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -206,11 +207,14 @@ def _validate(
 ) -> _Record | None:
     if source.problems:
         return None
+    if path in source.records:
+        return cast(_Record, source.records[path])
     if not isinstance(data, dict):
         problems.append(source.problem(path, "form", f"expected keys and values, found '{shown(data)}'"))
         return None
     try:
-        return model.model_validate(data)
+        record = source.records[path] = model.model_validate(data)
+        return record
     except ValidationError as error:
         problems.extend(_problem_of(detail, model, source, path) for detail in error.errors(include_url=False))
         return None

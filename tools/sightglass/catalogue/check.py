@@ -491,14 +491,15 @@ def schedules(catalogue: Catalogue) -> Iterator[Problem]:
 def canonical_form(catalogue: Catalogue) -> Iterator[Problem]:
     """Files are as ``sightglass check --fix`` writes them."""
     for name, source in catalogue.sources.items():
-        if source.problems or not isinstance(source.data, dict | list):
+        if source.problems or source.canonical or not isinstance(source.data, dict | list):
             continue
         try:
             form = rewrite(source, model_of(name))
         except FormError as error:
             yield Problem(name, *error.place, "canonical", str(error))
             continue
-        if form != source.text:
+        source.canonical = form == source.text
+        if not source.canonical:
             line, column = yaml_source.place_after(source.text[: _common(source.text, form)])
             yield Problem(name, line, column, "canonical", "not in canonical form; 'sightglass check --fix' writes it")
 

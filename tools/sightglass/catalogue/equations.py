@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -26,7 +27,13 @@ class Mark:
 
 def marks(path: Path) -> list[Mark]:
     """All marks in one module, in the order of its lines; none if it is not Python.  Nothing is executed."""
-    source = path.read_text(encoding="utf-8", errors="replace")
+    return _marks(path, path.read_text(encoding="utf-8", errors="replace"))
+
+
+@functools.lru_cache(maxsize=1024)
+def _marks(path: Path, source: str) -> list[Mark]:
+    if not _NUMBER.search(source):
+        return []
     lines = source.split("\n")
     comments: list[tokenize.TokenInfo] = []
     with suppress(tokenize.TokenError, SyntaxError):  # ruff tells of these
@@ -60,11 +67,16 @@ def _statement(source: str, row: int) -> tuple[int, int]:
 
 def modules(root: Path, module: Path) -> list[Path]:
     """A method's module, and the modules of ``repro/engine`` that it imports itself: where its equations may stand."""
+    engine = [root / "repro" / "engine" / f"{name}.py" for name in _engines(module.read_bytes())]
+    return [module, *(path for path in engine if path.is_file())]
+
+
+@functools.lru_cache(maxsize=1024)
+def _engines(source: bytes) -> list[str]:
     names = set[str]()
-    for node in ast.walk(ast.parse(module.read_bytes())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module == "repro.engine":
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("repro.engine."):
             names.add(str(node.module).rpartition(".")[2])
-    engine = [root / "repro" / "engine" / f"{name}.py" for name in sorted(names)]
-    return [module, *(path for path in engine if path.is_file())]
+    return sorted(names)

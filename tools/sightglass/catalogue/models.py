@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -87,14 +88,14 @@ class Person(_Model):
         """Whether the name is written in Chinese characters, so the family name comes first when it is displayed."""
         return bool(re.search(r"[\u3400-\u9fff]", self.name))
 
-    @property
+    @cached_property
     def display(self) -> str:
         """The name as it is read: 'Laurens van der Maaten', '周博磊', 'Google Brain'."""
         if self.organisation or not self.given:
             return self.name
         return self.family + self.given if self.is_cjk else f"{self.given} {self.family}"
 
-    @property
+    @cached_property
     def slug(self) -> str:
         """ASCII slug of the person's page: 'bolei-zhou', 'laurens-van-der-maaten'."""
         last, _, first = (self.sort or self.name).partition(",")

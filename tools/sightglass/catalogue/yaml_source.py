@@ -51,7 +51,10 @@ class Problem:
 
 @dataclass
 class Source:
-    """A parsed file: text, data, and for each path such as ``("links", 0, "role")`` the place of key and value."""
+    """A parsed file: text, data, and for each path such as ``("links", 0, "role")`` the place of key and value.
+
+    A file that is read again unchanged is the same object, with what was found out about it.
+    """
 
     file: str
     text: str = ""
@@ -59,6 +62,8 @@ class Source:
     keys: dict[Place, tuple[int, int]] = field(default_factory=dict)
     values: dict[Place, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    records: dict[Place, Any] = field(default_factory=dict, compare=False)  # models of its data, by place
+    canonical: bool = field(default=False, compare=False)  # whether it is known to be in canonical form
 
     def problem(self, path: Place, rule: str, message: str, *, at_key: bool = False) -> Problem:
         """A problem at ``path``, or at the nearest part of it that the file has."""
@@ -92,8 +97,16 @@ def read(path: Path, file: str) -> Source:
         message = f"not UTF-8: byte 0x{raw[error.start]:02x}; save the file as UTF-8"
         source.problems.append(Problem(file, line, column, "file-encoding", message))
         return source
+    kept = _READ.get(path)
+    if kept and kept.text == text and kept.file == file:
+        return kept
     parse(text, source)
+    if not source.problems:
+        _READ[path] = source
     return source
+
+
+_READ: dict[Path, Source] = {}  # by path, what was read last and had no problems: 'serve' reads a catalogue many times
 
 
 def place_after(text: str) -> tuple[int, int]:

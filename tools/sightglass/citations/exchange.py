@@ -8,9 +8,10 @@ from datetime import date
 from typing import Any
 
 from sightglass.catalogue.models import Entry, Person, Venue
-from sightglass.citations.work import Work, work_of
+from sightglass.citations.work import Work, once, work_of
 
 
+@once
 def ris(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
     """``entry`` as tagged lines from ``TY`` to ``ER``; one author a line.
 
@@ -42,6 +43,7 @@ def ris(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | No
     return "\n".join(f"{tag}  - {value}" for tag, value in lines if value) + "\nER  - "
 
 
+@once
 def csl_json(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
     """``entry`` as one object of CSL-JSON; ``format_entries`` puts them into an array."""
     return json.dumps(csl_item(work_of(key, entry, venues), accessed), ensure_ascii=False, indent=2)

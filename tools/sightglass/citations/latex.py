@@ -13,7 +13,7 @@ from datetime import date
 from typing import NamedTuple
 
 from sightglass.catalogue.models import Entry, Person, Venue
-from sightglass.citations.work import Work, protected_spans, work_of
+from sightglass.citations.work import Work, once, protected_spans, work_of
 
 # Macros in lower case and with empty braces: bibtex changes the case of titles and counts every brace it sees.
 ESCAPES = str.maketrans(
@@ -90,6 +90,7 @@ BIBLATEX = Flavour(
 )  # fmt: skip  # a table, as one reads it
 
 
+@once
 def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
     """``entry`` for bibtex, which has no field for ``accessed``."""
     work = work_of(key, entry, venues)
@@ -116,6 +117,7 @@ def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date |
     return _entry(kind, key, fields, BIBTEX)
 
 
+@once
 def biblatex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
     """``entry`` for biblatex with biber."""
     work = work_of(key, entry, venues)

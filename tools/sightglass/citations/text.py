@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from sightglass.catalogue.models import Entry, Person, Venue
-from sightglass.citations.work import IN_A_VOLUME, Work, protected_spans, work_of
+from sightglass.citations.work import IN_A_VOLUME, Work, once, protected_spans, work_of
 
 MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
@@ -20,6 +20,7 @@ MONTH_NAMES = (
 ET_AL = {"zh": "等", "ja": "他"}  # other languages: et al.
 
 
+@once
 def apa(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
     """``entry`` in APA style, which wants a date of access only for pages that are meant to change."""
     work = work_of(key, entry, venues)
@@ -110,6 +111,7 @@ def _stopped(part: str) -> str:
     return part if not part or part.endswith((".", "?", "!", "。", "？", "！")) else f"{part}."
 
 
+@once
 def gb7714(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
     """``entry`` by GB/T 7714—2015; what is online has the date of ``accessed`` in brackets if it is given."""
     work = work_of(key, entry, venues)

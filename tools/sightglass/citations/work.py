@@ -6,13 +6,17 @@ values of an entry and its venue; it knows nothing about the syntax of a format.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from datetime import date
+from typing import NamedTuple, TypeVar, cast
 from urllib.parse import quote
 
 from sightglass.catalogue.models import Entry, Link, LinkRole, Paper, Person, Post, Resource, Tool, Venue
+
+_Made = TypeVar("_Made")
 
 
 class Form(NamedTuple):
@@ -115,6 +119,27 @@ class Work:
         return self.form not in IN_A_VOLUME and self.form not in FROM_A_PUBLISHER
 
 
+def once(render: Callable[..., _Made]) -> Callable[..., _Made]:
+    """Keep what a function of a key, its entry and the venues made last, until entry or venue is another object.
+
+    Both pages of an entry, the lists that it is in and the basket ask for the same; records never change.
+    """
+    kept: dict[str, tuple[Entry, Venue | None, _Made]] = {}
+
+    @functools.wraps(render)
+    def made(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> _Made:
+        if accessed is not None:
+            return render(key, entry, venues, accessed)
+        venue = venues.get(entry.venue or "")
+        last = kept.get(key)
+        if last is None or last[0] is not entry or last[1] is not venue:
+            last = kept[key] = (entry, venue, render(key, entry, venues))
+        return last[2]
+
+    return made
+
+
+@once
 def work_of(key: str, entry: Entry, venues: Mapping[str, Venue]) -> Work:
     """The citation's values of ``entry``, with what its venue says filled in."""
     form = FORM_OF_KIND[cast("Paper | Tool | Post | Resource", entry).kind]

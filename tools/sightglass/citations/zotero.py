@@ -10,9 +10,10 @@ from html import escape
 from urllib.parse import quote
 
 from sightglass.catalogue.models import Entry, Person, Venue
-from sightglass.citations.work import Work, work_of
+from sightglass.citations.work import Work, once, work_of
 
 
+@once
 def meta_tags(key: str, entry: Entry, venues: Mapping[str, Venue]) -> list[tuple[str, str]]:
     """Name and content of each tag, in an order that Zotero needs.
 
@@ -66,11 +67,13 @@ def _author(person: Person, count: int) -> str:
     return f"{person.given} {person.family}"
 
 
+@once
 def coins(key: str, entry: Entry, venues: Mapping[str, Venue]) -> str:
     """An empty ``<span>`` that tells Zotero of the entry, for pages that list entries."""
     return f'<span class="Z3988" title="{escape(context_object(key, entry, venues))}"></span>'
 
 
+@once
 def context_object(key: str, entry: Entry, venues: Mapping[str, Venue]) -> str:
     """The entry as an OpenURL context object, which is what such a span has for its title."""
     pairs = [("ctx_ver", "Z39.88-2004"), *_context(work_of(key, entry, venues))]

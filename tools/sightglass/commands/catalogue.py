@@ -22,6 +22,7 @@ from sightglass.ledger import stale_parts
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 EXIT_PROBLEMS = 1
 EXIT_USAGE = 2
+AGAIN = 75  # the exit code of a server that wants to be started again, for the site's own code has changed
 
 
 def fail(message: str, code: int = EXIT_USAGE) -> typer.Exit:
@@ -191,30 +192,66 @@ def schema(
 
 
 def site(
-    directory: Annotated[Path, typer.Option("--output", help="Folder to build into; it is emptied first.")] = Path(
-        "site"
-    ),
+    directory: Annotated[
+        Path | None, typer.Option("--output", help="Folder to build into, else site/; it is emptied first.")
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve on --address with reload instead of building.")] = False,
     address: Annotated[str, typer.Option(help="Host and port for --serve.")] = "127.0.0.1:8000",
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the pages as Markdown with a mkdocs.yml that needs no code of ours, for other generators.",
+        ),
+    ] = None,
 ) -> None:
-    """Build the site, or serve it with reload.
+    """Build the site, serve it with reload, or write its pages as a plain MkDocs project.
 
     Examples:  sightglass site  |  sightglass site --output public  |  sightglass site --serve
+
+    The pages for another generator:  sightglass site --markdown plain && zensical build -f plain/mkdocs.yml
     """
     import os
     import subprocess
     import sys
 
     root = catalogues.find_root()
-    verb = ["serve", "--dev-addr", address] if serve else ["build", "--clean", "--site-dir", str(directory.resolve())]
+    if markdown is not None:
+        if serve or directory:
+            raise fail("--markdown writes a project; it goes with neither --serve nor --output")
+        export(root, markdown)
+        return
+    folder = (directory or Path("site")).resolve()
+    verb = ["serve", "--dev-addr", address] if serve else ["build", "--clean", "--site-dir", str(folder)]
     command = [sys.executable, "-m", "mkdocs", *verb, "--strict", "--config-file", str(root / "mkdocs.yml")]
     environment = {
         **os.environ,
         "SIGHTGLASS_ROOT": str(root),
         "NO_MKDOCS_2_WARNING": "1",
+        "SIGHTGLASS_AGAIN": str(AGAIN),
     }
+    code = AGAIN
     try:
-        done = subprocess.run(command, env=environment, check=False)  # noqa: S603  # our own interpreter and arguments
+        while code == AGAIN:
+            code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603  # our own arguments
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    raise typer.Exit(done.returncode)
+    raise typer.Exit(code)
+
+
+def export(root: Path, folder: Path) -> None:
+    """Write the pages of a checkout into a folder of their own, whole or not at all."""
+    from sightglass.pages import exporting
+
+    folder = folder.resolve()
+    if not exporting.is_ours(folder):  # before the work
+        raise fail(f"{folder} holds something that is no export; name an empty or a new folder")
+    try:
+        files = exporting.project(root)
+        exporting.write(folder, files)
+    except ValueError as error:
+        raise fail(str(error), EXIT_PROBLEMS) from error
+    except OSError as error:
+        raise fail(f"{error.filename or folder}: {error.strerror or error}") from error
+    pages = sum(path.endswith(".md") for path in files)
+    typer.echo(f"{folder}: {pages} pages, {len(files)} files; mkdocs build -f {folder / 'mkdocs.yml'}")

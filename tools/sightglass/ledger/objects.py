@@ -11,8 +11,10 @@ imported: no torch is needed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +44,11 @@ def reached(root: Path, module: str, names: Iterable[str]) -> dict[str, str]:
 
 def follow(root: Path, module: str, names: Iterable[str]) -> Reached:
     """As ``reached``, with the packages outside ``repro/`` that the objects use."""
+    return _follow(root, _state(root), module, tuple(names))
+
+
+@functools.lru_cache(maxsize=1024)  # a site that is served asks again after each change
+def _follow(root: Path, _: str, module: str, names: Sequence[str]) -> Reached:
     walk = _Walk(root)
     for name in names:
         if name not in walk.module(module).bindings:
@@ -50,10 +57,28 @@ def follow(root: Path, module: str, names: Iterable[str]) -> Reached:
     return Reached(dict(sorted(walk.objects.items())), frozenset(walk.packages))
 
 
+def _state(root: Path) -> str:
+    """A digest of all that following can depend on: which folders and modules there are, and what these say."""
+    state = hashlib.sha256()
+    for folder, folders, files in os.walk(root / PACKAGE):
+        folders.sort()
+        for name in ("", *sorted(file for file in files if file.endswith(".py"))):
+            state.update(f"\0{folder}/{name}\0".encode())
+            if name:
+                with open(f"{folder}/{name}", "rb") as file:
+                    state.update(file.read())
+    return state.hexdigest()
+
+
 def follow_script(root: Path, path: Path) -> Reached:
     """All objects that a file outside ``repro/`` reaches, its own code included: a tutorial's."""
-    walk, name = _Walk(root), path.stem
-    module = walk.modules[name] = parse(path.read_bytes().replace(b"\r\n", b"\n"), name, False)
+    return _follow_script(root, _state(root), path.stem, path.read_bytes().replace(b"\r\n", b"\n"))
+
+
+@functools.lru_cache(maxsize=1024)
+def _follow_script(root: Path, _: str, name: str, source: bytes) -> Reached:
+    walk = _Walk(root)
+    module = walk.modules[name] = parse(source, name, False)
     walk.there[name] = True
     walk.objects[f"{name}:{STATEMENTS}"] = ""
     walk.pending.append((f"{name}:{STATEMENTS}", name, [module.statements]))

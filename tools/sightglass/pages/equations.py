@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import textwrap
 from collections.abc import Sequence
 
@@ -27,10 +28,20 @@ def equations_section(site: Site, slug: str, method: Method, here: str) -> str:
     for equation in method.equations:
         beside = [mark for mark in marks if mark.number == equation.number]
         parts.append(_equation(site, equation, method, beside, here))
-    docstring = ast.get_docstring(ast.parse((site.root / module).read_text(encoding="utf-8")))
+    docstring = _docstring((site.root / module).read_text(encoding="utf-8"))
     if docstring:
         parts.append(details(site.say("docstring"), code(docstring)))
     return f"## {site.say('paper to code')}\n\n{ready(''.join(parts))}" if parts else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _docstring(source: str) -> str | None:
+    return ast.get_docstring(ast.parse(source))
+
+
+@functools.lru_cache(maxsize=4096)
+def _mathml(latex: str) -> str:
+    return str(convert(latex, display="block"))
 
 
 def _equation(site: Site, equation: Equation, method: Method, marks: Sequence[Mark], here: str) -> str:
@@ -39,7 +50,7 @@ def _equation(site: Site, equation: Equation, method: Method, marks: Sequence[Ma
     known = paper in site.catalogue.entries
     place = to(f"papers/{paper}.md", equation.place, here) if known else text(equation.place)
     name = site.say("equation", number=text(equation.number))
-    mathml = convert(equation.latex, display="block")
+    mathml = _mathml(equation.latex)
     meaning = equation.meaning_zh if site.language == "zh" else equation.meaning
     shown = [
         f'<p class="sg-equation-place"><strong>{name}</strong> {spoken(place, "en", site.language)}</p>\n',

@@ -22,13 +22,19 @@ from pygments.lexers import get_lexer_by_name
 HTML_LANGUAGE = {"zh": "zh-Hans"}
 READY = ("<!-- ready -->", "<!-- /ready -->")
 _FORMATTER = HtmlFormatter(wrapcode=True)
+_SPACE = re.compile(r'<span class="w">(\s*)</span>')  # which has no colour
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]|~^$]")
 _BLOCK_START = re.compile(r"^\s*(?:[#+>=:!?-]|\d+[.)])")
 
 
 def text(value: object) -> str:
     """``value`` as it reads, in Markdown or HTML: nothing in it is markup any more, line breaks become spaces."""
-    plain = html.escape(" ".join(str(value).split()), quote=True)
+    return _escaped(str(value))
+
+
+@functools.lru_cache(maxsize=65536)  # names and titles stand on many pages
+def _escaped(value: str) -> str:
+    plain = html.escape(" ".join(value.split()), quote=True)
     escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", plain)
     if _BLOCK_START.match(escaped):
         first = next(i for i, character in enumerate(escaped) if character in "#+>=:!?-.)")
@@ -70,10 +76,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = ""
     return f'<div class="{css}">\n<table>\n{inner}\n</table>\n</div>\n'
 
 
+@functools.lru_cache(maxsize=65536)  # both languages show the same, and 'serve' shows it again
 def code(source: str, language: str = "text") -> str:
     """A block of code, coloured as the site's Markdown colours it."""
     if language != "text":
-        return str(pygments.highlight(source, _lexer(language), _FORMATTER))
+        return _SPACE.sub(r"\1", pygments.highlight(source, _lexer(language), _FORMATTER))
     shown = html.escape(source.strip("\n"))
     return f'<div class="highlight"><pre><span></span><code>{shown}\n</code></pre></div>\n'
 

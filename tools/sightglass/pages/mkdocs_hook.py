@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import re
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import get_plugin_logger
 from mkdocs.structure import StructureItem
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 
-from sightglass import ledger, pages, settings
-from sightglass.catalogue import check
-from sightglass.errors import StoredError
-from sightglass.pages import additions, languages, phrases, rendering, tutorials
+from sightglass import settings
+from sightglass.errors import CatalogueError
+from sightglass.pages import contents, languages, phrases, rebuilding, rendering
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
 _destinations: frozenset[str] = frozenset()  # of all its files
+_build: dict[str, Any] = {}  # what a quick rebuild needs of the build that runs
 _log = get_plugin_logger("sightglass")
 
 
@@ -34,13 +31,9 @@ def _root(config: MkDocsConfig) -> Path:
     return Path(config.config_file_path).resolve().parent
 
 
-def _now() -> datetime:
-    """The moment of the build; SOURCE_DATE_EPOCH, the usual variable for builds that can be repeated, overrides it."""
-    return datetime.fromtimestamp(float(os.environ.get("SOURCE_DATE_EPOCH") or time.time()), UTC)
-
-
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Take the public addresses from the one place where they stand."""
+    _build["fixed"] = rebuilding.fixed(_root(config))
     addresses = settings.load(_root(config))
     config.site_url = config.site_url or addresses.site or None
     config.repo_url = addresses.repository or None
@@ -51,37 +44,28 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made from the catalogue and the results, and the tutorials."""
-    root = _root(config)
-    catalogue, problems = check.check(root)
-    if problems:  # a page could only be wrong; 'serve' shows this and builds again once it is mended
-        raise PluginError("the catalogue has problems:\n" + "\n".join(map(str, problems)))
-    addresses = settings.load(root)
-    generated: dict[str, str | bytes] = {}
-    generated["contributing.md"] = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    try:
-        generated |= tutorials.build(root, addresses=addresses)
-    except ValueError as error:
-        raise PluginError(str(error)) from error
-    written = {file.src_uri: file.content_string for file in files.documentation_pages()} | generated
-    guides = {_url(path): title for path, text in written.items() if (title := _title(path, text))}
-    headings = {_url(path): _headings(text) for path, text in written.items() if _url(path) in guides}
-    try:
-        results, dates = ledger.load_all(root), additions.added(root)
-        site = pages.Site(catalogue, results, addresses, guides, headings=headings, added=dates, now=_now())
-        generated |= pages.build(site)
-    except StoredError as error:
-        raise PluginError(str(error)) from None
+    written = {file.src_uri: file.content_string for file in files.documentation_pages()}
+    generated = _generated(_root(config), written)
     for path, content in generated.items():
-        files.append(File.generated(config, path, content=content))
-    for language, folder in phrases.FOLDERS.items():
-        home = files.get_file_from_path(f"{folder}index.md")
-        if home is not None:
-            home.content_string = pages.home(site.in_language(language), home.content_string)
+        if (file := files.get_file_from_path(path)) is None:
+            files.append(File.generated(config, path, content=content))
+        else:
+            file.content_string = str(content)
     listed = set(_listed(config.nav or []))
     for file in files.documentation_pages():
         if file.src_uri not in listed:
             rendering.ReadyPage(None, file, config)
+    _build.update(config=config, files=files, written=written, generated=generated)
     return files
+
+
+def _generated(root: Path, written: Mapping[str, str]) -> contents.Files:
+    try:
+        return contents.generate(root, written)
+    except CatalogueError as error:  # 'serve' shows this and builds again once it is mended
+        raise PluginError(f"the catalogue has problems:\n{error}") from error
+    except ValueError as error:
+        raise PluginError(str(error)) from error
 
 
 def _listed(nav: Any) -> Iterator[str]:
@@ -105,6 +89,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
     global _addresses, _destinations
     _destinations = frozenset(file.dest_uri for file in files)
     _addresses = frozenset(file.page.url for file in files.documentation_pages() if file.page is not None)
+    _build["nav"] = nav
     _navigations.clear()
     for language in phrases.LANGUAGES:
         _navigations[language] = nav if language == "en" else _translated(nav, language, files)
@@ -133,7 +118,7 @@ def _translated(nav: Navigation, language: str, files: Files) -> Navigation:
     return translated
 
 
-def on_env(env: jinja2.Environment, files: Files, **_: Any) -> jinja2.Environment:
+def on_env(env: jinja2.Environment, config: MkDocsConfig, files: Files) -> jinja2.Environment:
     """Give the templates ``say(key)``, a phrase in the language of the page, and what else they ask for."""
 
     @jinja2.pass_context
@@ -141,26 +126,25 @@ def on_env(env: jinja2.Environment, files: Files, **_: Any) -> jinja2.Environmen
         page = context.get("page")
         return phrases.phrase(languages.language_of(page.url if page else ""), key)
 
-    env.globals |= {"say": say, "phrase": phrases.phrase}
+    _build["env"] = env
+    theme = jinja2.FileSystemLoader([folder for folder in config.theme.dirs if folder != config.theme.custom_dir])
+    env.loader = jinja2.ChoiceLoader([jinja2.PrefixLoader({"theme": theme}), *([env.loader] if env.loader else [])])
+    env.auto_reload = False  # each build has an environment of its own
+    env.globals |= {"say": say, "phrase": phrases.phrase, "kept": rendering.kept_templates()}
     env.globals["feeds"] = files.get_file_from_path("feed.xml") is not None
     env.globals["alternates_of"] = lambda url: languages.alternates(url, _addresses)
     return env
 
 
-def _url(path: str) -> str:
-    return path.removesuffix(".md").removesuffix("index") + ("" if path.endswith("index.md") else "/")
+def on_post_page(output: str, **_: Any) -> str:
+    """Leave out the indentation, a sixth of a page."""
+    return rendering.squeezed(output)
 
 
-def _title(path: str, text: str | bytes) -> str | None:
-    """The first heading of a page written by hand, for the search box."""
-    heading = re.search(r"^# (.+?)(?: \{.*\})?$", text, re.MULTILINE) if isinstance(text, str) else None
-    return heading[1] if heading and path.endswith(".md") and path not in ("index.md", "zh/index.md") else None
-
-
-def _headings(text: str | bytes) -> list[str]:
-    """The headings below the first, which say what a guide is good for; code blocks may hold '#' too."""
-    prose = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", str(text), flags=re.MULTILINE | re.DOTALL)
-    return re.findall(r"^#{2,3} (.+?)(?: \{.*\})?$", prose, re.MULTILINE)
+def on_serve(server: LiveReloadServer, builder: Callable[[], None], **_: Any) -> LiveReloadServer:
+    """While the site is served, make only what a change touches."""
+    server.builder = rebuilding.Rebuilder(builder, lambda: rebuilding.Build(**_build), _generated)
+    return server
 
 
 def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import html
 import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import jinja2
 import markdown
 from markdown.extensions.toc import nest_toc_tokens, slugify, unique
+from markupsafe import Markup
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
@@ -28,6 +30,8 @@ _BLOCK = re.compile(rf"^{READY[0]}\n(.*?)\n{READY[1]}$", re.MULTILINE | re.DOTAL
 _HEADING = re.compile(r"(#{1,3}) (.+?)(?: \{((?: [\w-]+=[\w.-]+)+) \})?")
 _LINK = re.compile(r' (?:href|src)="([^"]*)"')
 _MARKED = re.compile(r"[*`_~!\\\[\]]|\{ ?[.#:]")  # what a heading can hold that only Markdown can read
+_BREAK = re.compile(r"\s*\n\s*")
+_VERBATIM = re.compile(r"(<(?:pre|script|style|textarea)\b.*?</(?:pre|script|style|textarea)>)", re.DOTALL)
 _FRONT = re.compile(r"---\n((?:\w+: .*\n)*)---\n\n")
 
 
@@ -96,6 +100,34 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
     """The text's parts in their order, each with whether it is HTML already."""
     for number, part in enumerate(_BLOCK.split(text)):
         yield part, bool(number % 2)
+
+
+def kept_templates() -> Callable[..., Markup]:
+    """``kept(name)`` for templates: a template that shows nothing of a page but whether and where it is in the
+    navigation, rendered once for all pages of a folder that are not in it.
+    """
+    made: dict[tuple[str, str], str] = {}
+
+    @jinja2.pass_context
+    def kept(context: jinja2.runtime.Context, name: str) -> Markup:
+        def render() -> str:
+            return context.environment.get_template(name).render(context.get_all())
+
+        page = context.get("page")
+        if page is None or any(page is listed for listed in context["nav"].pages):
+            return Markup(render())  # noqa: S704  # the template has escaped it
+        place = (name, posixpath.dirname(page.url.rstrip("/")))  # from which all links are the same
+        if place not in made:
+            made[place] = render()
+        return Markup(made[place])  # noqa: S704  # as above
+
+    return kept
+
+
+def squeezed(page: str) -> str:
+    """A page without the white space around its line breaks, but for the elements in which that can matter."""
+    parts = _VERBATIM.split(page)
+    return "".join(part if number % 2 else _BREAK.sub("\n", part) for number, part in enumerate(parts))
 
 
 def broken_links(page: Page, known: frozenset[str]) -> list[str]:

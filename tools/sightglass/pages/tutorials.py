@@ -12,6 +12,7 @@ repository, for Google Colab opens notebooks from GitHub and from nowhere else o
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -52,12 +53,8 @@ def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
 
 
 def _tutorial(path: Path, root: Path, addresses: Settings) -> dict[str, str | bytes]:
-    import jupytext  # here, not above: the pure pages do not need it
-
-    notebook = jupytext.read(path)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    plain = str(jupytext.writes(_by_itself(notebook, path.stem, addresses), fmt="ipynb"))
     slug = path.stem
+    notebook, plain = _notebook(path.read_text(encoding="utf-8"), slug, addresses)
     outputs = kept.load(root, slug)
     body = _markdown(notebook, outputs)
     files: dict[str, str | bytes] = {
@@ -81,6 +78,16 @@ def _tutorial(path: Path, root: Path, addresses: Settings) -> dict[str, str | by
     head, _, rest = body.partition("\n")
     text = f"{head}\n\n{' · '.join(buttons)}\n{{ .sg-facts }}\n{note}\n{rest}"
     return {f"tutorials/{slug}.md": page(title, text, source=source), f"tutorials/{slug}.ipynb": plain, **files}
+
+
+@functools.lru_cache(maxsize=256)
+def _notebook(source: str, slug: str, addresses: Settings) -> tuple[Any, str]:
+    """A tutorial's cells, and its ``.ipynb``."""
+    import jupytext  # here, not above: the pure pages do not need it
+
+    notebook = jupytext.reads(source, fmt="py:percent")
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook, str(jupytext.writes(_by_itself(notebook, slug, addresses), fmt="ipynb"))
 
 
 def _by_itself(notebook: Any, slug: str, addresses: Settings) -> Any:

@@ -1,0 +1,62 @@
+"""All that is generated of the site, from a checkout and the pages that are written by hand."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sightglass import ledger, pages, settings
+from sightglass.catalogue import check
+from sightglass.errors import CatalogueError
+from sightglass.pages import additions, phrases, tutorials
+
+Files = dict[str, str | bytes]  # by path in the site, pages as Markdown
+
+
+def generate(root: Path, written: Mapping[str, str]) -> Files:
+    """All that is not written by hand; ``written`` are the Markdown pages that are, by path.  The home pages are both.
+
+    Raises CatalogueError, with every problem, or StoredError for a ledger that is not in order: a page could only be wrong.
+    """
+    catalogue, problems = check.check(root)
+    if problems:
+        raise CatalogueError(problems)
+    addresses = settings.load(root)
+    generated: Files = {"contributing.md": (root / "CONTRIBUTING.md").read_text(encoding="utf-8")}
+    generated |= tutorials.build(root, addresses=addresses)
+    prose = {**written, **generated}
+    guides = {_url(path): title for path, text in prose.items() if (title := _title(path, text))}
+    headings = {_url(path): _headings(text) for path, text in prose.items() if _url(path) in guides}
+    results, dates = ledger.load_all(root), additions.added(root)
+    site = pages.Site(catalogue, results, addresses, guides, headings=headings, added=dates, now=_now())
+    generated |= pages.build(site)
+    for language, folder in phrases.FOLDERS.items():
+        home = f"{folder}index.md"
+        if home in written:
+            generated[home] = pages.home(site.in_language(language), written[home])
+    return generated
+
+
+def _now() -> datetime:
+    """The moment of the build; SOURCE_DATE_EPOCH, the usual variable for builds that can be repeated, overrides it."""
+    return datetime.fromtimestamp(float(os.environ.get("SOURCE_DATE_EPOCH") or time.time()), UTC)
+
+
+def _url(path: str) -> str:
+    return path.removesuffix(".md").removesuffix("index") + ("" if path.endswith("index.md") else "/")
+
+
+def _title(path: str, text: str | bytes) -> str | None:
+    """The first heading of a page written by hand, for the search box."""
+    heading = re.search(r"^# (.+?)(?: \{.*\})?$", text, re.MULTILINE) if isinstance(text, str) else None
+    return heading[1] if heading and path.endswith(".md") and path not in ("index.md", "zh/index.md") else None
+
+
+def _headings(text: str | bytes) -> list[str]:
+    """The headings below the first, which say what a guide is good for; code blocks may hold '#' too."""
+    prose = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", str(text), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^#{2,3} (.+?)(?: \{.*\})?$", prose, re.MULTILINE)
