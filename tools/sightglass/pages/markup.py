@@ -89,6 +89,12 @@ def bullets(items: Iterable[str]) -> str:
     return f"<ul>\n{made}</ul>\n"
 
 
+def definitions(rows: Mapping[str, str], *, css: str = "") -> str:
+    """A list of ready-made terms and what is said of each; a term without a word is left out."""
+    made = "".join(f"<dt>{term}</dt>\n<dd>{said}</dd>\n" for term, said in rows.items() if said)
+    return f'<dl class="{css}">\n{made}</dl>\n'
+
+
 def details(title: str, body: str, *, css: str = "note") -> str:
     """A ready-made block that opens on a click."""
     return f'<details class="{css}">\n<summary>{title}</summary>\n{body}</details>\n'
@@ -139,6 +145,15 @@ def inline(words: str) -> str:
 def spoken(words: str, language: str, around: str) -> str:
     """Ready-made ``words`` in ``language``, marked as such where the page ``around`` them is in another."""
     return words if language == around else f'<span lang="{HTML_LANGUAGE.get(language, language)}">{words}</span>'
+
+
+def either(original: str, in_chinese: str | None, around: str, language: str = "en") -> str:
+    """As text what a page in the language ``around`` says: the Chinese on a Chinese page where there is one, else the
+    original, marked with its ``language``.
+    """
+    if around == "zh" and in_chinese:
+        return text(in_chinese)
+    return spoken(text(original), language, around)
 
 
 def chinese(value: str) -> str:

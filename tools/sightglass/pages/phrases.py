@@ -7,6 +7,7 @@ navigation as mkdocs.yml writes it, ``js.…`` for what the scripts say.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from babel.dates import format_date
@@ -103,6 +104,80 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "ours": ("our own comparison", "本项目自设的对照"),
     "read": ("Read", "阅读"),
+    "photograph of": ("{name} on a photograph", "{name}：作用于照片"),
+    "no photograph": (
+        "Not drawn on a photograph yet. These are the laboratory's scenes, in which it is known what is right.",
+        "尚未在照片上绘制。这里是真值已知的合成场景图像。",
+    ),
+    "side by side": (
+        "The same photographs with other methods: [which method?]({page})",
+        "同一组照片上的其他方法：[选择方法]({page})",
+    ),
+    "the idea": ("The idea", "基本思想"),
+    "install": ("Install it, with PyTorch, once:", "安装（含 PyTorch，只需一次）："),
+    "install here": (
+        "Install it, with PyTorch, once, in a checkout of this project:",
+        "在本项目的代码目录中安装（含 PyTorch，只需一次）：",
+    ),
+    "on the command line": (
+        "On the command line, for a photograph of a cat and a network trained on ImageNet; `--image photo.jpg` takes "
+        "your own, and `--class` asks about another class:",
+        "命令行：示例为一张猫的照片和在 ImageNet 上训练的网络。`--image photo.jpg` 使用自己的照片，"
+        "`--class` 指定其他类别：",
+    ),
+    "made from nothing": (
+        "On the command line, with a network trained on ImageNet; `--class` asks for another class:",
+        "命令行：使用在 ImageNet 上训练的网络，`--class` 指定其他类别：",
+    ),
+    "in python": ("In Python:", "Python 代码："),
+    "measure again": (
+        "Measure its claims again: `sightglass verify {slug}`.",
+        "重新验证：`sightglass verify {slug}`。",
+    ),
+    "when to use it": ("When to use it, and when not", "适用与不适用的情况"),
+    "use it": ("Use it if", "适用"),
+    "avoid it": ("Choose another if", "不适用"),
+    "shown by": ("The claims that show it:", "相关论文结论："),
+    "cost": ("Cost for one image", "每张图像的开销"),
+    "needs of network": ("The network needs", "对网络的要求"),
+    "resolution": ("Resolution", "分辨率"),
+    "network.any": ("nothing but scores: any classifier", "只需得分，适用于任何分类器"),
+    "network.gradients": ("gradients with respect to the image", "可对图像求梯度"),
+    "network.maps": ("convolutional feature maps, and gradients", "卷积特征图，可求梯度"),
+    "network.pooling": (
+        "global average pooling and one linear layer at its end",
+        "以全局平均池化加一个线性层结尾",
+    ),
+    "network.relu": ("ReLUs, and gradients", "ReLU，可求梯度"),
+    "network.rules": (
+        "operations that have a rule: no attention, GELU or SiLU",
+        "每种运算都有规则：不含注意力、GELU、SiLU",
+    ),
+    "network.chain": (
+        "one chain of convolutions, ReLUs, max poolings and linear layers: AlexNet, VGG",
+        "由卷积、ReLU、最大池化和线性层串成的一条链，如 AlexNet、VGG",
+    ),
+    "resolution.map": ("regions: the grid of the layer's feature maps", "区域：该层特征图的网格"),
+    "resolution.squares": ("regions: the positions of the square", "区域：遮挡块的各个位置"),
+    "resolution.pixels": ("pixels of the image", "图像的像素"),
+    "reproduced": ("{held} of {all} reproduced.", "{all} 条中已复现 {held} 条。"),
+    "reproduced otherwise": (
+        "Measured on small networks and images with [known truth](laboratory.md); each row unfolds.",
+        "在小网络和[真值已知的合成图像](laboratory.md)上测量；点击每行可展开。",
+    ),
+    "control": ("Compared with", "对照"),
+    "reason": ("Why not", "原因"),
+    "address": ("Address", "链接"),
+    "each seed": ("; by seed: {values}", "；各随机种子：{values}"),
+    "on device": (" (on {device})", "（设备：{device}）"),
+    "quick": (
+        "Speed on one CPU thread, ResNet-50, one image of {size} pixels: {rows}.",
+        "速度（单线程 CPU，ResNet-50，一张边长 {size} 像素的图像）：{rows}。",
+    ),
+    "quick row": ("{seconds} s, {ratio} times the least possible", "{seconds} 秒，为下限的 {ratio} 倍"),
+    "to benchmark": ("All measurements", "全部测量"),
+    "related methods": ("Related methods", "相关方法"),
+    "record history": ("Record history: sources, corrections, open questions", "记录来源：出处、更正与未决问题"),
     # Pages that list
     "papers": ("Papers", "论文"),
     "tools": ("Tools", "工具"),
@@ -516,3 +591,21 @@ def day(language: str, value: str) -> str:
     if language == "zh":
         return format_date(written, "y年M月d日", locale="zh_Hans")
     return format_date(written, "d MMMM y", locale="en")
+
+
+_ABBREVIATIONS = (
+    (r"\bSecs?\. (\d[\d.]*)", r"第 \1 节"),
+    (r"\bEqs?\. \(([\w.]+)\)", r"式（\1）"),
+    (r"\bFigs?\. (\d)", r"图 \1"),
+    (r"\bTable (\d)", r"表 \1"),
+    (r", ", "，"),
+    (r"; ", "；"),
+    (r" and ", "和"),
+)
+
+
+def abbreviated(place: str) -> str:
+    """A place in a paper as Chinese writes it: 'Sec. 3, Fig. 1' becomes '第 3 节，图 1'; names of sections stay."""
+    for written, chinese in _ABBREVIATIONS:
+        place = re.sub(written, chinese, place)
+    return place
