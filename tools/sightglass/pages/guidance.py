@@ -84,7 +84,7 @@ def run_it(site: Site, slug: str) -> str:
     return f"## {site.say('run it')}\n\n{ready(made)}"
 
 
-def when(site: Site, slug: str, method: Method) -> str:
+def when(site: Site, slug: str, method: Method, here: str) -> str:
     """The section on what the method is good for and what not, with the claims that show it, needs and cost."""
     if not (method.use_when or method.avoid_when):
         return ""
@@ -104,7 +104,8 @@ def when(site: Site, slug: str, method: Method) -> str:
         site.say("resolution"): resolution(site, slug),
         site.say("cost"): said(site, method.passes, method.passes_zh),
     }
-    return f"## {site.say('when to use it')}\n\n{ready(definitions(rows, css='sg-when'))}"
+    others = f"<p>{inline(site.say('others', page=address('choose.md', here)))}</p>\n"
+    return f"## {site.say('when to use it')}\n\n{ready(definitions(rows, css='sg-when') + others)}"
 
 
 def resolution(site: Site, slug: str) -> str:

@@ -12,6 +12,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pygments
@@ -54,8 +55,15 @@ def out(url: str, label: object, *, css: str = "", language: str = "") -> str:
     return f'<a href="{html.escape(url, quote=True)}" rel="noopener"{attributes}>{text(label)}</a>'
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = "", stacks: bool = False) -> str:
-    """A table of ready-made cells, in a box that scrolls sideways on a narrow screen.
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    css: str = "",
+    stacks: bool = False,
+    marks: Sequence[str] = (),
+) -> str:
+    """A table of ready-made cells, in a box that scrolls sideways on a narrow screen; ``marks`` are rows' attributes.
 
     With ``stacks`` each cell carries its column's name, so that a narrow screen can show the cells one below the other.
     """
@@ -63,8 +71,10 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = ""
     labels = [f' data-label="{re.sub("<[^>]*>", "", label)}"' if stacks else "" for label in header]
     head = "".join(f"<th>{cell}</th>\n" for cell in header)
     body = "\n".join(
-        "<tr>\n" + "".join(f"<td{label}>{cell}</td>\n" for cell, label in zip(row, labels, strict=True)) + "</tr>"
-        for row in rows
+        f"<tr{f' {mark}' if mark else ''}>\n"
+        + "".join(f"<td{label}>{cell}</td>\n" for cell, label in zip(row, labels, strict=True))
+        + "</tr>"
+        for row, mark in zip_longest(rows, marks, fillvalue="")
     )
     inner = f"<thead>\n<tr>\n{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>"
     return f'<div class="{css}">\n<table>\n{inner}\n</table>\n</div>\n'

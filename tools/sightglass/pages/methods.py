@@ -115,7 +115,7 @@ def method_page(site: Site, slug: str) -> str:
         guidance.idea(site, method),
         guidance.run_it(site, slug),
         equations_section(site, slug, method, here),
-        guidance.when(site, slug, method),
+        guidance.when(site, slug, method, here),
         _claims(site, slug, here),
         _related(site, slug, method, here),
         _read(site, slug, method, here),

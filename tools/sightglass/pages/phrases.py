@@ -113,6 +113,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "The same photographs with other methods: [which method?]({page})",
         "同一组照片上的其他方法：[选择方法]({page})",
     ),
+    "others": ("Compare methods: [which method?]({page})", "各方法的比较：[选择方法]({page})"),
     "the idea": ("The idea", "基本思想"),
     "install": ("Install it, with PyTorch, once:", "安装（含 PyTorch，只需一次）："),
     "install here": (
@@ -502,6 +503,79 @@ PHRASES: dict[str, tuple[str, str]] = {
     "bench.rounds": ("Rounds", "轮数"),
     "bench.floor": ("Floor", "下限"),
     "bench.memory": ("memory {ratio}", "内存 {ratio}"),
+    # Which method?
+    "choose.lead": (
+        "Every method here that shows what an image, or a part of it, means to a network. Answer what you know; the "
+        "table keeps the methods that fit.",
+        "本项目中所有显示图像及其各部分对网络有何作用的方法。回答已知的问题，表中只保留适用的方法。",
+    ),
+    "choose.network": ("My network", "我的网络"),
+    "choose.network.all": ("any of these", "不限"),
+    "choose.network.pooled": (
+        "average pooling, then one linear layer: ResNet, DenseNet",
+        "平均池化加一个线性层：ResNet、DenseNet",
+    ),
+    "choose.network.chain": (
+        "one chain of convolutions and ReLUs: VGG, AlexNet",
+        "卷积与 ReLU 串成一条链：VGG、AlexNet",
+    ),
+    "choose.network.other": ("convolutions with GELU, SiLU or attention", "卷积加 GELU、SiLU 或注意力"),
+    "choose.network.scores": ("I have only its scores", "只能得到得分"),
+    "choose.about": ("I ask about", "我想了解"),
+    "choose.about.all": ("either", "不限"),
+    "choose.about.class": ("a class", "某个类别"),
+    "choose.about.unit": ("a unit inside", "网络内部的某个单元"),
+    "choose.fine": ("I want to see", "我想看到"),
+    "choose.fine.all": ("either", "不限"),
+    "choose.fine.regions": ("regions", "区域"),
+    "choose.fine.pixels": ("pixels", "像素"),
+    "choose.shows": ("Shows", "显示"),
+    "choose.speed": ("ResNet-50, one image, one CPU thread", "ResNet-50，一张图像，单线程 CPU"),
+    "choose.class": ("Tells classes apart", "区分类别"),
+    "choose.randomised": ("Randomisation check", "参数随机化检验"),
+    "choose.faithful": ("Faithfulness", "忠实度"),
+    "choose.localises": ("Localisation", "定位"),
+    "choose.right-of-two": ("of maps on the right one of two objects", "的热力图落在两个物体中正确的一个上"),
+    "choose.occlusion": ("correlation with occlusion", "与遮挡实验的相关系数"),
+    "choose.blurred-aopc": ("fall of the probability as regions are blurred (AOPC)", "模糊区域后概率的下降（AOPC）"),
+    "choose.boxes": ("localisation accuracy", "定位准确率"),
+    "choose.pointing": ("pointing game", "指向游戏"),
+    "choose.energy": ("of the map on the object", "的热力图落在物体上"),
+    "choose.auc": ("area under the ROC curve", "ROC 曲线下面积"),
+    "choose.found": ("of several objects of the class found", "的同类物体被找到"),
+    "choose.gradient": ("plain gradient {value}", "原始梯度 {value}"),
+    "choose.reading": ("How to read the numbers", "如何解读这些数字"),
+    "choose.reading class": (
+        "**Tells classes apart:** chance is a half. A method that hardly passes it shows what the network sees, not "
+        "why it chose this class.",
+        "**区分类别：**随机水平为一半。略高于一半的方法只显示网络看到了什么，不能说明它为何选择这一类别。",
+    ),
+    "choose.reading randomised": (
+        "**Randomisation check:** rank correlation of the map before and after the upper layers' weights are "
+        "randomised. The lower, the more the map depends on what the network has learned.",
+        "**参数随机化检验：**高层权重随机化前后热力图的秩相关系数。越低，说明热力图越取决于网络学到的内容。",
+    ),
+    "choose.reading faithful": (
+        "**Faithfulness:** higher is better, but the two measures are not comparable with each other, and how a region "
+        "is covered can change the order of methods.",
+        "**忠实度：**越高越好。但两种指标不能相互比较，遮盖区域的方式也会改变各方法的排序。",
+    ),
+    "choose.reading localises": (
+        "**Localisation:** a map on the object need not say what the network used: in these scenes edges alone find "
+        "the object quite well.",
+        "**定位：**热力图落在物体上，不代表它说明了网络的依据：在这些场景图像上，仅凭边缘就能较好地找到物体。",
+    ),
+    "choose.reading networks": (
+        "Measured on small networks and [images with known truth](laboratory.md), not on ImageNet, and not all on the "
+        "same network: compare a number with the gradient's beside it rather than with another row's.",
+        "以上数值在小网络和[真值已知的合成图像](laboratory.md)上测得，而非 ImageNet，所用网络也不尽相同："
+        "应与旁边原始梯度的数值比较，而不是与其他行比较。",
+    ),
+    "choose.reading gaps": (
+        "A dash means that nobody has measured it here yet, not that the method fails. Each number is part of the "
+        "[claims](claims.md); the [benchmark](benchmark.md) has more on speed.",
+        "短横表示尚未测量，不表示方法不好。各数值见[论文结论验证](claims.md)，速度详见[速度与内存](benchmark.md)。",
+    ),
     # The laboratory
     "lab.title": ("The laboratory", "实验室"),
     "lab.lead": (
@@ -557,6 +631,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Timeline": ("Timeline", "时间线"),
     "nav.Methods": ("Methods", "方法"),
     "nav.Gallery": ("Gallery", "图库"),
+    "nav.Which method?": ("Which method?", "选择方法"),
     "nav.Genealogy": ("Genealogy", "谱系"),
     "nav.Tutorials": ("Tutorials", "教程"),
     "nav.Laboratory": ("Laboratory", "实验室"),
