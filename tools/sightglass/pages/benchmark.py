@@ -11,6 +11,7 @@ from sightglass.pages.entries import method_link
 from sightglass.pages.markup import page, ready, spoken, table, text, to
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
+from sightglass.running import runnable
 
 HERE = "benchmark.md"
 LEVEL = 0.02  # memory that differs by less is the same
@@ -124,6 +125,9 @@ def speed(site: Site, slug: str, here: str) -> str:
             seconds = f"{statistics.median(row.runs[OURS].seconds):.2g}"
             told = site.say("quick row", seconds=seconds, ratio=f"{ratio[0] if ratio else 0:.2f}")
             shown.append((f"<code>{variant}</code> " if variant else "") + told)
+        found = runnable.find(site.root, slug)
+        if shown and found and found.takes("patch"):
+            shown.append(site.say("few squares"))
         if shown:
             line = site.say("quick", size=result.image_size, rows=site.say("bench.then").join(shown))
             return f"<p>{line} {to(HERE, site.say('to benchmark'), here)}</p>\n"

@@ -112,6 +112,9 @@ def _speed(site: Site, slug: str) -> str:
             memory = "" if run.memory is None else f", {run.memory:.0f} MiB"
             name = f" <small><code>{variant}</code></small>" if variant else ""
             lines.append(f"{statistics.median(run.seconds):.2g} s{memory}{name}")
+    found = runnable.find(site.root, slug)
+    if lines and found and found.takes("patch"):
+        lines.append(f"<small>{site.say('few squares')}</small>")
     return "<br>".join(lines) or "–"
 
 

@@ -176,6 +176,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "速度（单线程 CPU，ResNet-50，一张边长 {size} 像素的图像）：{rows}。",
     ),
     "quick row": ("{seconds} s, {ratio} times the least possible", "{seconds} 秒，为下限的 {ratio} 倍"),
+    "few squares": ("timed with a few large squares only", "计时只用了少数几个大遮挡块"),
     "to benchmark": ("All measurements", "全部测量"),
     "related methods": ("Related methods", "相关方法"),
     "record history": ("Record history: sources, corrections, open questions", "记录来源：出处、更正与未决问题"),
