@@ -419,6 +419,13 @@ BROKEN = [
     Broken("claim", METHOD, swap("id: beats-glow", f"id: {MARK}points-at-object"), "stands twice"),
     Broken("claim", METHOD, swap("at_least: 0.6", f"at_least: {MARK}1.6"), "at_least is above at_most"),
     # equations, in the file and beside the code
+    Broken("guidance", METHOD, None, "say idea, idea_zh, use_when", module_with("x = 1")),
+    Broken(
+        "guidance",
+        METHOD,
+        swap("\nfeasible:", f"\nlimits:\n  - {MARK}points-at-objct\nfeasible:"),
+        "no claim 'points-at-objct' in this file, did you mean",
+    ),
     Broken("equation", METHOD, None, "state its equations", module_with("x = 1")),
     Broken(
         "equation",

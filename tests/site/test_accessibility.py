@@ -19,6 +19,8 @@ KINDS = {  # a page of each kind; a pattern stands for the first page that it fi
     "entry in Chinese": "posts/zhihu-why-nn-black-box/",
     "entries": "papers/",
     "methods": "methods/",
+    "which method": "choose/",
+    "which method in the Chinese interface": "zh/choose/",
     "method with a picture": r'methods/\*/ <img [^>]*src="[^"]*pictures/',
     "method": "methods/lrp/",
     "families": "families/",

@@ -306,6 +306,100 @@ def test_a_claim_shows_what_was_measured(tmp_path: Path, values: list[float] | N
         assert "stale" in seen.words  # no module produced this result: its sources are not those of today
 
 
+SAID = {  # what a method's file says for its page, in both languages
+    f"{name}{tongue}": f"{before}{name.replace('_', ' ')}. Rest of {name.replace('_', ' ')}."
+    if not tongue
+    else f"{name.replace('_', ' ')} 首句。其余。"
+    for name in ("idea", "use_when", "avoid_when", "passes", "photograph_says", "feasible_why")
+    for tongue, before in (("", "First of "), ("_zh", ""))
+}
+
+
+def with_module(tmp_path: Path, **fields: object) -> pages.Site:
+    """A site with the method ``m``, which runs, has one claim that was measured, and says all that a page shows."""
+    (tmp_path / "repro/attribution").mkdir(parents=True)
+    source = "def m(model, images, target_classes) -> Heatmap:\n    return images.mean(1)  # Eq. (1)\n"
+    (tmp_path / "repro/attribution/m.py").write_text(source)
+    claim = {
+        "id": "c",
+        "statement": "It holds.",
+        "statement_zh": "论文结论。",
+        "paper": "k",
+        "place": "Sec. 4.1, Table 1",
+    }
+    claim |= {
+        "quantity": "q",
+        "unit": "share",
+        "unit_zh": "比例",
+        "at_least": 0.5,
+        "reported": "0.7",
+        "reported_zh": "七成",
+    }
+    equation = {"number": "1", "place": "Sec. 2", "latex": "a=b", "meaning": "It is.", "meaning_zh": "如此。"}
+    base = {"claims": [claim], "limits": ["c"], "network": "maps", "equations": [equation], "proposed_by": ["k"]}
+    return pages.Site(
+        catalogue(tmp_path, {"k": paper(about=["m"])}, {"m": method(**SAID, **(base | fields))}),
+        {"m": [result([0.6, 0.7])]},
+    )
+
+
+def test_a_method_is_told_in_the_order_in_which_readers_ask(tmp_path: Path) -> None:
+    words = rendered(method_page(with_module(tmp_path), "m")).words
+    order = [
+        "First of idea.",
+        "The idea",
+        "Rest of idea.",
+        "Run it",
+        "pip install",
+        "sightglass run m",
+        "target_classes)",
+    ]
+    order += ["Eq. (1)", "images.mean(1)", "When to use it", "Rest of use when.", "Rest of avoid when.", "It holds."]
+    order += ["Rest of passes.", "1 of 1 reproduced.", "0.65 ± 0.05", "≥ 0.5", "Read"]
+    places, start = [], 0
+    for each in order:
+        start = words.find(each, start)
+        places.append(start)
+    assert -1 not in places, [each for each, place in zip(order, places, strict=True) if place == -1]
+
+
+def test_a_claim_has_an_address_inside_what_it_unfolds(tmp_path: Path) -> None:
+    page = method_page(with_module(tmp_path), "m")
+    unfolded = re.search(r'<details class="sg-claim">.*?</summary>\n<div id="c"', page, re.DOTALL)
+    assert unfolded  # a browser opens the row only if the address lies within
+    assert page.count('href="#c"') == 2  # from what shows the method's limits, and from the claim itself
+
+
+def test_a_method_in_chinese_says_all_in_chinese(tmp_path: Path) -> None:
+    page = method_page(with_module(tmp_path).in_language("zh"), "m")
+    words = re.sub(r"<pre>.*?</pre>", "", body(page), flags=re.DOTALL)
+    shown = [name for name in ("idea", "use when", "avoid when", "passes") if f"{name} 首句。" in words]
+    assert shown == ["idea", "use when", "avoid when", "passes"]
+    assert "第 4.1 节，表 1" in words
+    assert not re.search(r"First of|Rest of|It holds\.|share", words)
+
+
+def test_a_photograph_comes_first_and_is_described(tmp_path: Path) -> None:
+    site = with_module(tmp_path)
+    assert "<figure>" not in method_page(site, "m")
+    drawn = tmp_path / "results/photographs/m.webp"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_bytes(b"RIFF....WEBPVP8X" + bytes(8) + (639).to_bytes(3, "little") + (199).to_bytes(3, "little"))
+    page = method_page(site, "m")
+    assert 'alt="First of photograph says. Rest of photograph says." class="sg-picture" width="640"' in page
+    assert body(page).index("<figure>") < body(page).index("Rest of idea.")
+
+
+def test_a_method_that_does_not_run_says_so_in_one_line(tmp_path: Path) -> None:
+    site = pages.Site(catalogue(tmp_path, {}, {"m": method(feasible_why="Small.", feasible_why_zh="小。")}))
+    assert (
+        "Not implemented yet. It can be reproduced on small data: contributions welcome. Small."
+        in rendered(method_page(site, "m")).words
+    )
+    assert "小。" in method_page(site.in_language("zh"), "m")
+    assert "Run it" not in method_page(site, "m")
+
+
 def test_home_says_how_much_there_is(tmp_path: Path) -> None:
     site = pages.Site(catalogue(tmp_path, {"a": paper(), "b": paper(title="U")}, {"m": method()}))
     assert "**2** entries · **1** methods · **0** running here · **0** claims" in pages.home(site, "x <!-- numbers -->")

@@ -38,6 +38,18 @@ SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
 # Proper names and formats that Chinese readers write in Latin letters.
 LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
 LATIN |= {"Markdown", "MiB", "kB", "CPU"}
+LATIN |= {
+    "ResNet",
+    "DenseNet",
+    "VGG",
+    "AlexNet",
+    "ImageNet",
+    "ReLU",
+    "GELU",
+    "SiLU",
+    "AOPC",
+    "ROC",
+}  # the field's names
 LATIN |= {"cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
 
 

@@ -443,6 +443,21 @@ def claims(catalogue: Catalogue) -> Iterator[Problem]:
 
 
 @_rule
+def guidance(catalogue: Catalogue) -> Iterator[Problem]:
+    """A method that runs says in both languages what the idea is and when to use it; its limits are its own claims."""
+    said = [f"{name}{tongue}" for name in ("idea", "use_when", "avoid_when", "passes") for tongue in ("", "_zh")]
+    for slug, method, source in _methods(catalogue):
+        module = f"repro/{method.family}/{slug.replace('-', '_')}.py"
+        missing = [name for name in (*said, "network") if not getattr(method, name)]
+        if missing and (catalogue.root / module).is_file():
+            yield source.problem((), "guidance", f"{module} runs: say {', '.join(missing)}")
+        ids = [claim.id for claim in method.claims]
+        for i, limit in enumerate(method.limits):
+            if limit not in ids:
+                yield source.problem(("limits", i), "guidance", f"no claim '{limit}' in this file{nearest(limit, ids)}")
+
+
+@_rule
 def equations(catalogue: Catalogue) -> Iterator[Problem]:
     """A method that has a module states its equations, and the line that computes one bears its number, both ways."""
     for slug, method, source in _methods(catalogue):

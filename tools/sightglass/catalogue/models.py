@@ -38,6 +38,7 @@ Framework = Literal[
     "torch", "torch7", "tensorflow", "keras", "caffe", "mxnet", "theano", "chainer", "paddle", "matlab", "javascript",
     "tensorflow-js", "scikit-learn", "numpy", "deeplearning4j", "r", "cpp",
 ]  # fmt: skip  # a table, as one reads it
+NetworkNeed = Literal["any", "gradients", "maps", "pooling", "relu", "rules", "chain"]
 SourceKind = Literal[
     "publisher",  # the publisher's or the proceedings' own page or file
     "preprint",  # the arXiv record, or a mirror that copies it
@@ -220,6 +221,9 @@ class Claim(_Model):
     statement_zh: str | None = None
     paper: str = Field(description="key of the paper that makes the claim")
     place: Text = Field(description="section, figure, table or equation")
+    place_zh: str | None = Field(
+        None, description="only where the place is said in words: 'Sec. 3, Fig. 1' is read as it is"
+    )
     reported: str | None = Field(None, description="what the paper itself measured, with data and network")
     reported_zh: str | None = None
     quantity: Slug = Field(description="key of the number in what the method's measure() returns")
@@ -253,6 +257,7 @@ class Equation(_Model):
     )
     paper: str | None = Field(None, description="key of the paper, if it is not the one that proposed the method")
     place: Text = Field(description="where it stands: section, figure, algorithm")
+    place_zh: str | None = Field(None, description="only where the place is said in words")
     latex: Text = Field(description="the equation, without dollar signs")
     meaning: Text = Field(description="what it says, in one sentence")
     meaning_zh: Text
@@ -276,8 +281,15 @@ class Method(_Model):
     use_when_zh: str | None = None
     avoid_when: str | None = Field(None, description="when to choose another, with the known failure")
     avoid_when_zh: str | None = None
+    limits: list[Slug] = Field(default_factory=list, description="claims of this file that show when to avoid it")
     passes: str | None = Field(None, description="cost for one image: '1 forward, 1 backward'")
     passes_zh: str | None = None
+    network: NetworkNeed | None = Field(
+        None,
+        description="what the network must have. any: scores alone; gradients: of the scores; maps: convolutional "
+        "feature maps and gradients; pooling: global average pooling and one linear layer at its end; relu: ReLUs and "
+        "gradients; rules: only operations with a rule; chain: convolutions, ReLUs, max poolings and linear layers",
+    )
     photograph_says: str | None = Field(
         None, description="what is seen in its picture on a photograph: the alternative text"
     )

@@ -13,6 +13,7 @@ from sightglass.pages.basket import basket_files, basket_page
 from sightglass.pages.benchmark import benchmark_page
 from sightglass.pages.browse import browse_page
 from sightglass.pages.charts import genealogy_page, timeline_page
+from sightglass.pages.choose import choose_page
 from sightglass.pages.entries import entry_page
 from sightglass.pages.finding import index_files
 from sightglass.pages.home import home
@@ -73,5 +74,6 @@ def _pages(site: Site) -> dict[str, str]:
     pages["links.md"] = links_page(site)
     pages["laboratory.md"] = laboratory_page(site)
     pages["benchmark.md"] = benchmark_page(site)
+    pages["choose.md"] = choose_page(site)
     pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
     return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}

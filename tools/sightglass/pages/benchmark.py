@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 
 from sightglass.ledger import benchmark
 from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row
 from sightglass.pages.entries import method_link
-from sightglass.pages.markup import page, ready, spoken, table, text
+from sightglass.pages.markup import page, ready, spoken, table, text, to
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
+from sightglass.running import runnable
 
 HERE = "benchmark.md"
 LEVEL = 0.02  # memory that differs by less is the same
@@ -102,11 +104,44 @@ def _cell(site: Site, row: Row, name: str) -> str:
     return shown + ("" if lean is None else f"<br><small>{site.say('bench.memory', ratio=f'{lean:.2f}')}</small>")
 
 
+def rows_of(result: Benchmark, slug: str, methods: Iterable[str], model: str = "resnet50") -> dict[str, Row]:
+    """A method's rows for one image on one model, by the name of the variant; '' is the method itself."""
+    known = list(methods)
+    return {
+        variant: row
+        for row in result.rows
+        if row.model == model and row.batch == 1 and row.slower(OURS)
+        for owner, variant in [_variant(row.method, known)]
+        if owner == slug
+    }
+
+
+def speed(site: Site, slug: str, here: str) -> str:
+    """One line on how long a method takes, with a link to the page; empty if it was not measured."""
+    for result in benchmark.load_all(site.root):
+        shown = []
+        for variant, row in rows_of(result, slug, site.catalogue.methods).items():
+            ratio = row.slower(OURS)
+            seconds = f"{statistics.median(row.runs[OURS].seconds):.2g}"
+            told = site.say("quick row", seconds=seconds, ratio=f"{ratio[0] if ratio else 0:.2f}")
+            shown.append((f"<code>{variant}</code> " if variant else "") + told)
+        found = runnable.find(site.root, slug)
+        if shown and found and found.takes("patch"):
+            shown.append(site.say("few squares"))
+        if shown:
+            line = site.say("quick", size=result.image_size, rows=site.say("bench.then").join(shown))
+            return f"<p>{line} {to(HERE, site.say('to benchmark'), here)}</p>\n"
+    return ""
+
+
+def _variant(name: str, methods: Iterable[str]) -> tuple[str, str]:
+    """``lrp-epsilon`` is the variant 'epsilon' of the catalogue's method ``lrp``; the method is '' if unknown."""
+    slug = max((slug for slug in methods if f"{name}-".startswith(f"{slug}-")), key=len, default="")
+    return slug, name.removeprefix(slug).removeprefix("-")
+
+
 def _name(site: Site, name: str) -> str:
-    """``lrp-epsilon`` is the variant 'epsilon' of the catalogue's method ``lrp``."""
-    known = [slug for slug in site.catalogue.methods if f"{name}-".startswith(f"{slug}-")]
-    if not known:
+    slug, variant = _variant(name, site.catalogue.methods)
+    if not slug:
         return f"<code>{name}</code>"
-    slug = max(known, key=len)
-    variant = name.removeprefix(slug).removeprefix("-")
     return method_link(site, slug, HERE) + (f" <code>{variant}</code>" if variant else "")

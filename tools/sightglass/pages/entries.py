@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from sightglass import citations
 from sightglass.catalogue import folder_of
-from sightglass.catalogue.models import Entry, FoundingNotes, Link, Paper
+from sightglass.catalogue.models import Claim, Entry, Equation, FoundingNotes, Link, Paper
 from sightglass.pages import pictures
 from sightglass.pages.markup import (
     HTML_LANGUAGE,
@@ -24,7 +24,7 @@ from sightglass.pages.markup import (
     text,
     to,
 )
-from sightglass.pages.phrases import PHRASES
+from sightglass.pages.phrases import PHRASES, abbreviated
 from sightglass.pages.site import Site
 
 ARCHIVE = "https://web.archive.org/web"
@@ -109,6 +109,12 @@ def summary(site: Site, english: str, in_chinese: str | None) -> str:
         shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
         return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'
     return f'<p class="sg-summary">{text(english)}</p>\n' + (chinese(in_chinese) if in_chinese else "")
+
+
+def located(site: Site, thing: Claim | Equation, paper: str, here: str) -> str:
+    """Where in a paper a claim or an equation stands, as a link to the paper's page."""
+    place = (thing.place_zh or abbreviated(thing.place)) if site.language == "zh" else thing.place
+    return to(f"papers/{paper}.md", place, here) if paper in site.catalogue.entries else text(place)
 
 
 def add_button(key: str, label: str = "") -> str:
@@ -306,7 +312,13 @@ def _related(site: Site, key: str, entry: Entry, here: str) -> str:
 
 
 def founding_notes_section(site: Site, notes: FoundingNotes | None, here: str) -> str:
-    """Where the founding notes mention something, and what they say that is not so."""
+    """``founding_notes`` below a heading of its own."""
+    made = founding_notes(site, notes, here)
+    return f"## {site.say('in the founding notes')}\n\n{ready(made)}" if made else ""
+
+
+def founding_notes(site: Site, notes: FoundingNotes | None, here: str) -> str:
+    """Where the founding notes mention something, and what they say that is not so, as HTML; empty if nowhere."""
     if notes is None or not notes.lines:
         return ""
     guide = address(site.written("founding-notes.md"), here)
@@ -314,7 +326,7 @@ def founding_notes_section(site: Site, notes: FoundingNotes | None, here: str) -
     if notes.corrections:
         rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in notes.corrections]
         made += table([site.say("line"), site.say("founding note says"), site.say("is the case")], rows)
-    return f"## {site.say('in the founding notes')}\n\n{ready(made)}"
+    return made
 
 
 def _confirmed(site: Site, entry: Entry) -> str:

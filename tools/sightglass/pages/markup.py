@@ -12,6 +12,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pygments
@@ -60,8 +61,15 @@ def out(url: str, label: object, *, css: str = "", language: str = "") -> str:
     return f'<a href="{html.escape(url, quote=True)}" rel="noopener"{attributes}>{text(label)}</a>'
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = "", stacks: bool = False) -> str:
-    """A table of ready-made cells, in a box that scrolls sideways on a narrow screen.
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    css: str = "",
+    stacks: bool = False,
+    marks: Sequence[str] = (),
+) -> str:
+    """A table of ready-made cells, in a box that scrolls sideways on a narrow screen; ``marks`` are rows' attributes.
 
     With ``stacks`` each cell carries its column's name, so that a narrow screen can show the cells one below the other.
     """
@@ -69,8 +77,10 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, css: str = ""
     labels = [f' data-label="{re.sub("<[^>]*>", "", label)}"' if stacks else "" for label in header]
     head = "".join(f"<th>{cell}</th>\n" for cell in header)
     body = "\n".join(
-        "<tr>\n" + "".join(f"<td{label}>{cell}</td>\n" for cell, label in zip(row, labels, strict=True)) + "</tr>"
-        for row in rows
+        f"<tr{f' {mark}' if mark else ''}>\n"
+        + "".join(f"<td{label}>{cell}</td>\n" for cell, label in zip(row, labels, strict=True))
+        + "</tr>"
+        for row, mark in zip_longest(rows, marks, fillvalue="")
     )
     inner = f"<thead>\n<tr>\n{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>"
     return f'<div class="{css}">\n<table>\n{inner}\n</table>\n</div>\n'
@@ -94,6 +104,12 @@ def bullets(items: Iterable[str]) -> str:
     """A list of ready-made items."""
     made = "".join(f"<li>{item}</li>\n" for item in items)
     return f"<ul>\n{made}</ul>\n"
+
+
+def definitions(rows: Mapping[str, str], *, css: str = "") -> str:
+    """A list of ready-made terms and what is said of each; a term without a word is left out."""
+    made = "".join(f"<dt>{term}</dt>\n<dd>{said}</dd>\n" for term, said in rows.items() if said)
+    return f'<dl class="{css}">\n{made}</dl>\n'
 
 
 def details(title: str, body: str, *, css: str = "note") -> str:
@@ -146,6 +162,15 @@ def inline(words: str) -> str:
 def spoken(words: str, language: str, around: str) -> str:
     """Ready-made ``words`` in ``language``, marked as such where the page ``around`` them is in another."""
     return words if language == around else f'<span lang="{HTML_LANGUAGE.get(language, language)}">{words}</span>'
+
+
+def either(original: str, in_chinese: str | None, around: str, language: str = "en") -> str:
+    """As text what a page in the language ``around`` says: the Chinese on a Chinese page where there is one, else the
+    original, marked with its ``language``.
+    """
+    if around == "zh" and in_chinese:
+        return text(in_chinese)
+    return spoken(text(original), language, around)
 
 
 def chinese(value: str) -> str:

@@ -7,6 +7,7 @@ navigation as mkdocs.yml writes it, ``js.…`` for what the scripts say.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from babel.dates import format_date
@@ -103,6 +104,82 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "ours": ("our own comparison", "本项目自设的对照"),
     "read": ("Read", "阅读"),
+    "photograph of": ("{name} on a photograph", "{name}：作用于照片"),
+    "no photograph": (
+        "Not drawn on a photograph yet. These are the laboratory's scenes, in which it is known what is right.",
+        "尚未在照片上绘制。这里是真值已知的合成场景图像。",
+    ),
+    "side by side": (
+        "The same photographs with other methods: [which method?]({page})",
+        "同一组照片上的其他方法：[选择方法]({page})",
+    ),
+    "others": ("Compare methods: [which method?]({page})", "各方法的比较：[选择方法]({page})"),
+    "the idea": ("The idea", "基本思想"),
+    "install": ("Install it, with PyTorch, once:", "安装（含 PyTorch，只需一次）："),
+    "install here": (
+        "Install it, with PyTorch, once, in a checkout of this project:",
+        "在本项目的代码目录中安装（含 PyTorch，只需一次）：",
+    ),
+    "on the command line": (
+        "On the command line, for a photograph of a cat and a network trained on ImageNet; `--image photo.jpg` takes "
+        "your own, and `--class` asks about another class:",
+        "命令行：示例为一张猫的照片和在 ImageNet 上训练的网络。`--image photo.jpg` 使用自己的照片，"
+        "`--class` 指定其他类别：",
+    ),
+    "made from nothing": (
+        "On the command line, with a network trained on ImageNet; `--class` asks for another class:",
+        "命令行：使用在 ImageNet 上训练的网络，`--class` 指定其他类别：",
+    ),
+    "in python": ("In Python:", "Python 代码："),
+    "measure again": (
+        "Measure its claims again: `sightglass verify {slug}`.",
+        "重新验证：`sightglass verify {slug}`。",
+    ),
+    "when to use it": ("When to use it, and when not", "适用与不适用的情况"),
+    "use it": ("Use it if", "适用"),
+    "avoid it": ("Choose another if", "不适用"),
+    "shown by": ("The claims that show it:", "相关论文结论："),
+    "cost": ("Cost for one image", "每张图像的开销"),
+    "needs of network": ("The network needs", "对网络的要求"),
+    "resolution": ("Resolution", "分辨率"),
+    "network.any": ("nothing but scores: any classifier", "只需得分，适用于任何分类器"),
+    "network.gradients": ("gradients with respect to the image", "可对图像求梯度"),
+    "network.maps": ("convolutional feature maps, and gradients", "卷积特征图，可求梯度"),
+    "network.pooling": (
+        "global average pooling and one linear layer at its end",
+        "以全局平均池化加一个线性层结尾",
+    ),
+    "network.relu": ("ReLUs, and gradients", "ReLU，可求梯度"),
+    "network.rules": (
+        "operations that have a rule: no attention, GELU or SiLU",
+        "每种运算都有规则：不含注意力、GELU、SiLU",
+    ),
+    "network.chain": (
+        "one chain of convolutions, ReLUs, max poolings and linear layers: AlexNet, VGG",
+        "由卷积、ReLU、最大池化和线性层串成的一条链，如 AlexNet、VGG",
+    ),
+    "resolution.map": ("regions: the grid of the layer's feature maps", "区域：该层特征图的网格"),
+    "resolution.squares": ("regions: the positions of the square", "区域：遮挡块的各个位置"),
+    "resolution.pixels": ("pixels of the image", "图像的像素"),
+    "reproduced": ("{held} of {all} reproduced.", "{all} 条中已复现 {held} 条。"),
+    "reproduced otherwise": (
+        "Measured on small networks and images with [known truth](laboratory.md); each row unfolds.",
+        "在小网络和[真值已知的合成图像](laboratory.md)上测量；点击每行可展开。",
+    ),
+    "control": ("Compared with", "对照"),
+    "reason": ("Why not", "原因"),
+    "address": ("Address", "链接"),
+    "each seed": ("; by seed: {values}", "；各随机种子：{values}"),
+    "on device": (" (on {device})", "（设备：{device}）"),
+    "quick": (
+        "Speed on one CPU thread, ResNet-50, one image of {size} pixels: {rows}.",
+        "速度（单线程 CPU，ResNet-50，一张边长 {size} 像素的图像）：{rows}。",
+    ),
+    "quick row": ("{seconds} s, {ratio} times the least possible", "{seconds} 秒，为下限的 {ratio} 倍"),
+    "few squares": ("timed with a few large squares only", "计时只用了少数几个大遮挡块"),
+    "to benchmark": ("All measurements", "全部测量"),
+    "related methods": ("Related methods", "相关方法"),
+    "record history": ("Record history: sources, corrections, open questions", "记录来源：出处、更正与未决问题"),
     # Pages that list
     "papers": ("Papers", "论文"),
     "tools": ("Tools", "工具"),
@@ -427,6 +504,79 @@ PHRASES: dict[str, tuple[str, str]] = {
     "bench.rounds": ("Rounds", "轮数"),
     "bench.floor": ("Floor", "下限"),
     "bench.memory": ("memory {ratio}", "内存 {ratio}"),
+    # Which method?
+    "choose.lead": (
+        "Every method here that shows what an image, or a part of it, means to a network. Answer what you know; the "
+        "table keeps the methods that fit.",
+        "本项目中所有显示图像及其各部分对网络有何作用的方法。回答已知的问题，表中只保留适用的方法。",
+    ),
+    "choose.network": ("My network", "我的网络"),
+    "choose.network.all": ("any of these", "不限"),
+    "choose.network.pooled": (
+        "average pooling, then one linear layer: ResNet, DenseNet",
+        "平均池化加一个线性层：ResNet、DenseNet",
+    ),
+    "choose.network.chain": (
+        "one chain of convolutions and ReLUs: VGG, AlexNet",
+        "卷积与 ReLU 串成一条链：VGG、AlexNet",
+    ),
+    "choose.network.other": ("convolutions with GELU, SiLU or attention", "卷积加 GELU、SiLU 或注意力"),
+    "choose.network.scores": ("I have only its scores", "只能得到得分"),
+    "choose.about": ("I ask about", "我想了解"),
+    "choose.about.all": ("either", "不限"),
+    "choose.about.class": ("a class", "某个类别"),
+    "choose.about.unit": ("a unit inside", "网络内部的某个单元"),
+    "choose.fine": ("I want to see", "我想看到"),
+    "choose.fine.all": ("either", "不限"),
+    "choose.fine.regions": ("regions", "区域"),
+    "choose.fine.pixels": ("pixels", "像素"),
+    "choose.shows": ("Shows", "显示"),
+    "choose.speed": ("ResNet-50, one image, one CPU thread", "ResNet-50，一张图像，单线程 CPU"),
+    "choose.class": ("Tells classes apart", "区分类别"),
+    "choose.randomised": ("Randomisation check", "参数随机化检验"),
+    "choose.faithful": ("Faithfulness", "忠实度"),
+    "choose.localises": ("Localisation", "定位"),
+    "choose.right-of-two": ("of maps on the right one of two objects", "的热力图落在两个物体中正确的一个上"),
+    "choose.occlusion": ("correlation with occlusion", "与遮挡实验的相关系数"),
+    "choose.blurred-aopc": ("fall of the probability as regions are blurred (AOPC)", "模糊区域后概率的下降（AOPC）"),
+    "choose.boxes": ("localisation accuracy", "定位准确率"),
+    "choose.pointing": ("pointing game", "指向游戏"),
+    "choose.energy": ("of the map on the object", "的热力图落在物体上"),
+    "choose.auc": ("area under the ROC curve", "ROC 曲线下面积"),
+    "choose.found": ("of several objects of the class found", "的同类物体被找到"),
+    "choose.gradient": ("plain gradient {value}", "原始梯度 {value}"),
+    "choose.reading": ("How to read the numbers", "如何解读这些数字"),
+    "choose.reading class": (
+        "**Tells classes apart:** chance is a half. A method that hardly passes it shows what the network sees, not "
+        "why it chose this class.",
+        "**区分类别：**随机水平为一半。略高于一半的方法只显示网络看到了什么，不能说明它为何选择这一类别。",
+    ),
+    "choose.reading randomised": (
+        "**Randomisation check:** rank correlation of the map before and after the upper layers' weights are "
+        "randomised. The lower, the more the map depends on what the network has learned.",
+        "**参数随机化检验：**高层权重随机化前后热力图的秩相关系数。越低，说明热力图越取决于网络学到的内容。",
+    ),
+    "choose.reading faithful": (
+        "**Faithfulness:** higher is better, but the two measures are not comparable with each other, and how a region "
+        "is covered can change the order of methods.",
+        "**忠实度：**越高越好。但两种指标不能相互比较，遮盖区域的方式也会改变各方法的排序。",
+    ),
+    "choose.reading localises": (
+        "**Localisation:** a map on the object need not say what the network used: in these scenes edges alone find "
+        "the object quite well.",
+        "**定位：**热力图落在物体上，不代表它说明了网络的依据：在这些场景图像上，仅凭边缘就能较好地找到物体。",
+    ),
+    "choose.reading networks": (
+        "Measured on small networks and [images with known truth](laboratory.md), not on ImageNet, and not all on the "
+        "same network: compare a number with the gradient's beside it rather than with another row's.",
+        "以上数值在小网络和[真值已知的合成图像](laboratory.md)上测得，而非 ImageNet，所用网络也不尽相同："
+        "应与旁边原始梯度的数值比较，而不是与其他行比较。",
+    ),
+    "choose.reading gaps": (
+        "A dash means that nobody has measured it here yet, not that the method fails. Each number is part of the "
+        "[claims](claims.md); the [benchmark](benchmark.md) has more on speed.",
+        "短横表示尚未测量，不表示方法不好。各数值见[论文结论验证](claims.md)，速度详见[速度与内存](benchmark.md)。",
+    ),
     # The laboratory
     "lab.title": ("The laboratory", "实验室"),
     "lab.lead": (
@@ -482,6 +632,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Timeline": ("Timeline", "时间线"),
     "nav.Methods": ("Methods", "方法"),
     "nav.Gallery": ("Gallery", "图库"),
+    "nav.Which method?": ("Which method?", "选择方法"),
     "nav.Genealogy": ("Genealogy", "谱系"),
     "nav.Tutorials": ("Tutorials", "教程"),
     "nav.Laboratory": ("Laboratory", "实验室"),
@@ -516,3 +667,21 @@ def day(language: str, value: str) -> str:
     if language == "zh":
         return format_date(written, "y年M月d日", locale="zh_Hans")
     return format_date(written, "d MMMM y", locale="en")
+
+
+_ABBREVIATIONS = (
+    (r"\bSecs?\. (\d[\d.]*)", r"第 \1 节"),
+    (r"\bEqs?\. \(([\w.]+)\)", r"式（\1）"),
+    (r"\bFigs?\. (\d)", r"图 \1"),
+    (r"\bTable (\d)", r"表 \1"),
+    (r", ", "，"),
+    (r"; ", "；"),
+    (r" and ", "和"),
+)
+
+
+def abbreviated(place: str) -> str:
+    """A place in a paper as Chinese writes it: 'Sec. 3, Fig. 1' becomes '第 3 节，图 1'; names of sections stay."""
+    for written, chinese in _ABBREVIATIONS:
+        place = re.sub(written, chinese, place)
+    return place

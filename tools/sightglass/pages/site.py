@@ -170,3 +170,9 @@ class Site:
             if (self.root / "results" / result.device / f"{slug}.webp").is_file():
                 return f"pictures/{result.device}/{slug}.webp"
         return None
+
+    def photograph_of(self, slug: str) -> str | None:
+        """The method's picture on a photograph, by the path it has in the site."""
+        return (
+            f"pictures/photographs/{slug}.webp" if (self.root / f"results/photographs/{slug}.webp").is_file() else None
+        )

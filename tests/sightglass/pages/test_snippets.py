@@ -1,0 +1,62 @@
+"""What a method's page offers to paste runs as it stands, with random weights in place of torchvision's download."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+from sightglass.pages import snippets
+from sightglass.running import runnable
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parents[3]
+RUN = sorted(
+    path.stem.replace("_", "-")
+    for path in ROOT.glob("repro/*/*.py")
+    if runnable.find(ROOT, path.stem.replace("_", "-")) and path.parent.name not in ("engine", "lab", "experiments")
+)
+# The one argument that is replaced, and fewer steps of what takes many: what runs is the same code.
+REPLACED = {
+    '"DEFAULT"': '"random"',
+    "stride=16": "stride=64",
+    "generations=60": "generations=1",
+    "network_inversion(model, images, layer)": "network_inversion(model, images, layer, rates=[0.004])",
+}
+MANY_STEPS = ("occlusion", "adversarial-examples", "fooling-images", "network-inversion")
+
+
+@pytest.mark.parametrize("slug", RUN)
+def test_the_python_runs_as_it_stands(slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = snippets.python(ROOT, slug)
+    assert source is not None
+    for written, instead in REPLACED.items():
+        source = source.replace(written, instead)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pasted.py").write_text(source, encoding="utf-8")
+    runpy.run_path(str(tmp_path / "pasted.py"))
+    assert (tmp_path / f"{slug}.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("slug", RUN)
+def test_the_command_runs_as_it_stands(slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sightglass.cli import app
+
+    command = snippets.command(ROOT, slug)
+    assert command is not None
+    command = command.replace("--weights DEFAULT", "--weights random")
+    if slug in MANY_STEPS:  # on a small network, where they take seconds
+        command = re.sub(r"--model \S+ --weights random|--layer \S+|--set patch=64", "", command).replace("281", "3")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SIGHTGLASS_ROOT", str(ROOT))
+    done = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / f"{slug}.png").stat().st_size > 5000
+
+
+def test_the_project_is_installed_from_its_public_address_or_the_checkout() -> None:
+    public = snippets.install("https://git.example/o/sightglass/")
+    assert public == 'pip install "sightglass[lab] @ git+https://git.example/o/sightglass"'
+    assert snippets.install("") == 'pip install -e ".[lab]"'

@@ -1,0 +1,106 @@
+"""What a reader pastes to run a method on a photograph: a line that installs the project, a command, and Python.
+
+Both come from the signature of the method's function, so that a new method has them without a word written here.  They
+use torchvision's ResNet-50, except for the methods in ``SUITED``.  A test runs them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sightglass.running import runnable
+from sightglass.running.runnable import Gives
+
+
+@dataclass(frozen=True)
+class Suited:
+    """How one method departs from the others' snippet: another model, a layer, its own call, options of the command."""
+
+    model: str = "resnet50"
+    layer: str = ""
+    imported: str = ""  # what the snippet imports from the module; by default the method's function
+    call: str = ""
+    options: str = ""
+
+
+SUITED = {
+    "occlusion": Suited(
+        imported="occlusion, on_pixels",
+        call="falls = occlusion(model, images, target_classes, patch=64, stride=16)\n"
+        "shown = on_pixels(falls, images.shape[2:], patch=64, stride=16)[0]",
+        options="--set patch=64 --set stride=16",  # 121 squares; the default ones take six times as long
+    ),
+    "deconvnet": Suited(model="alexnet", layer="features.11"),  # a ResNet is no chain of layers
+    "network-inversion": Suited(layer="layer1"),
+    "adversarial-examples": Suited(
+        imported="fgsm",
+        call="changed = fgsm(model, images, target_classes, budget=4 / 255)\n"
+        "target_classes = model(changed).argmax(1)\n"
+        "shown = changed[0]",
+    ),
+    "fooling-images": Suited(options="--set generations=60"),
+}
+# By what the function returns: the lines that call it, and leave in ``shown`` a map (1, h, w) or a picture (3, H, W).
+CALLS: dict[Gives, str] = {
+    "heatmap": "shown = {name}(model, images, target_classes)[0]",
+    "attribution": "attribution = {name}(model, images, target_classes)\n"
+    "shown = attribution[0].abs().sum(0, keepdim=True)\n"
+    "shown = shown.clamp(max=shown.quantile(0.99))  # a few pixels would outshine the rest",
+    "relevance": "relevance = {name}(model, images, target_classes)\n"
+    "shown = relevance[0].sum(0, keepdim=True)\n"
+    "largest = shown.abs().quantile(0.99)  # a few pixels would outshine the rest\n"
+    "shown = shown.clamp(-largest, largest)",
+    "reconstruction": 'layer = model.get_submodule("{layer}")\n'
+    "reconstruction = {name}(model, images, layer, channels=[88])[0]  # any unit of the layer\n"
+    "shown = 0.5 + 0.5 * reconstruction / reconstruction.abs().max().clamp_min(1e-12)",
+    "image": "target_classes = torch.tensor([281])  # tabby, tabby cat\n"
+    "shown = {name}(model, target_classes, shape=(3, 224, 224), generations=60)[0]",
+    "pre-image": 'layer = model.get_submodule("{layer}")\nshown = {name}(model, images, layer)[0].clamp(0, 1)',
+}
+MAPS = ("heatmap", "attribution", "relevance")
+
+
+def install(repository: str) -> str:
+    """The line for a shell; without a public repository it installs the checkout that one stands in."""
+    return f'pip install "sightglass[lab] @ git+{repository.rstrip("/")}"' if repository else 'pip install -e ".[lab]"'
+
+
+def command(root: Path, slug: str) -> str | None:
+    """The call of ``sightglass run`` with torchvision's weights; None for a method that shows no single image."""
+    found = runnable.find(root, slug)
+    if found is None or found.why_not:
+        return None
+    suited = SUITED.get(slug, Suited())
+    given = "--image example" if found.takes("images") else "--class 281"
+    layer = f"--layer {suited.layer}" if suited.layer else ""
+    parts = [f"sightglass run {slug} {given} --model {suited.model} --weights DEFAULT", layer, suited.options]
+    return " ".join(part for part in (*parts, f"--out {slug}.png") if part)
+
+
+def python(root: Path, slug: str) -> str | None:
+    """Lines of Python that show what the method finds; None for a method that shows no single image."""
+    found = runnable.find(root, slug)
+    suited = SUITED.get(slug, Suited())
+    call = suited.call or (found and found.gives and CALLS.get(found.gives))
+    if found is None or found.gives is None or not call:
+        return None
+    name = slug.replace("-", "_")
+    sees, of_class = found.takes("images"), found.takes("target_classes")
+    lines = ["import torch\n"] if "torch." in call else []
+    lines += [f"from {found.module} import {suited.imported or name}", "from repro.lab import figures, models\n"]
+    lines += [f'network = models.load("{suited.model}", "DEFAULT")  # torchvision\'s weights, downloaded once']
+    lines += ["model = network.model  # or your own classifier, in evaluation mode"]
+    if sees:
+        lines += [
+            f'photograph = models.example("{suited.model}")  # a cat; your own: repro.lab.images.load("photo.jpg")',
+            "images = network.preprocessing.view(photograph)[None]  # (1, 3, 224, 224), values in [0, 1]",
+        ]
+    if sees and of_class:
+        lines.append("target_classes = model(images).argmax(1)  # or a class that you ask about")
+    lines.append("\n" + call.format(name=name, layer=suited.layer))
+    lines.append("title = " + ("network.classes[int(target_classes)]" if of_class else f'"{slug}, {suited.layer}"'))
+    before = 'figures.Panel("photograph", images[0]), ' if sees else ""
+    lines.append(f"row = [{before}figures.Panel(title, {'images[0], shown' if found.gives in MAPS else 'shown'})]")
+    lines.append(f'figures.panels([row]).savefig("{slug}.png")')
+    return "\n".join(lines)
