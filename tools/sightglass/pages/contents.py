@@ -20,7 +20,7 @@ Files = dict[str, str | bytes]  # by path in the site, pages as Markdown
 def generate(root: Path, written: Mapping[str, str]) -> Files:
     """All that is not written by hand; ``written`` are the Markdown pages that are, by path.  The home pages are both.
 
-    Raises CatalogueError, with every problem, or StoredError for a ledger that is not in order: a page could only be wrong.
+    Raises CatalogueError, with every problem, or StoredError for a ledger that cannot be read.
     """
     catalogue, problems = check.check(root)
     if problems:
