@@ -334,7 +334,16 @@ class ReadingItem(_Model):
 
     key: str = Field(description="id of an entry or of a method")
     sections: str | None = Field(None, description="what to read of it: 'Sec. 2 and Fig. 3'")
+    sections_zh: str | None = None
     questions: list[str] = Field(default_factory=list)
+    questions_zh: list[str] = Field(default_factory=list, description="the same in Chinese, one for each question")
+
+    @model_validator(mode="after")
+    def _as_many(self) -> ReadingItem:
+        if self.questions_zh and len(self.questions_zh) != len(self.questions):
+            counts = f"{len(self.questions)} questions, {len(self.questions_zh)} in Chinese"
+            raise ValueError(f"each question needs its Chinese one, in the same order: {counts}")
+        return self
 
 
 class Announcement(_Model):
@@ -363,6 +372,7 @@ class Session(_Model):
     presenter: str | None = None
     items: list[ReadingItem] = Field(default_factory=list)
     notes: str | None = Field(None, description="written afterwards")
+    notes_zh: str | None = None
     status: Literal["planned", "done", "cancelled"] = "planned"
     announced: list[Announcement] = Field(
         default_factory=list, description="written by 'sightglass list schedule', oldest first; never edited"
