@@ -118,6 +118,7 @@ class Link(_Model):
     now: Url | None = Field(None, description="where the same thing is found today")
     archived: Url | None = Field(None, description="a stored copy known to exist; without it the site offers a search")
     note: str | None = Field(None, max_length=400)
+    note_zh: str | None = Field(None, max_length=400)
 
 
 class Correction(_Model):
@@ -126,6 +127,7 @@ class Correction(_Model):
     line: Line
     said: Text = Field(description="as the founding note says it")
     truth: Text = Field(description="what is the case, and how it is known where that is not obvious")
+    truth_zh: str | None = None
 
 
 class FoundingNotes(_Model):
@@ -174,6 +176,7 @@ class Entry(_Model):
     identified: bool = Field(True, description="false if the work behind the founding notes' words could not be found")
     confirmed: list[Confirmation] = Field(default_factory=list)
     unconfirmed: str | None = Field(None, description="what could not be confirmed, and why")
+    unconfirmed_zh: str | None = None
     founding_notes: FoundingNotes | None = None
     kind: str  # each sort of entry has its own vocabulary
 
@@ -219,6 +222,9 @@ class Claim(_Model):
     statement_zh: str | None = None
     paper: str = Field(description="key of the paper that makes the claim")
     place: Text = Field(description="section, figure, table or equation")
+    place_zh: str | None = Field(
+        None, description="only where the place is said in words: 'Sec. 3, Fig. 1' is read as it is"
+    )
     reported: str | None = Field(None, description="what the paper itself measured, with data and network")
     reported_zh: str | None = None
     quantity: Slug = Field(description="key of the number in what the method's measure() returns")
@@ -252,6 +258,7 @@ class Equation(_Model):
     )
     paper: str | None = Field(None, description="key of the paper, if it is not the one that proposed the method")
     place: Text = Field(description="where it stands: section, figure, algorithm")
+    place_zh: str | None = Field(None, description="only where the place is said in words")
     latex: Text = Field(description="the equation, without dollar signs")
     meaning: Text = Field(description="what it says, in one sentence")
     meaning_zh: Text
@@ -286,6 +293,7 @@ class Method(_Model):
     feasible_why_zh: str | None = None
     links: list[Link] = Field(default_factory=list)
     unconfirmed: str | None = None
+    unconfirmed_zh: str | None = None
     founding_notes: FoundingNotes | None = None
     equations: list[Equation] = Field(default_factory=list, description="what the code computes, in the paper's form")
     claims: list[Claim] = Field(default_factory=list)

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from sightglass import citations
 from sightglass.catalogue import folder_of
-from sightglass.catalogue.models import Entry, FoundingNotes, Link, Paper
+from sightglass.catalogue.models import Claim, Entry, Equation, FoundingNotes, Link, Paper
 from sightglass.pages import pictures
 from sightglass.pages.markup import (
     HTML_LANGUAGE,
@@ -14,6 +14,7 @@ from sightglass.pages.markup import (
     bullets,
     chinese,
     code,
+    either,
     inline,
     out,
     page,
@@ -24,7 +25,7 @@ from sightglass.pages.markup import (
     text,
     to,
 )
-from sightglass.pages.phrases import PHRASES
+from sightglass.pages.phrases import PHRASES, abbreviated
 from sightglass.pages.site import Site
 
 ARCHIVE = "https://web.archive.org/web"
@@ -109,6 +110,12 @@ def summary(site: Site, english: str, in_chinese: str | None) -> str:
         shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
         return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'
     return f'<p class="sg-summary">{text(english)}</p>\n' + (chinese(in_chinese) if in_chinese else "")
+
+
+def located(site: Site, thing: Claim | Equation, paper: str, here: str) -> str:
+    """Where in a paper a claim or an equation stands, as a link to the paper's page."""
+    place = (thing.place_zh or abbreviated(thing.place)) if site.language == "zh" else thing.place
+    return to(f"papers/{paper}.md", place, here) if paper in site.catalogue.entries else text(place)
 
 
 def add_button(key: str, label: str = "") -> str:
@@ -260,7 +267,7 @@ def _links(site: Site, entry: Entry) -> str:
         if link.now:
             parts.append(out(link.now, site.say("now here")))
         parts.append(out(archived(link), site.say("archived copy")))
-        note = f" <br>{spoken(text(link.note), 'en', site.language)}" if link.note else ""
+        note = f" <br>{either(link.note, link.note_zh, site.language)}" if link.note else ""
         lines.append(" · ".join(parts) + note)
     return f"## {site.say('links')}\n\n{ready(bullets(lines))}"
 
@@ -312,7 +319,7 @@ def founding_notes_section(site: Site, notes: FoundingNotes | None, here: str) -
     guide = address(site.written("founding-notes.md"), here)
     made = f"<p>{inline(site.say('mentioned', page=guide, lines=text(', '.join(notes.lines))))}</p>\n"
     if notes.corrections:
-        rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in notes.corrections]
+        rows = [[text(c.line), text(c.said), either(c.truth, c.truth_zh, site.language)] for c in notes.corrections]
         made += table([site.say("line"), site.say("founding note says"), site.say("is the case")], rows)
     return f"## {site.say('in the founding notes')}\n\n{ready(made)}"
 
@@ -325,7 +332,7 @@ def _confirmed(site: Site, entry: Entry) -> str:
         shown = out(confirmation.at, source) if confirmation.at else text(source)
         lines.append(site.say("compared with", fields=text(fields), source=shown))
     if entry.unconfirmed:
-        what = spoken(text(entry.unconfirmed), "en", site.language)
+        what = either(entry.unconfirmed, entry.unconfirmed_zh, site.language)
         lines.append(site.say("not confirmed", what=what))
     return f"## {site.say('how sure')}\n\n{ready(bullets(lines))}" if lines else ""
 

@@ -11,7 +11,8 @@ from latex2mathml.converter import convert
 from sightglass.catalogue import equations
 from sightglass.catalogue.equations import Mark
 from sightglass.catalogue.models import Equation, Method
-from sightglass.pages.markup import code, details, out, ready, spoken, text, to
+from sightglass.pages.entries import located
+from sightglass.pages.markup import code, details, out, ready, text
 from sightglass.pages.site import Site
 
 
@@ -36,13 +37,12 @@ def equations_section(site: Site, slug: str, method: Method, here: str) -> str:
 def _equation(site: Site, equation: Equation, method: Method, marks: Sequence[Mark], here: str) -> str:
     """Number and place, the equation as MathML, what it says, and the statements that compute it."""
     paper = equation.paper or next(iter(method.proposed_by), "")
-    known = paper in site.catalogue.entries
-    place = to(f"papers/{paper}.md", equation.place, here) if known else text(equation.place)
+    place = located(site, equation, paper, here)
     name = site.say("equation", number=text(equation.number))
     mathml = convert(equation.latex, display="block")
     meaning = equation.meaning_zh if site.language == "zh" else equation.meaning
     shown = [
-        f'<p class="sg-equation-place"><strong>{name}</strong> {spoken(place, "en", site.language)}</p>\n',
+        f'<p class="sg-equation-place"><strong>{name}</strong> {place}</p>\n',
         f'<div class="sg-equation" tabindex="0">{mathml}</div>\n<p>{text(meaning)}</p>\n',
     ]
     for mark in marks:

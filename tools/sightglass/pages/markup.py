@@ -141,6 +141,15 @@ def spoken(words: str, language: str, around: str) -> str:
     return words if language == around else f'<span lang="{HTML_LANGUAGE.get(language, language)}">{words}</span>'
 
 
+def either(original: str, in_chinese: str | None, around: str, language: str = "en") -> str:
+    """As text what a page in the language ``around`` says: the Chinese on a Chinese page where there is one, else the
+    original, marked with its ``language``.
+    """
+    if around == "zh" and in_chinese:
+        return text(in_chinese)
+    return spoken(text(original), language, around)
+
+
 def chinese(value: str) -> str:
     """A paragraph in Chinese, marked as such."""
     return f'<p lang="zh-Hans" class="sg-zh">{text(value)}</p>\n'

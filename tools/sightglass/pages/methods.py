@@ -6,9 +6,30 @@ from sightglass import ledger
 from sightglass.catalogue.models import Claim, Family, Method, Topic, Venue
 from sightglass.ledger import Result
 from sightglass.pages import pictures
-from sightglass.pages.entries import description, founding_notes_section, items, list_link, method_link, summary, titled
+from sightglass.pages.entries import (
+    description,
+    founding_notes_section,
+    items,
+    list_link,
+    located,
+    method_link,
+    summary,
+    titled,
+)
 from sightglass.pages.equations import equations_section
-from sightglass.pages.markup import HTML_LANGUAGE, code, details, inline, out, page, ready, spoken, table, text, to
+from sightglass.pages.markup import (
+    HTML_LANGUAGE,
+    code,
+    details,
+    either,
+    inline,
+    out,
+    page,
+    ready,
+    table,
+    text,
+    to,
+)
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 from sightglass.running import runnable
@@ -53,20 +74,18 @@ def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False)
     for claim in method.claims:
         # a claim that was never measured has its row too, without a result
         for result in site.results.get(slug) or [None]:  # type: ignore[list-item]  # one row without a result
-            translated = site.language == "zh" and claim.statement_zh
-            statement = text(translated) if translated else spoken(text(claim.statement), "en", site.language)
+            statement = either(claim.statement, claim.statement_zh, site.language)
             if claim.ours:
                 statement += f' <span class="sg-verdict sg-ours">{site.say("ours")}</span>'
-            if claim.expect == "fails":
-                statement += f"<br><small>{spoken(text(claim.reason), 'en', site.language)}</small>"
-            paper = site.catalogue.entries.get(claim.paper)
-            place = to(f"papers/{claim.paper}.md", claim.place, here) if paper else text(claim.place)
-            english = [text(claim.reported), text(claim.unit)] if claim.reported else ["", text(claim.unit)]
-            reported, unit = (spoken(words, "en", site.language) for words in english)
+            if claim.expect == "fails" and claim.reason:
+                statement += f"<br><small>{either(claim.reason, claim.reason_zh, site.language)}</small>"
+            place = located(site, claim, claim.paper, here)
+            reported = either(claim.reported, claim.reported_zh, site.language) if claim.reported else "–"
+            unit = either(claim.unit, claim.unit_zh, site.language)
             row = [
                 statement,
-                "–" if claim.ours else spoken(place, "en", site.language),
-                reported if claim.reported else "–",
+                "–" if claim.ours else place,
+                reported,
                 text(measured(claim, result)) + f"<br><small>{unit}</small>",
                 text(bound(site, claim)),
                 verdict(site, claim, result),
@@ -145,7 +164,7 @@ def _head(site: Site, slug: str, method: Method, here: str) -> str:
     if lists:
         lines.append(f"<p>{site.say('method in lists', lists=', '.join(lists))}</p>")
     if method.unconfirmed:
-        what = spoken(text(method.unconfirmed), "en", site.language)
+        what = either(method.unconfirmed, method.unconfirmed_zh, site.language)
         lines.append(f"<p>{site.say('not confirmed', what=what)}</p>")
     return ready("\n".join(lines))
 
@@ -153,9 +172,9 @@ def _head(site: Site, slug: str, method: Method, here: str) -> str:
 def _reproduction(site: Site, slug: str, method: Method, here: str) -> str:
     module = site.module_of(slug)
     if module is None:
-        why = f" {spoken(text(method.feasible_why), 'en', site.language)}" if method.feasible_why else ""
+        why = either(method.feasible_why, method.feasible_why_zh, site.language) if method.feasible_why else ""
         none = site.say("none here", why=site.say(f"feasible.{method.feasible}"))
-        return f"## {site.say('reproduction')}\n\n{ready(f'<p>{none}{why}</p>')}"
+        return f"## {site.say('reproduction')}\n\n{ready(f'<p>{none} {why}</p>')}"
     repository = site.settings.repository
     where = out(f"{repository}blob/main/{module}", module) if repository else f"<code>{module}</code>"
     use = runnable.find(site.root, slug)

@@ -7,6 +7,7 @@ navigation as mkdocs.yml writes it, ``js.…`` for what the scripts say.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from babel.dates import format_date
@@ -516,3 +517,21 @@ def day(language: str, value: str) -> str:
     if language == "zh":
         return format_date(written, "y年M月d日", locale="zh_Hans")
     return format_date(written, "d MMMM y", locale="en")
+
+
+_ABBREVIATIONS = (
+    (r"\bSecs?\. (\d[\d.]*)", r"第 \1 节"),
+    (r"\bEqs?\. \(([\w.]+)\)", r"式（\1）"),
+    (r"\bFigs?\. (\d)", r"图 \1"),
+    (r"\bTable (\d)", r"表 \1"),
+    (r", ", "，"),
+    (r"; ", "；"),
+    (r" and ", "和"),
+)
+
+
+def abbreviated(place: str) -> str:
+    """A place in a paper as Chinese writes it: 'Sec. 3, Fig. 1' becomes '第 3 节，图 1'; names of sections stay."""
+    for written, chinese in _ABBREVIATIONS:
+        place = re.sub(written, chinese, place)
+    return place
