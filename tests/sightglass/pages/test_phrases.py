@@ -102,8 +102,8 @@ def test_every_title_of_the_navigation_has_a_phrase() -> None:
 
 def test_dates_read_as_people_write_them() -> None:
     assert phrases.day("en", "2026-03-05") == "5 March 2026"
-    assert phrases.day("zh", "2026-03-05") == "2026年3月5日"
-    assert phrases.day("zh", "2026-03-05T10:00:00Z") == "2026年3月5日"
+    assert phrases.day("zh", "2026-03-05") == "2026 年 3 月 5 日"
+    assert phrases.day("zh", "2026-03-05T10:00:00Z") == "2026 年 3 月 5 日"
     assert phrases.day("en", "some day") == "some day"
 
 
