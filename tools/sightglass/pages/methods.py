@@ -185,7 +185,7 @@ def _reproduction(site: Site, slug: str, method: Method, here: str) -> str:
     made = f"<p>{site.say('code is', where=where)}</p>\n{code(command, 'sh')}{code(python, 'python')}"
     tutorial = site.tutorial_of(slug)
     if tutorial:
-        made += f"<p>{to(site.shared(tutorial), site.say('tutorial', name=site.name_of(method)), here)}</p>"
+        made += f"<p>{to(tutorial, site.say('tutorial', name=site.name_of(method)), here)}</p>"
     return f"## {site.say('run it')}\n\n{ready(made)}"
 
 

@@ -264,6 +264,24 @@ PHRASES: dict[str, tuple[str, str]] = {
     "in words": ("In words", "文字版"),
     "taken up by": ("Taken further by", "后续工作"),
     "stand alone": ("Methods that stand alone", "独立的方法"),
+    # Tutorials
+    "tutorials lead": (
+        "Each is a notebook: equations beside code, with something to change.",
+        "每篇教程都是一个笔记本：公式与代码对照，并有可以改动之处。",
+    ),
+    "tutorial download": ("Download as a notebook", "下载笔记本"),
+    "tutorial colab": ("Open in Colab", "在 Colab 中打开"),
+    "tutorial source": ("Source", "源文件"),
+    "tutorial not executed": (
+        "Shown without its outputs: `sightglass tutorials {slug}` executes it.",
+        "未显示输出：`sightglass tutorials {slug}` 会执行该教程。",
+    ),
+    "tutorial executed": ("Executed on {date} in {seconds} s.", "执行于 {date}，用时 {seconds} 秒。"),
+    "tutorial stale": (
+        "Executed on {date} in {seconds} s, stale: the code has changed since.",
+        "执行于 {date}，用时 {seconds} 秒；此后代码有改动。",
+    ),
+    "tutorial output": ("Output of the cell above", "上面单元的输出"),
     # The feed
     "additions": ("additions", "新增内容"),
     # The frame of every page
