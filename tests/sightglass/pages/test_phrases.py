@@ -29,7 +29,7 @@ from sightglass.catalogue.models import (
 )
 from sightglass.ledger import Quantity, Result, benchmark
 from sightglass.ledger.benchmark import Benchmark, Row, Run
-from sightglass.pages import languages, phrases
+from sightglass.pages import laboratory, languages, phrases
 
 ROOT = Path(__file__).resolve().parents[3]
 EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdownx.details", "pymdownx.highlight"]
@@ -38,7 +38,8 @@ SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
 # Proper names and formats that Chinese readers write in Latin letters.
 LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
 LATIN |= {"Markdown", "MiB", "kB", "CPU"}
-LATIN |= {"cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
+LATIN |= set(re.findall(r"[A-Za-z]{2,}", " ".join(laboratory.IN_CHINESE.values())))
+LATIN |= {"zennit", "cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
 
 
 def faults(key: str, english: str, chinese: str) -> list[str]:

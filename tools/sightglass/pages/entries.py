@@ -12,7 +12,6 @@ from sightglass.pages.markup import (
     HTML_LANGUAGE,
     address,
     bullets,
-    chinese,
     code,
     either,
     inline,
@@ -105,11 +104,9 @@ def list_link(site: Site, slug: str, here: str) -> str:
 
 
 def summary(site: Site, english: str, in_chinese: str | None) -> str:
-    """A summary as HTML: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
-    if site.language == "zh":
-        shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
-        return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'
-    return f'<p class="sg-summary">{text(english)}</p>\n' + (chinese(in_chinese) if in_chinese else "")
+    """A summary as HTML, in the page's language where there is one in it."""
+    shown, tongue = (in_chinese, "zh-Hans") if site.language == "zh" and in_chinese else (english, "en")
+    return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'
 
 
 def located(site: Site, thing: Claim | Equation, paper: str, here: str) -> str:
@@ -319,7 +316,10 @@ def founding_notes_section(site: Site, notes: FoundingNotes | None, here: str) -
     guide = address(site.written("founding-notes.md"), here)
     made = f"<p>{inline(site.say('mentioned', page=guide, lines=text(', '.join(notes.lines))))}</p>\n"
     if notes.corrections:
-        rows = [[text(c.line), text(c.said), either(c.truth, c.truth_zh, site.language)] for c in notes.corrections]
+        rows = [
+            [text(c.line), f"<q>{text(c.said)}</q>", either(c.truth, c.truth_zh, site.language)]
+            for c in notes.corrections
+        ]
         made += table([site.say("line"), site.say("founding note says"), site.say("is the case")], rows)
     return f"## {site.say('in the founding notes')}\n\n{ready(made)}"
 

@@ -148,8 +148,3 @@ def either(original: str, in_chinese: str | None, around: str, language: str = "
     if around == "zh" and in_chinese:
         return text(in_chinese)
     return spoken(text(original), language, around)
-
-
-def chinese(value: str) -> str:
-    """A paragraph in Chinese, marked as such."""
-    return f'<p lang="zh-Hans" class="sg-zh">{text(value)}</p>\n'

@@ -164,9 +164,10 @@ def _headings(text: str | bytes) -> list[str]:
 
 
 def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:
-    """The navigation in the page's language, the page in the others, and the file that it is made from, to edit it."""
+    """What the template needs: navigation and description in the page's language, its other languages, its source."""
     language = languages.language_of(page.url)
     context["nav"] = _navigations[language]
+    page.meta.setdefault("description", phrases.phrase(language, "site description"))
     context["alternates"] = languages.alternates(page.url, _addresses)
     context["others"] = [
         (phrases.LANGUAGES[other], phrases.NAMES[other], languages.other(page.url, other, _addresses))

@@ -283,6 +283,11 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "tutorial output": ("Output of the cell above", "上面单元的输出"),
     # The feed
+    "site description": (
+        "The literature on looking inside convolutional networks, with methods that run and claims that are measured "
+        "again at every change",
+        "关于卷积网络可视化与可解释性的文献库：方法可直接运行，论文结论在每次提交时重新验证",
+    ),
     "additions": ("additions", "新增内容"),
     # The frame of every page
     "search label": ("Search the catalogue", "搜索文献库"),
@@ -442,6 +447,14 @@ PHRASES: dict[str, tuple[str, str]] = {
     "bench.never hungrier": ("Nowhere taking more memory than another library.", "内存均不多于其他软件库。"),
     "bench.row": ("{method} (`{model}`, {count} at once)", "{method}（`{model}`，每次 {count} 张）"),
     "bench.then": ("; ", "；"),
+    "bench.why.its relevance does not sum to the output there": (
+        "its relevance does not sum to the output there",
+        "相关性之和不等于输出",
+    ),
+    "bench.why.explains only the first image of a batch": (
+        "explains only the first image of a batch",
+        "只解释一个批次中的第一张图像",
+    ),
     "bench.left out": ("Left out:", "未测量："),
     "bench.method": ("Method", "方法"),
     "bench.batch": ("Images at once", "每次图像数"),
