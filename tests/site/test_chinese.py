@@ -36,7 +36,7 @@ NOT_OURS = {
 }
 
 
-EXCEPTIONS: dict[str, str] = {}  # a page to the reason why it may be in English
+EXCEPTIONS = {"zh/benchmark/": "names and versions of packages"}  # pages that may have more, with the reason
 
 
 class _Blocks(html.parser.HTMLParser):
@@ -86,7 +86,9 @@ def _english(text: str) -> float:
 
 def _names(books: Catalogue) -> list[str]:
     """Titles and names, which stay as they are, the longest first; and the summaries that nobody has translated yet."""
-    names = {venue.name for venue in books.venues.values()} | {method.name for method in books.methods.values()}
+    names = {venue.name for venue in books.venues.values()}
+    for method in books.methods.values():
+        names |= {method.name, *method.aliases}
     for entry in books.entries.values():
         names |= {entry.title, *(person.display for person in entry.authors)}
         if not entry.summary_zh:

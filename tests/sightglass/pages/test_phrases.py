@@ -258,7 +258,10 @@ def chinese_site(tmp_path: Path) -> pages.Site:
             [
                 ("q", {"at_least": 0.5, "statement_zh": "论断一"}),
                 ("q", {"at_least": 0.1, "at_most": 0.2}),
-                ("q", {"at_most": 0.1, "expect": "fails", "reason": "Too small.", "reported": "about 0.4"} | translated),
+                (
+                    "q",
+                    {"at_most": 0.1, "expect": "fails", "reason": "Too small.", "reported": "about 0.4"} | translated,
+                ),
             ]
         )
     ]
