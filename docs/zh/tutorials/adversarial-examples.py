@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 对抗样本：逐步讲解
 #
-# 肉眼看不见的微小扰动，就能使图像被归入另一个类别（Szegedy 等，*Intriguing properties of neural networks*，
+# 肉眼看不见的微小扰动，就能使图像被归入另一个类别（Szegedy 等，“Intriguing properties of neural networks”，
 # ICLR 2014）。找到这样的扰动只需一次梯度（Goodfellow、Shlens 与 Szegedy，
-# *Explaining and Harnessing Adversarial Examples*，ICLR 2015）。本页手算这两种扰动，并讨论它们有多特殊：
+# “Explaining and Harnessing Adversarial Examples”，ICLR 2015）。本页手算这两种扰动，并讨论它们有多特殊：
 # 同样幅度的噪声是否同样有害？问题在于网络，还是在于梯度？
 
 # %% [markdown]

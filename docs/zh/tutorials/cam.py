@@ -3,7 +3,7 @@
 #
 # 以全局平均池化加一个线性层结尾的网络，把每个类别的得分算成各位置的加权平均。
 # 因此，仅用已有的权重，就能把得分重新分解到各个位置。这就是 CAM 的全部内容
-# （Zhou 等，*Learning Deep Features for Discriminative Localization*，CVPR 2016）。
+# （Zhou 等，“Learning Deep Features for Discriminative Localization”，CVPR 2016）。
 # 本页在一个小网络和一张真值已知的场景图像上，按公式逐步手算 CAM，然后讨论结果有多可信。
 
 # %% [markdown]

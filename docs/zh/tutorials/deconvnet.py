@@ -2,7 +2,7 @@
 # # DeconvNet：逐步讲解
 #
 # 网络中间的某个单元对一张图像响应很强。它对图像中的什么有响应？Zeiler 与 Fergus
-# （*Visualizing and Understanding Convolutional Networks*，ECCV 2014）把单元的激活经同样的层反向传回像素。
+# （“Visualizing and Understanding Convolutional Networks”，ECCV 2014）把单元的激活经同样的层反向传回像素。
 # 本页对一个单元手算这一过程，与梯度比较，再看使单元激活最强的九张图像。
 
 # %% [markdown]

@@ -2,7 +2,7 @@
 # # 欺骗图像：逐步讲解
 #
 # 对数字分类的网络，无论输入什么图像，都必须给出一个数字。Nguyen、Yosinski 与 Clune
-# （*Deep Neural Networks are Easily Fooled*，CVPR 2015）寻找人无法识别、网络却以接近 100% 的置信度分类的图像。
+# （“Deep Neural Networks are Easily Fooled”，CVPR 2015）寻找人无法识别、网络却以接近 100% 的置信度分类的图像。
 # 本页用两种方式进化出这样的图像，再用梯度上升得到另一些，并与未经选择的图像比较。
 
 # %% [markdown]

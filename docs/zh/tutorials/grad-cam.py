@@ -2,7 +2,7 @@
 # # Grad-CAM：逐步讲解
 #
 # CAM 读取全局平均池化之后的线性层的权重，而大多数网络没有这样的层。
-# Grad-CAM（Selvaraju 等，*Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization*，
+# Grad-CAM（Selvaraju 等，“Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization”，
 # ICCV 2017）改用梯度得到权重，因此适用于任何网络、任何层。
 # 本页手算 Grad-CAM，说明在 CAM 适用的网络上 Grad-CAM *就是* CAM，
 # 并讨论它显示了哪些更清晰的图所没有的信息。

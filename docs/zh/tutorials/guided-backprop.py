@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 导向反向传播：逐条规则讲解
 #
-# 对像素的梯度噪声很多。导向反向传播（Springenberg 等，*Striving for Simplicity: The All Convolutional Net*，
+# 对像素的梯度噪声很多。导向反向传播（Springenberg 等，“Striving for Simplicity: The All Convolutional Net”，
 # ICLR 2015 研讨会）只改动反向传播中 ReLU 的规则，噪声就消失了。
 # 本页不用自动微分，手动反向传播整个网络，然后讨论这张清晰的图解释了什么。
 

@@ -2,7 +2,7 @@
 # # 逐层相关性传播（LRP）：逐步讲解
 #
 # 网络以 9 的得分预测“星形”。这个 9 来自哪些像素？逐层相关性传播（Bach 等，
-# *On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation*，
+# “On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation”，
 # PLOS ONE 2015）像分钱一样把得分逐层向下分配：每个单元按各输入的贡献比例，把收到的相关性分给这些输入。
 # 各像素分得的相关性之和等于得分。本页先手算一层，再计算整个网络，然后看还有什么会吸收相关性。
 

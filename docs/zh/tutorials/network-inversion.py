@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 网络反演：逐步讲解
 #
-# 一层保留了图像的什么？Mahendran 与 Vedaldi（*Understanding Deep Image Representations by Inverting Them*，
+# 一层保留了图像的什么？Mahendran 与 Vedaldi（“Understanding Deep Image Representations by Inverting Them”，
 # CVPR 2015）寻找表征相同的另一张图像。两张图像不同之处，就是该层没有保留的信息。
 # 本页手动实现这一搜索，然后逐层反演。
 

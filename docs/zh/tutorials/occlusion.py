@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 遮挡敏感性：逐步讲解
 #
-# 网络看的是物体，还是只看物体周围？Zeiler 与 Fergus（*Visualizing and Understanding Convolutional Networks*，
+# 网络看的是物体，还是只看物体周围？Zeiler 与 Fergus（“Visualizing and Understanding Convolutional Networks”，
 # ECCV 2014，第 4.2 节）用最简单的办法来回答：用灰色遮挡块遮住图像的一部分，看类别概率如何变化。
 
 # %% [markdown]

@@ -30,7 +30,7 @@ from sightglass.catalogue.models import (
 )
 from sightglass.ledger import Quantity, Result, benchmark
 from sightglass.ledger.benchmark import Benchmark, Row, Run
-from sightglass.pages import laboratory, languages, phrases
+from sightglass.pages import laboratory, languages, markup, phrases
 
 ROOT = Path(__file__).resolve().parents[3]
 EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdownx.details", "pymdownx.highlight"]
@@ -113,6 +113,13 @@ def test_a_place_in_a_paper_is_abbreviated_as_chinese_does() -> None:
     assert phrases.abbreviated("Sec. 4.1, Table 1; Fig. 2") == "第 4.1 节，表 1；图 2"
     assert phrases.abbreviated("Eq. (2), Eq. (A.3)") == "式（2），式（A.3）"
     assert phrases.abbreviated("Sec. 4, Feature Invariance, Fig. 5 (a)") == "第 4 节，Feature Invariance，图 5 (a)"
+
+
+def test_a_line_break_in_chinese_is_no_space() -> None:
+    assert markup.unbroken("一，\n二\n三 CAM\n四\nB。\n“五”") == "一，二三 CAM\n四\nB。“五”"
+    kept = "# 一\n\n二。\n\n- 三。\n- 四。\n1. 五。\n2. 六。\n\n| 七 |\n| 八 |\n\n```text\n九，\n十\n```"
+    assert markup.unbroken(kept) == kept
+    assert markup.unbroken("1. 五，\n   六。\n2. 七") == "1. 五，六。\n2. 七"
 
 
 def test_pages_know_their_counterparts() -> None:

@@ -148,3 +148,15 @@ def either(original: str, in_chinese: str | None, around: str, language: str = "
     if around == "zh" and in_chinese:
         return text(in_chinese)
     return spoken(text(original), language, around)
+
+
+_FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+_BROKEN = re.compile(
+    r"(?<=[，。；：、！？）”》])\n *(?=[\u4e00-\u9fffA-Za-z“（《`*\[])|(?<=[\u4e00-\u9fff])\n *(?=[\u4e00-\u9fff])"
+)
+
+
+def unbroken(chinese: str) -> str:
+    """Markdown in Chinese without the line breaks inside a paragraph, which would be read as spaces; code stays."""
+    parts = _FENCED.split(chinese)
+    return "".join(part if number % 2 else _BROKEN.sub("", part) for number, part in enumerate(parts))

@@ -22,7 +22,7 @@ from mkdocs.structure.pages import Page
 from sightglass import ledger, pages, settings
 from sightglass.catalogue import check
 from sightglass.links import LinksError
-from sightglass.pages import additions, languages, phrases, rendering, tutorials
+from sightglass.pages import additions, languages, markup, phrases, rendering, tutorials
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
@@ -52,6 +52,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made from the catalogue and the results, and the tutorials."""
     root = _root(config)
+    for file in files.documentation_pages():
+        if languages.language_of(file.src_uri) == "zh":
+            file.content_string = markup.unbroken(file.content_string)
     catalogue, problems = check.check(root)
     if problems:  # a page could only be wrong; 'serve' shows this and builds again once it is mended
         raise PluginError("the catalogue has problems:\n" + "\n".join(map(str, problems)))

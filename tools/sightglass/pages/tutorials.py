@@ -20,7 +20,7 @@ from typing import Any
 
 from sightglass.ledger import tutorials as kept
 from sightglass.ledger.tutorials import FOLDER
-from sightglass.pages.markup import address, out, page, to
+from sightglass.pages.markup import address, out, page, to, unbroken
 from sightglass.pages.phrases import FOLDERS, day, phrase
 from sightglass.settings import Settings
 
@@ -81,7 +81,7 @@ def _translated(notebook: Any, text: Any, source: str) -> Any:
     if len(cells[0]) != len(cells[1]):
         raise ValueError(f"{source} has {len(cells[1])} text cells, the tutorial {len(cells[0])}")
     for cell, chinese in zip(*cells, strict=True):
-        cell.source = chinese.source
+        cell.source = unbroken(chinese.source)
     return translated
 
 
