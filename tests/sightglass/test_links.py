@@ -225,7 +225,7 @@ def test_the_page_shows_what_is_marked_and_what_was_found(tmp_path: Path) -> Non
     assert ' href="../papers/p/">T</a>' in dead
     in_chinese = links_page(pages.Site(books).in_language("zh"))
     assert "## 失效" in in_chinese
-    assert "自 2026年3月1日 起失败" in in_chinese
+    assert "自 2026 年 3 月 1 日 起访问失败" in in_chinese
     assert "1 March 2026: 404 Not Found" in moved  # what the catalogue marks stays where it marks it
     assert "arxiv.org/abs/1512.04150" in unknown
     assert "<script>" not in page

@@ -167,7 +167,7 @@ def test_the_next_session_is_the_first_planned_one_that_is_not_over(now: str, fo
 def test_a_date_reads_well_in_both_languages() -> None:
     session = Session(title="T", start="2026-03-05 16:00", minutes=90)
     assert lists.when(session, BERLIN) == "Thu 5 Mar 2026, 16:00–17:30 (Europe/Berlin)"
-    assert lists.when(session, "Asia/Shanghai", "zh") == "2026年3月5日（周四）16:00–17:30 (Asia/Shanghai)"
+    assert lists.when(session, "Asia/Shanghai", "zh") == "2026 年 3 月 5 日（周四）16:00–17:30 (Asia/Shanghai)"
     assert lists.when(Session(title="T"), BERLIN) == ""
 
 
@@ -205,7 +205,7 @@ def test_a_page_speaks_chinese_to_chinese_readers(site: Site) -> None:
     assert page.startswith('---\ntitle: "学期"\n')
     for words in (
         "下一次讨论",
-        "2026年10月22日（周四）16:00–17:00",
+        "2026 年 10 月 22 日（周四）16:00–17:00",
         "日程",
         "加入日历",
         "第一次",

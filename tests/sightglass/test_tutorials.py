@@ -60,6 +60,38 @@ def test_a_page_offers_the_notebook_and_colab(root: Path) -> None:
     assert "docs/tutorials/counting.py" in page
 
 
+def test_a_translation_brings_the_text_and_the_tutorial_code_and_outputs(root: Path) -> None:
+    assert 'href="../../tutorials/counting/">Counting, step by step' in built(root)["zh/tutorials/index.md"]
+    translation = root / "docs" / "zh" / "tutorials" / "counting.py"
+    translation.parent.mkdir(parents=True)
+    translation.write_text("# %% [markdown]\n# # 数数：逐步讲解\n#\n# 一加一。\n", encoding="utf-8")
+    picture = kept.Output(picture="counting-1.webp", width=2, height=1)
+    cell = kept.Cell(source=kept.digest("import repro\n\nprint(1 + 1)"), outputs=[picture])
+    outputs = kept.Kept(date="2026-03-05", seconds=1, versions={}, key="", objects={}, files={}, cells=[cell])
+    kept.write(root, "counting", kept.Executed(outputs))
+    pages = built(root)
+    shown = pages["zh/tutorials/counting.md"]
+    assert "# 数数：逐步讲解" in shown
+    assert "一加一。" in shown
+    assert "print(1 + 1)" in shown
+    assert 'href="../../../tutorials/counting.ipynb" download>下载笔记本' in shown
+    assert "docs/zh/tutorials/counting.py" in shown
+    assert "Counting" not in shown
+    assert "![上面单元的输出](../../tutorials/counting-1.webp){ width=2" in shown
+    assert "执行于 2026 年 3 月 5 日" in shown
+    assert 'href="counting/">数数' in pages["zh/tutorials/index.md"]
+    assert "数数" not in pages["tutorials/counting.md"]
+    translation.write_text("# %% [markdown]\n# # 一\n\n# %% [markdown]\n# 二\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"docs/zh/tutorials/counting\.py has 2 text cells, the tutorial 1"):
+        built(root)
+
+
+def test_every_tutorial_is_translated() -> None:
+    folders = (ROOT / "docs" / "tutorials", ROOT / "docs" / "zh" / "tutorials")
+    english, chinese = ({path.name for path in folder.glob("*.py")} for folder in folders)
+    assert english == chinese
+
+
 @pytest.mark.parametrize("repository", ["", "https://gitlab.com/someone/sightglass/"])
 def test_colab_is_offered_only_for_what_it_can_open(root: Path, repository: str) -> None:
     assert "colab" not in built(root, Settings(repository=repository))["tutorials/counting.md"]

@@ -525,10 +525,10 @@ def test_browse_on_a_phone(open_page: Callable[..., Any]) -> None:
 def test_the_chinese_page_has_its_facets_hits_and_links_in_chinese(open_page: Callable[..., Any], address: str) -> None:
     page = open_page("zh/browse/")
     wait_for_facets(page)
-    assert page.get_by_role("group", name="方法族").get_by_role("checkbox", name=re.compile("^归因")).count() == 1
+    assert page.get_by_role("group", name="方法类别").get_by_role("checkbox", name=re.compile("^归因")).count() == 1
     check(page, "kind", "blog")
     assert page.locator(".sg-chosen button").inner_text() == "类型: 博客 ×"
-    assert re.fullmatch(r"\d+ 个条目中的 \d+ 个", status(page))
+    assert re.fullmatch(r"共 \d+ 条，显示 \d+ 条", status(page))
     assert page.locator(".sg-results a").first.evaluate("node => node.href").startswith(address + "zh/posts/")
     page.fill(HEADER, "类激活映射")
     page.wait_for_selector("#sg-hits a")

@@ -141,7 +141,7 @@ def test_the_navigation_of_a_chinese_page_is_chinese_and_stays_there(visit: Call
     page = visit("zh/papers/selvaraju2017gradcam/")
     tabs = page.locator(".md-tabs__link")
     names = [tab.inner_text() for tab in tabs.all()]
-    assert names[:5] == ["首页", "浏览", "方法", "论断", "阅读清单"]
+    assert names[:5] == ["首页", "浏览", "方法", "论文结论", "阅读清单"]
     assert not re.search("[A-Za-z]", "".join(names))
     assert all("/zh/" in tab.evaluate("link => link.href") for tab in tabs.all())
     assert not re.search(r"[A-Za-z]{4,}", page.locator(".md-nav--primary").text_content().replace("Sightglass", ""))
@@ -151,7 +151,7 @@ def test_the_navigation_of_a_chinese_page_is_chinese_and_stays_there(visit: Call
 
 def test_the_frame_of_a_chinese_page_is_chinese(visit: Callable) -> None:
     page = visit("zh/methods/cam/")
-    assert page.get_attribute("[data-sg-search] input", "aria-label") == "搜索目录"
+    assert page.get_attribute("[data-sg-search] input", "aria-label") == "搜索文献库"
     assert page.locator(".md-skip").inner_text().strip() == "跳转至"
     labels = page.locator("[data-md-component=palette] input")
     assert [label.get_attribute("aria-label") for label in labels.all()] == ["切换到深色模式", "切换到浅色模式"]
@@ -252,7 +252,7 @@ def test_every_picture_has_a_size_and_an_alternative(pages: dict[str, str]) -> N
 def test_a_claim_on_a_phone_is_a_card_that_names_its_cells(visit: Callable) -> None:
     page = visit("zh/claims/", width=390)
     cell = page.locator(".sg-claims td").nth(1)
-    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content").startswith('"论断')
+    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content").startswith('"论文结论')
     assert cell.bounding_box()["width"] > 250
 
 

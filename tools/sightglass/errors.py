@@ -86,3 +86,7 @@ def first_fault(error: ValidationError) -> str:
     """Where the first fault of some data lies, and what it is: ``rows.0.model: Field required``."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+
+
+class TranslationError(SightglassError):
+    """A translation that does not fit what it translates."""

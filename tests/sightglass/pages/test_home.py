@@ -92,7 +92,7 @@ def test_home_shows_what_is_verified_with_a_date_and_a_way_to_the_ledger(site: p
     assert "<strong>1</strong> stale" in made
     assert "5 March 2026" in made
     assert 'href="claims/"' in made
-    assert "2026年3月5日" in home(site.in_language("zh"), "<!-- verified -->")
+    assert "2026 年 3 月 5 日" in home(site.in_language("zh"), "<!-- verified -->")
 
 
 def test_home_without_claims_says_nothing_about_them(site: pages.Site) -> None:

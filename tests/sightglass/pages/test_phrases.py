@@ -21,6 +21,7 @@ from sightglass.catalogue.models import (
     Link,
     LinkRole,
     Method,
+    ReadingItem,
     ReadingList,
     SourceKind,
     Taxonomy,
@@ -29,7 +30,7 @@ from sightglass.catalogue.models import (
 )
 from sightglass.ledger import Quantity, Result, benchmark
 from sightglass.ledger.benchmark import Benchmark, Row, Run
-from sightglass.pages import languages, phrases
+from sightglass.pages import laboratory, languages, markup, phrases
 
 ROOT = Path(__file__).resolve().parents[3]
 EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdownx.details", "pymdownx.highlight"]
@@ -38,19 +39,9 @@ SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
 # Proper names and formats that Chinese readers write in Latin letters.
 LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
 LATIN |= {"Markdown", "MiB", "kB", "CPU"}
-LATIN |= {
-    "ResNet",
-    "DenseNet",
-    "VGG",
-    "AlexNet",
-    "ImageNet",
-    "ReLU",
-    "GELU",
-    "SiLU",
-    "AOPC",
-    "ROC",
-}  # the field's names
-LATIN |= {"cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
+LATIN |= {"ResNet", "DenseNet", "VGG", "AlexNet", "ImageNet", "ReLU", "GELU", "SiLU", "AOPC", "ROC"}  # the field's
+LATIN |= set(re.findall(r"[A-Za-z]{2,}", " ".join(laboratory.IN_CHINESE.values())))
+LATIN |= {"zennit", "cpu", "seed", "CVPR", "doi", "example"}  # the toy catalogue's own
 
 
 def faults(key: str, english: str, chinese: str) -> list[str]:
@@ -114,9 +105,22 @@ def test_every_title_of_the_navigation_has_a_phrase() -> None:
 
 def test_dates_read_as_people_write_them() -> None:
     assert phrases.day("en", "2026-03-05") == "5 March 2026"
-    assert phrases.day("zh", "2026-03-05") == "2026年3月5日"
-    assert phrases.day("zh", "2026-03-05T10:00:00Z") == "2026年3月5日"
+    assert phrases.day("zh", "2026-03-05") == "2026 年 3 月 5 日"
+    assert phrases.day("zh", "2026-03-05T10:00:00Z") == "2026 年 3 月 5 日"
     assert phrases.day("en", "some day") == "some day"
+
+
+def test_a_place_in_a_paper_is_abbreviated_as_chinese_does() -> None:
+    assert phrases.abbreviated("Sec. 4.1, Table 1; Fig. 2") == "第 4.1 节，表 1；图 2"
+    assert phrases.abbreviated("Eq. (2), Eq. (A.3)") == "式（2），式（A.3）"
+    assert phrases.abbreviated("Sec. 4, Feature Invariance, Fig. 5 (a)") == "第 4 节，Feature Invariance，图 5 (a)"
+
+
+def test_a_line_break_in_chinese_is_no_space() -> None:
+    assert markup.unbroken("一，\n二\n三 CAM\n四\nB。\n“五”") == "一，二三 CAM\n四\nB。“五”"
+    kept = "# 一\n\n二。\n\n- 三。\n- 四。\n1. 五。\n2. 六。\n\n| 七 |\n| 八 |\n\n```text\n九，\n十\n```"
+    assert markup.unbroken(kept) == kept
+    assert markup.unbroken("1. 五，\n   六。\n2. 七") == "1. 五，六。\n2. 七"
 
 
 def test_pages_know_their_counterparts() -> None:
@@ -212,6 +216,7 @@ def chinese_site(tmp_path: Path) -> pages.Site:
             "status": "moved",
             "now": "https://b.example/",
             "note": "A note.",
+            "note_zh": "链接说明",
         },
         {"url": "https://a.example/", "role": "page", "status": "dead"},
         {"url": "https://a.example/", "role": "page", "status": "doubtful", "language": "en"},
@@ -227,9 +232,10 @@ def chinese_site(tmp_path: Path) -> pages.Site:
         "links": roles + states,
         "confirmed": confirmed,
         "unconfirmed": "Something in English.",
+        "unconfirmed_zh": "条目存疑",
         "founding_notes": {
             "lines": ["004:L1"],
-            "corrections": [{"line": "004:L1", "said": "误", "truth": "The truth."}],
+            "corrections": [{"line": "004:L1", "said": "误", "truth": "The truth.", "truth_zh": "实情"}],
         },
     }
     entries = {
@@ -245,6 +251,7 @@ def chinese_site(tmp_path: Path) -> pages.Site:
             entries[f"{folder[0]}{kind}"] = FOLDERS[folder].model_validate(
                 shared | {"kind": kind, "accompanies": ["k1"], "venue": "P"}
             )
+    translated = {"reason_zh": "网络太小", "reported_zh": "此处 0.4", "unit_zh": "比例", "place_zh": "脚注"}
     claims = [
         {
             "id": f"c{i}",
@@ -259,17 +266,21 @@ def chinese_site(tmp_path: Path) -> pages.Site:
             [
                 ("q", {"at_least": 0.5, "statement_zh": "论断一"}),
                 ("q", {"at_least": 0.1, "at_most": 0.2}),
-                ("q", {"at_most": 0.1, "expect": "fails", "reason": "Too small.", "reported": "0.4"}),
+                (
+                    "q",
+                    {"at_most": 0.1, "expect": "fails", "reason": "Too small.", "reported": "about 0.4"} | translated,
+                ),
             ]
         )
     ]
     method = {"name": "Method", "name_zh": "法", "summary": "It does.", "summary_zh": "要", "family": "attribution"}
+    why = {"feasible_why_zh": "原因", "unconfirmed_zh": "方法存疑"}
     methods = {
         "m": Method.model_validate(
             method | {"feasible": "yes", "claims": claims, "proposed_by": ["k1"], "aliases": ["又名"]}
         ),
         "n": Method.model_validate(
-            method | {"feasible": "no", "feasible_why": "Why not.", "builds_on": ["m"], "unconfirmed": "What."}
+            method | {"feasible": "no", "feasible_why": "Why not.", "builds_on": ["m"], "unconfirmed": "What."} | why
         ),
         "o": Method.model_validate(method | {"feasible": "partly", "builds_on": ["m"]}),
     }
@@ -277,7 +288,17 @@ def chinese_site(tmp_path: Path) -> pages.Site:
         "title": "A session",
         "title_zh": "讨论",
         "notes": "Notes.",
-        "items": [{"key": "k1", "sections": "Sec. 2", "questions": ["Why?"]}, {"key": "m"}],
+        "notes_zh": "会议记录",
+        "items": [
+            {
+                "key": "k1",
+                "sections": "Sec. 2",
+                "sections_zh": "第二节",
+                "questions": ["Why?"],
+                "questions_zh": ["为何？"],
+            },
+            {"key": "m"},
+        ],
     }
     result = Result(
         method="m",
@@ -322,6 +343,29 @@ def test_no_english_shows_on_a_chinese_page(chinese_site: pages.Site) -> None:
     assert len(found) > 40
     assert {path: words for path, words in found.items() if words} == {}
     assert english_in(str(built["papers/k1.md"])) >= {"Links", "Cite", "Related"}  # the test sees what it looks for
+
+
+def test_a_chinese_page_takes_the_chinese_where_there_is_one(chinese_site: pages.Site) -> None:
+    built = {path: str(page) for path, page in pages.build(chinese_site).items()}
+    said = {
+        "papers/k1.md": {"A note.": "链接说明", "Something in English.": "条目存疑", "The truth.": "实情"},
+        "methods/m.md": {"Too small.": "网络太小", "about 0.4": "此处 0.4", "Sec. 1": "第 1 节"},
+        "claims.md": {"Too small.": "网络太小", "Sec. 1": "脚注"},
+        "methods/n.md": {"Why not.": "原因", "What.": "方法存疑"},
+        "lists/l.md": {"Notes.": "会议记录", '<span class="sg-sections">Sec. 2': "第二节"},
+    }
+    for path, words in said.items():
+        for english, chinese in words.items():
+            assert (english in built[path], chinese in built[path]) == (True, False), path
+            assert chinese in built[f"zh/{path}"], path
+    assert "    - 为何？" in built["zh/lists/l.md"]
+    assert "Too small." not in built["zh/claims.md"]
+    assert '<span lang="en">share</span>' in built["zh/claims.md"]  # of a claim that nobody has translated
+
+
+def test_each_question_has_its_chinese_one_or_none_has() -> None:
+    with pytest.raises(ValueError, match="1 questions, 2 in Chinese"):
+        ReadingItem(key="k", questions=["Why?"], questions_zh=["为何？", "如何？"])
 
 
 def test_every_page_stands_in_both_languages(chinese_site: pages.Site) -> None:

@@ -120,6 +120,7 @@ class Link(_Model):
     now: Url | None = Field(None, description="where the same thing is found today")
     archived: Url | None = Field(None, description="a stored copy known to exist; without it the site offers a search")
     note: str | None = Field(None, max_length=400)
+    note_zh: str | None = Field(None, max_length=400)
 
 
 class Correction(_Model):
@@ -128,6 +129,7 @@ class Correction(_Model):
     line: Line
     said: Text = Field(description="as the founding note says it")
     truth: Text = Field(description="what is the case, and how it is known where that is not obvious")
+    truth_zh: str | None = None
 
 
 class FoundingNotes(_Model):
@@ -176,6 +178,7 @@ class Entry(_Model):
     identified: bool = Field(True, description="false if the work behind the founding notes' words could not be found")
     confirmed: list[Confirmation] = Field(default_factory=list)
     unconfirmed: str | None = Field(None, description="what could not be confirmed, and why")
+    unconfirmed_zh: str | None = None
     founding_notes: FoundingNotes | None = None
     kind: str  # each sort of entry has its own vocabulary
 
@@ -299,6 +302,7 @@ class Method(_Model):
     feasible_why_zh: str | None = None
     links: list[Link] = Field(default_factory=list)
     unconfirmed: str | None = None
+    unconfirmed_zh: str | None = None
     founding_notes: FoundingNotes | None = None
     equations: list[Equation] = Field(default_factory=list, description="what the code computes, in the paper's form")
     claims: list[Claim] = Field(default_factory=list)
@@ -347,7 +351,16 @@ class ReadingItem(_Model):
 
     key: str = Field(description="id of an entry or of a method")
     sections: str | None = Field(None, description="what to read of it: 'Sec. 2 and Fig. 3'")
+    sections_zh: str | None = None
     questions: list[str] = Field(default_factory=list)
+    questions_zh: list[str] = Field(default_factory=list, description="the same in Chinese, one for each question")
+
+    @model_validator(mode="after")
+    def _as_many(self) -> ReadingItem:
+        if self.questions_zh and len(self.questions_zh) != len(self.questions):
+            counts = f"{len(self.questions)} questions, {len(self.questions_zh)} in Chinese"
+            raise ValueError(f"each question needs its Chinese one, in the same order: {counts}")
+        return self
 
 
 class Announcement(_Model):
@@ -376,6 +389,7 @@ class Session(_Model):
     presenter: str | None = None
     items: list[ReadingItem] = Field(default_factory=list)
     notes: str | None = Field(None, description="written afterwards")
+    notes_zh: str | None = None
     status: Literal["planned", "done", "cancelled"] = "planned"
     announced: list[Announcement] = Field(
         default_factory=list, description="written by 'sightglass list schedule', oldest first; never edited"

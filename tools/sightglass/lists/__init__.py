@@ -66,14 +66,14 @@ def when(session: Session, timezone: str, language: str = "en") -> str:
 
 
 def moment(start: datetime, language: str = "en") -> str:
-    """'Thu 5 Mar 2026, 16:00', or '2026年3月5日（周四）16:00'."""
+    """'Thu 5 Mar 2026, 16:00', or '2026 年 3 月 5 日（周四）16:00'."""
     return day(start, language) + ("" if language == "zh" else ", ") + f"{start:%H:%M}"
 
 
 def day(start: datetime, language: str = "en") -> str:
-    """'Thu 5 Mar 2026', or '2026年3月5日（周四）'."""
+    """'Thu 5 Mar 2026', or '2026 年 3 月 5 日（周四）'."""
     if language == "zh":
-        return f"{start.year}年{start.month}月{start.day}日（周{_DAYS_ZH[start.weekday()]}）"
+        return f"{start.year} 年 {start.month} 月 {start.day} 日（周{_DAYS_ZH[start.weekday()]}）"
     return f"{start:%a} {start.day} {start:%b %Y}"
 
 

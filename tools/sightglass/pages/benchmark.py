@@ -9,7 +9,7 @@ from sightglass.ledger import benchmark
 from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row
 from sightglass.pages.entries import method_link
 from sightglass.pages.markup import page, ready, spoken, table, text, to
-from sightglass.pages.phrases import day
+from sightglass.pages.phrases import PHRASES, day
 from sightglass.pages.site import Site
 from sightglass.running import runnable
 
@@ -41,11 +41,15 @@ def _device(site: Site, result: Benchmark) -> str:
     for model in dict.fromkeys(row.model for row in result.rows):
         parts += [f"### `{model}`\n", _table(site, [row for row in result.rows if row.model == model])]
     if result.left_out:
-        left_out = [
-            spoken(text(f"{what}: {why}"), "en", site.language) for what, why in sorted(result.left_out.items())
-        ]
+        colon = "：" if site.language == "zh" else ": "
+        left_out = [f"{text(what)}{colon}{_why(site, why)}" for what, why in sorted(result.left_out.items())]
         parts.append(f"{site.say('bench.left out')}\n\n" + "\n".join(f"- {what}" for what in left_out) + "\n")
     return "\n".join(parts)
+
+
+def _why(site: Site, why: str) -> str:
+    """Why something was left out, as ``benchmarks.methods`` wrote it down."""
+    return site.say(f"bench.why.{why}") if f"bench.why.{why}" in PHRASES else spoken(text(why), "en", site.language)
 
 
 def _comparison(site: Site, result: Benchmark) -> str:

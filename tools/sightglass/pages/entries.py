@@ -12,8 +12,8 @@ from sightglass.pages.markup import (
     HTML_LANGUAGE,
     address,
     bullets,
-    chinese,
     code,
+    either,
     inline,
     out,
     page,
@@ -104,11 +104,9 @@ def list_link(site: Site, slug: str, here: str) -> str:
 
 
 def summary(site: Site, english: str, in_chinese: str | None) -> str:
-    """A summary as HTML: in English with the Chinese one after it, on a Chinese page the Chinese one alone."""
-    if site.language == "zh":
-        shown, tongue = (in_chinese, "zh-Hans") if in_chinese else (english, "en")
-        return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'
-    return f'<p class="sg-summary">{text(english)}</p>\n' + (chinese(in_chinese) if in_chinese else "")
+    """A summary as HTML, in the page's language where there is one in it."""
+    shown, tongue = (in_chinese, "zh-Hans") if site.language == "zh" and in_chinese else (english, "en")
+    return f'<p class="sg-summary" lang="{tongue}">{text(shown)}</p>\n'
 
 
 def located(site: Site, thing: Claim | Equation, paper: str, here: str) -> str:
@@ -266,7 +264,7 @@ def _links(site: Site, entry: Entry) -> str:
         if link.now:
             parts.append(out(link.now, site.say("now here")))
         parts.append(out(archived(link), site.say("archived copy")))
-        note = f" <br>{spoken(text(link.note), 'en', site.language)}" if link.note else ""
+        note = f" <br>{either(link.note, link.note_zh, site.language)}" if link.note else ""
         lines.append(" · ".join(parts) + note)
     return f"## {site.say('links')}\n\n{ready(bullets(lines))}"
 
@@ -324,7 +322,10 @@ def founding_notes(site: Site, notes: FoundingNotes | None, here: str) -> str:
     guide = address(site.written("founding-notes.md"), here)
     made = f"<p>{inline(site.say('mentioned', page=guide, lines=text(', '.join(notes.lines))))}</p>\n"
     if notes.corrections:
-        rows = [[text(c.line), text(c.said), spoken(text(c.truth), "en", site.language)] for c in notes.corrections]
+        rows = [
+            [text(c.line), f"<q>{text(c.said)}</q>", either(c.truth, c.truth_zh, site.language)]
+            for c in notes.corrections
+        ]
         made += table([site.say("line"), site.say("founding note says"), site.say("is the case")], rows)
     return made
 
@@ -337,7 +338,7 @@ def _confirmed(site: Site, entry: Entry) -> str:
         shown = out(confirmation.at, source) if confirmation.at else text(source)
         lines.append(site.say("compared with", fields=text(fields), source=shown))
     if entry.unconfirmed:
-        what = spoken(text(entry.unconfirmed), "en", site.language)
+        what = either(entry.unconfirmed, entry.unconfirmed_zh, site.language)
         lines.append(site.say("not confirmed", what=what))
     return f"## {site.say('how sure')}\n\n{ready(bullets(lines))}" if lines else ""
 

@@ -12,12 +12,34 @@ from pathlib import Path
 from typing import Any
 
 from sightglass.pages import pictures
-from sightglass.pages.markup import code, page, ready, spoken, table, text
+from sightglass.pages.markup import code, either, page, ready, spoken, table, text
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
 HERE = "laboratory.md"
 LAB = Path("repro/lab")
+IN_CHINESE = {  # what the sources say, by module and by network without what it sees
+    "scenes": (
+        "场景图像是真值已知的合成图像：什么物体、在哪里、什么形状、什么纹理。每张为 64×64 像素的 RGB 图像，"
+        "含一个类别（或两个类别）的一至三个物体、至多三个纹理相同的干扰物，以及噪声、条纹或纯色的背景。"
+        "十个类别要由形状和纹理*共同*决定：圆盘、条纹圆盘和方格圆盘是三个类别。"
+        "颜色与类别无关，除非用 `colour_by_class` 绑定。"
+        "每张图像由随机种子和序号唯一决定，与批次、顺序和机器无关。"
+    ),
+    "digits": "数字图像是手写数字，共十个类别，28×28 像素的灰度图像，供 LeNet 一类的网络使用。",
+    "gap": "六个卷积层、一次对整张图像的全局平均池化、一个线性层，即 CAM 所要求的结构。",
+    "gmp": "六个卷积层、一次对整张图像的全局最大池化、一个线性层，即 CAM 论文用来对比的结构。",
+    "fc": (
+        "五个卷积层，中间有最大池化，两个全连接层：AlexNet 和 VGG 的缩小版。用于不要求全局池化的方法，例如 Grad-CAM。"
+    ),
+    "zf": "Zeiler 与 Fergus 2014 图 3 的缩小版：五个卷积层、三次最大池化、三个全连接层。用于 DeconvNet。",
+    "vgg": "Simonyan 与 Zisserman 2015 的缩小版：四对 3×3 卷积层，每对之后有最大池化。用于论文采用 VGG 的方法。",
+    "residual": "He 等 2016 的缩小版：一个起始卷积层、三个带批归一化的残差块、全局平均池化。"
+    "用于要经过跳跃连接和批归一化的方法。",
+    "bias-free": "Simonyan 与 Zisserman 2015 的缩小版：四对 3×3 卷积层，每对之后有最大池化。"
+    "没有偏置，因此 LRP 的相关性满足守恒性。",
+    "lenet": "LeCun 等 1998 的 Caffe 版本（ReLU、最大池化、两个全连接层），单元数减半。用于手写数字。",
+}
 PICTURE = "pictures/laboratory.png"  # results/laboratory.png, which python -m repro.lab.samples draws
 
 
@@ -67,7 +89,8 @@ def _samples(site: Site) -> str:
     for name in ("scenes", "digits"):
         path = site.root / LAB / f"{name}.py"
         said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else None
-        parts.append(ready(code(said)) if said else "")
+        translated = IN_CHINESE[name] if site.language == "zh" else ""
+        parts.append(f"{translated}\n" if translated else ready(code(said)) if said else "")
     return "\n".join(parts)
 
 
@@ -101,7 +124,8 @@ def _row(site: Site, name: str, records: list[dict[str, Any]], built: dict[str, 
     seconds = site.say("lab.seconds", seconds=f"{statistics.fmean(record['seconds'] for record in records):.0f}")
     return [
         f"<code>{name}</code><br><small><code>{first['command']}</code></small>",
-        spoken(text(what), "en", site.language) + (f"<br><small><code>{text(call)}</code></small>" if call else ""),
+        either(what, IN_CHINESE.get(name.rpartition("-")[0]), site.language)
+        + (f"<br><small><code>{text(call)}</code></small>" if call else ""),
         f"{mean:.1f}{spread}&nbsp;%<br><small>{site.say('lab.seeds', seeds=seeds)}</small>",
         f"{first['parameters']:,}",
         f"{seconds}<br><small>{recipe}</small>",

@@ -8,7 +8,7 @@ from sightglass import links
 from sightglass.catalogue.models import Entry, Link, Method
 from sightglass.links import Address, Record
 from sightglass.pages.entries import method_link, titled
-from sightglass.pages.markup import bullets, out, page, ready, spoken, text
+from sightglass.pages.markup import bullets, either, out, page, ready, spoken, text
 from sightglass.pages.phrases import day
 from sightglass.pages.site import Site
 
@@ -54,7 +54,7 @@ def _item(site: Site, url: str, address: Address, link: Link | None, record: Rec
     said = []
     if link:
         said.append(site.say("links marked", mark=site.say(f"status.{link.status}")))
-        said += [spoken(text(link.note), "en", site.language)] if link.note else []
+        said += [either(link.note, link.note_zh, site.language)] if link.note else []
     if record:
         said.append(f"{day(site.language, str(record.checked))}: {spoken(text(record.said), 'en', site.language)}")
     if record and record.failures:

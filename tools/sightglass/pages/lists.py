@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import zip_longest
 
 from sightglass import citations, lists
 from sightglass.catalogue.models import ReadingItem, ReadingList, Session
 from sightglass.pages.entries import add_button, description, list_link, marked_meta, method_link, summary, titled
-from sightglass.pages.markup import HTML_LANGUAGE, address, code, details, out, page, ready, spoken, text
+from sightglass.pages.markup import HTML_LANGUAGE, address, code, details, either, out, page, ready, spoken, text
 from sightglass.pages.site import Site
 
 DOWNLOADS = {"bib": "bibtex", "ris": "ris"}
@@ -21,8 +22,7 @@ def list_pages(site: Site) -> dict[str, str]:
     for slug, reading_list in site.catalogue.lists.items():
         count = sum(len(session.items) for session in reading_list.sessions)
         facts = [site.say("sessions and items", sessions=len(reading_list.sessions), items=count), _span(site, slug)]
-        in_chinese = site.language == "zh" and reading_list.summary_zh
-        shown = text(in_chinese) if in_chinese else spoken(text(reading_list.summary), "en", site.language)
+        shown = either(reading_list.summary, reading_list.summary_zh, site.language)
         lines.append(
             f"- **{list_link(site, slug, here)}**{_beside(site, reading_list)}"
             f' <span class="sg-meta">{" · ".join(fact for fact in facts if fact)}</span>  \n  {shown}'
@@ -187,14 +187,15 @@ def _session(site: Site, slug: str, number: int, seen: set[str]) -> str:
     lines.append('<div class="sg-items" markdown>\n')
     for item in session.items:
         lines.append(f"- {_item(site, reading_list, item, f'lists/{slug}.md', name, seen)}")
-        lines += [
-            f"    - {spoken(text(question), reading_list.language, site.language)}" for question in item.questions
-        ]
+        asked = zip_longest(item.questions, item.questions_zh)
+        lines += [f"    - {either(*question, site.language, reading_list.language)}" for question in asked]
     lines.append("\n</div>\n")
     if session.notes:
         lines.append(f"**{site.say('list.notes')}**\n")
-        for paragraph in re.split(r"\n\s*\n", session.notes.strip()):
-            lines.append(spoken(text(paragraph), reading_list.language, site.language) + "\n")
+        translated = site.language == "zh" and session.notes_zh
+        spoken_in = "zh" if translated else reading_list.language
+        for paragraph in re.split(r"\n\s*\n", (translated or session.notes).strip()):
+            lines.append(spoken(text(paragraph), spoken_in, site.language) + "\n")
     return "\n".join(lines)
 
 
@@ -223,7 +224,7 @@ def _link(site: Site, item: ReadingItem, here: str) -> str:
 
 
 def _sections(site: Site, reading_list: ReadingList, item: ReadingItem) -> str:
-    words = spoken(text(item.sections or ""), reading_list.language, site.language)
+    words = either(item.sections or "", item.sections_zh, site.language, reading_list.language)
     return f' <span class="sg-sections">{words}</span>' if item.sections else ""
 
 

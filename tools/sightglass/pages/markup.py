@@ -173,6 +173,13 @@ def either(original: str, in_chinese: str | None, around: str, language: str = "
     return spoken(text(original), language, around)
 
 
-def chinese(value: str) -> str:
-    """A paragraph in Chinese, marked as such."""
-    return f'<p lang="zh-Hans" class="sg-zh">{text(value)}</p>\n'
+_FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+_BROKEN = re.compile(
+    r"(?<=[，。；：、！？）”》])\n *(?=[\u4e00-\u9fffA-Za-z“（《`*\[])|(?<=[\u4e00-\u9fff])\n *(?=[\u4e00-\u9fff])"
+)
+
+
+def unbroken(chinese: str) -> str:
+    """Markdown in Chinese without the line breaks inside a paragraph, which would be read as spaces; code stays."""
+    parts = _FENCED.split(chinese)
+    return "".join(part if number % 2 else _BROKEN.sub("", part) for number, part in enumerate(parts))

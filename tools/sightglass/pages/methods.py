@@ -26,10 +26,10 @@ from sightglass.pages.markup import (
     address,
     definitions,
     details,
+    either,
     inline,
     page,
     ready,
-    spoken,
     table,
     text,
     to,
@@ -77,20 +77,18 @@ def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False)
     for claim in method.claims:
         # a claim that was never measured has its row too, without a result
         for result in site.results.get(slug) or [None]:  # type: ignore[list-item]  # one row without a result
-            translated = site.language == "zh" and claim.statement_zh
-            statement = text(translated) if translated else spoken(text(claim.statement), "en", site.language)
+            statement = either(claim.statement, claim.statement_zh, site.language)
             if claim.ours:
                 statement += f' <span class="sg-verdict sg-ours">{site.say("ours")}</span>'
-            if claim.expect == "fails":
-                statement += f"<br><small>{spoken(text(claim.reason), 'en', site.language)}</small>"
-            paper = site.catalogue.entries.get(claim.paper)
-            place = to(f"papers/{claim.paper}.md", claim.place, here) if paper else text(claim.place)
-            english = [text(claim.reported), text(claim.unit)] if claim.reported else ["", text(claim.unit)]
-            reported, unit = (spoken(words, "en", site.language) for words in english)
+            if claim.expect == "fails" and claim.reason:
+                statement += f"<br><small>{either(claim.reason, claim.reason_zh, site.language)}</small>"
+            place = located(site, claim, claim.paper, here)
+            reported = either(claim.reported, claim.reported_zh, site.language) if claim.reported else "–"
+            unit = either(claim.unit, claim.unit_zh, site.language)
             row = [
                 statement,
-                "–" if claim.ours else spoken(place, "en", site.language),
-                reported if claim.reported else "–",
+                "–" if claim.ours else place,
+                reported,
                 text(measured(claim, result)) + f"<br><small>{unit}</small>",
                 text(bound(site, claim)),
                 verdict(site, claim, result),
@@ -266,7 +264,7 @@ def _read(site: Site, slug: str, method: Method, here: str) -> str:
     if lists := [list_link(site, each, here) for each in site.lists_with.get(slug, [])]:
         made += f"<p>{site.say('method in lists', lists=', '.join(lists))}</p>\n"
     if tutorial := site.tutorial_of(slug):
-        made += f"<p>{to(site.shared(tutorial), site.say('tutorial', name=site.name_of(method)), here)}</p>\n"
+        made += f"<p>{to(tutorial, site.say('tutorial', name=site.name_of(method)), here)}</p>\n"
     return f"## {site.say('read')}\n\n{ready(made)}"
 
 
@@ -274,6 +272,6 @@ def _history(site: Site, method: Method, here: str) -> str:
     """What the founding notes say of the method and what could not be confirmed, folded."""
     made = founding_notes(site, method.founding_notes, here)
     if method.unconfirmed:
-        what = spoken(text(method.unconfirmed), "en", site.language)
+        what = either(method.unconfirmed, method.unconfirmed_zh, site.language)
         made += f"<p>{site.say('not confirmed', what=what)}</p>\n"
     return ready(details(site.say("record history"), made)) if made else ""

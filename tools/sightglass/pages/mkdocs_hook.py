@@ -18,7 +18,7 @@ from mkdocs.structure.pages import Page
 
 from sightglass import settings
 from sightglass.errors import CatalogueError
-from sightglass.pages import contents, languages, phrases, rebuilding, rendering
+from sightglass.pages import contents, languages, markup, phrases, rebuilding, rendering
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
@@ -44,6 +44,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made from the catalogue and the results, and the tutorials."""
+    for hand in files.documentation_pages():
+        if languages.language_of(hand.src_uri) == "zh":
+            hand.content_string = markup.unbroken(hand.content_string)
     written = {file.src_uri: file.content_string for file in files.documentation_pages()}
     generated = _generated(_root(config), written)
     for path, content in generated.items():
@@ -148,9 +151,10 @@ def on_serve(server: LiveReloadServer, builder: Callable[[], None], **_: Any) ->
 
 
 def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:
-    """The navigation in the page's language, the page in the others, and the file that it is made from, to edit it."""
+    """What the template needs: navigation and description in the page's language, its other languages, its source."""
     language = languages.language_of(page.url)
     context["nav"] = _navigations[language]
+    page.meta.setdefault("description", phrases.phrase(language, "site description"))
     context["alternates"] = languages.alternates(page.url, _addresses)
     context["others"] = [
         (phrases.LANGUAGES[other], phrases.NAMES[other], languages.other(page.url, other, _addresses))

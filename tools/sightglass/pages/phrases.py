@@ -21,7 +21,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "and others": ("{names} and others", "{names} 等"),
     "nothing": ("Nothing yet.", "暂无内容。"),
     "entries": ("Entries", "条目"),
-    "n entries": ("{count} entries", "{count} 个条目"),
+    "n entries": ("{count} entries", "条目 {count} 条"),
     # An entry's page
     "not identified": ("Not identified", "未能确认"),
     "not identified why": (
@@ -33,9 +33,9 @@ PHRASES: dict[str, tuple[str, str]] = {
     "methods": ("Methods", "方法"),
     "proposed here": ("proposed here", "本文提出"),
     "treated here": ("treated here", "本文涉及"),
-    "runs here": ("runs here", "可在此运行"),
-    "no reproduction": ("no reproduction yet", "尚无复现"),
-    "picture alt": ("{name}, as the reproduction here draws it", "{name}：由这里的复现绘制"),
+    "runs here": ("runs here", "可运行"),
+    "no reproduction": ("no reproduction yet", "暂无复现代码"),
+    "picture alt": ("{name}, as the reproduction here draws it", "{name}：由本项目的复现代码绘制"),
     "links": ("Links", "链接"),
     "now here": ("now here", "现址"),
     "archived copy": ("archived copy", "存档"),
@@ -44,9 +44,9 @@ PHRASES: dict[str, tuple[str, str]] = {
     "copy": ("Copy {format}", "复制 {format}"),
     "add to basket": ("Add to the basket", "加入文献篮"),
     "related": ("Related", "相关"),
-    "builds on": ("Builds on", "以其为基础"),
+    "builds on": ("Builds on", "基于以下工作"),
     "goes with": ("Goes with", "配套"),
-    "taken further": ("Taken further or accompanied by", "后续与配套"),
+    "taken further": ("Taken further or accompanied by", "后续与配套工作"),
     "same methods": ("On the same methods", "同一方法的其他条目"),
     "in lists": ("In the reading lists {lists}", "所在阅读清单：{lists}"),
     "in the founding notes": ("In the founding notes", "原始笔记中的记载"),
@@ -58,44 +58,44 @@ PHRASES: dict[str, tuple[str, str]] = {
     "compared with": ("{fields}: compared with {source}", "{fields}：已与{source}核对"),
     "not confirmed": ("Not confirmed: {what}", "尚未证实：{what}"),
     # A method's page
-    "picture of method": ("{name} on scenes with known truth", "{name}：在真值已知的场景上"),
+    "picture of method": ("{name} on scenes with known truth", "{name}在真值已知的合成图像上的结果"),
     "also called": ("Also called {names}.", "又称：{names}。"),
-    "proposed in": ("Proposed in {papers}.", "出处：{papers}。"),
-    "method builds on": ("Builds on {methods}.", "以 {methods} 为基础。"),
-    "method taken further": ("Taken further by {methods}.", "后续方法：{methods}。"),
+    "proposed in": ("Proposed in {papers}.", "提出论文：{papers}。"),
+    "method builds on": ("Builds on {methods}.", "基于：{methods}。"),
+    "method taken further": ("Taken further by {methods}.", "后续工作：{methods}。"),
     "method in lists": ("In the reading lists {lists}.", "所在阅读清单：{lists}。"),
-    "reproduction": ("Reproduction", "复现"),
-    "none here": ("Not implemented yet. {why}", "尚未实现。{why}"),
+    "reproduction": ("Reproduction", "复现代码"),
+    "none here": ("Not implemented yet. {why}", "暂无复现代码。{why}"),
     "feasible.yes": (
         "It can be reproduced on small data: contributions welcome.",
-        "用小数据即可复现，欢迎贡献。",
+        "可在小数据集上复现，欢迎贡献。",
     ),
-    "feasible.partly": ("It can be reproduced in part on small data.", "用小数据可以部分复现。"),
-    "feasible.no": ("It cannot be reproduced on small data.", "无法用小数据复现。"),
+    "feasible.partly": ("It can be reproduced in part on small data.", "可在小数据集上部分复现。"),
+    "feasible.no": ("It cannot be reproduced on small data.", "无法在小数据集上复现。"),
     "run it": ("Run it", "运行"),
     "code is": ("The code is {where}.", "代码：{where}。"),
     "tutorial": ("Tutorial: {name}, step by step", "教程：逐步讲解 {name}"),
-    "claims": ("Claims", "论断"),
-    "claim": ("Claim", "论断"),
+    "claims": ("Claims", "论文结论"),
+    "claim": ("Claim", "论文结论"),
     "in the paper": ("In the paper", "论文中的位置"),
-    "paper measured": ("The paper measured", "论文的测量"),
-    "measured here": ("Measured here", "此处的测量"),
-    "bound": ("Bound", "界限"),
-    "verdict": ("Verdict", "结论"),
+    "paper measured": ("The paper measured", "论文报告值"),
+    "measured here": ("Measured here", "本项目实测"),
+    "bound": ("Bound", "判定标准"),
+    "verdict": ("Verdict", "验证结果"),
     "device": ("Device", "设备"),
     "range": ("{low} to {high}", "{low} 至 {high}"),
-    "verdict.holds": ("holds", "成立"),
-    "verdict.fails": ("fails", "不成立"),
+    "verdict.holds": ("holds", "已复现"),
+    "verdict.fails": ("fails", "未复现"),
     "verdict.reported": ("reported", "仅列数值"),
     "verdict.not run": ("not run", "未运行"),
-    "verdict.stale": ("stale", "已过时"),
-    "as expected": ("as expected here", "符合此处预期"),
+    "verdict.stale": ("stale", "待重测"),
+    "as expected": ("as expected here", "与预期相符"),
     "measured with": (
         "Measured with `{command}` on {device} ({name}), {date}, in {seconds} s, over {seeds} seeds.",
         "测量命令 `{command}`，设备 {device}（{name}），{date}，用时 {seconds} 秒，{seeds} 个随机种子。",
     ),
     "everything measured": ("Everything that was measured, controls included", "全部测量值（含对照）"),
-    "quantity": ("Quantity", "量"),
+    "quantity": ("Quantity", "指标"),
     "paper to code": ("From the paper to the code", "从论文到代码"),
     "equation": ("Eq. ({number})", "式（{number}）"),
     "docstring": (
@@ -185,22 +185,22 @@ PHRASES: dict[str, tuple[str, str]] = {
     "tools": ("Tools", "工具"),
     "posts": ("Posts", "文章"),
     "resources": ("Resources", "资源"),
-    "papers lead": ("Every paper of the catalogue, newest first.", "目录中的全部论文，从新到旧。"),
+    "papers lead": ("Every paper of the catalogue, newest first.", "文献库中的全部论文，从新到旧。"),
     "tools lead": ("Libraries, applications, demonstrations and code.", "软件库、应用、演示与代码。"),
     "posts lead": ("Blogs, news, answers and advice.", "博客、新闻、问答与建议。"),
     "resources lead": ("Courses, books, videos, lists, groups and people.", "课程、书籍、视频、清单、团队与人物。"),
     "in all": ("{count} in all.", "共 {count} 条。"),
     "to be reproduced": ("to be reproduced", "有待复现"),
-    "not on small data": ("not on small data", "小数据无法复现"),
-    "families": ("Families", "方法族"),
+    "not on small data": ("not on small data", "无法在小数据集上复现"),
+    "families": ("Families", "方法类别"),
     "families lead": (
         "The branches of the taxonomy; every method belongs to one.",
-        "分类体系的各个分支；每种方法属于其中之一。",
+        "分类体系的各个分支；每种方法属于其中一类。",
     ),
-    "methods and entries": ("{methods} methods, {entries} entries", "{methods} 种方法，{entries} 个条目"),
-    "methods lead": ("{count} techniques; {runs} run here.", "{count} 种方法，其中 {runs} 种可在此运行。"),
-    "venues": ("Venues", "发表处"),
-    "venue": ("Venue", "发表处"),
+    "methods and entries": ("{methods} methods, {entries} entries", "方法 {methods} 种，条目 {entries} 条"),
+    "methods lead": ("{count} techniques; {runs} run here.", "共 {count} 种方法，其中 {runs} 种可运行。"),
+    "venues": ("Venues", "发表渠道"),
+    "venue": ("Venue", "发表渠道"),
     "short": ("Short", "简称"),
     "kind": ("Kind", "类型"),
     "years": ("Years", "年份"),
@@ -210,13 +210,13 @@ PHRASES: dict[str, tuple[str, str]] = {
     "people": ("People", "人物"),
     "people lead": (
         "Authors of three or more papers of the catalogue.",
-        "在目录中有三篇或更多论文的作者。",
+        "在文献库中有三篇或更多论文的作者。",
     ),
     "person": ("Person", "人物"),
     "lists": ("Reading lists", "阅读清单"),
-    "sessions and items": ("{sessions} sessions, {items} things to read", "{sessions} 次讨论，{items} 项阅读内容"),
+    "sessions and items": ("{sessions} sessions, {items} things to read", "{sessions} 次讨论，{items} 条阅读材料"),
     # Reading lists
-    "list.lead": ("What a group, or a reader alone, reads in which order.", "小组或个人按什么顺序读什么。"),
+    "list.lead": ("What a group, or a reader alone, reads in which order.", "供小组或个人使用的阅读计划。"),
     "list.next": ("Next session", "下一次讨论"),
     "list.following": ("next", "下一次"),
     "list.over": ("All planned sessions are over.", "计划中的讨论都已结束。"),
@@ -237,18 +237,19 @@ PHRASES: dict[str, tuple[str, str]] = {
     "list.uncopied": ("Select it below and copy it", "请在下方选中并复制"),
     "list.chat": ("Markdown for a chat", "用于聊天的 Markdown"),
     "list.download": ("Download {files}", "下载 {files}"),
-    "ledger": ("The ledger of claims", "论断账本"),
+    "ledger": ("The ledger of claims", "论文结论验证"),
     "ledger lead": (
         "Each row is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
         "code here measures, and whether it holds. A claim that does not hold at this scale is shown with the reason. "
         "*Stale* means that the code has changed since the number was measured.\n\n"
         "`sightglass verify` measures everything anew, in the [laboratory](laboratory.md); how quick the methods are, "
         "the [benchmark](benchmark.md) says.",
-        "每一行是论文中一条可检验的陈述：它在论文何处，论文测得什么，这里的代码测得什么，是否成立。"
-        "在此规模下不成立的论断会连同原因一并列出。*已过时*表示测量之后代码有了改动。\n\n"
-        "`sightglass verify` 会在[实验室](laboratory.md)中重新测量一切；各方法的速度见[速度与内存](benchmark.md)。",
+        "每一行是论文中一条可检验的结论：在论文中的位置、论文报告值、本项目实测、是否复现。"
+        "未在小网络上复现的结论附有原因。*待重测*表示测量之后代码有改动。"
+        "\n\n`sightglass verify` 在[实验环境](laboratory.md)中重新测量全部结论；"
+        "各方法的速度见[速度与内存](benchmark.md)。",
     ),
-    "no claims": ("No claims yet.", "暂无论断。"),
+    "no claims": ("No claims yet.", "暂无论文结论。"),
     "method": ("Method", "方法"),
     "browse": ("Browse", "浏览"),
     "without javascript": (
@@ -258,16 +259,16 @@ PHRASES: dict[str, tuple[str, str]] = {
     "browse lists": (
         "All {folders}; by [family](families/index.md), [method](methods/index.md), [venue](venues/index.md), "
         "[year](years/index.md) and [person](people/index.md).",
-        "全部{folders}；按[方法族](families/index.md)、[方法](methods/index.md)、[发表处](venues/index.md)、"
+        "全部{folders}；按[方法类别](families/index.md)、[方法](methods/index.md)、[发表渠道](venues/index.md)、"
         "[年份](years/index.md)、[人物](people/index.md)查看。",
     ),
     # Finding
-    "family": ("Family", "方法族"),
+    "family": ("Family", "方法类别"),
     "topic": ("Topic", "主题"),
     "language": ("Language", "语言"),
     "framework of code": ("Framework of the code", "代码框架"),
-    "has a reproduction": ("Has a reproduction", "有复现"),
-    "claims verified": ("Claims verified", "论断已验证"),
+    "has a reproduction": ("Has a reproduction", "有复现代码"),
+    "claims verified": ("Claims verified", "论文结论已验证"),
     "yes": ("yes", "是"),
     "not yet": ("not yet", "尚未"),
     "all papers": ("all papers", "全部论文"),
@@ -284,65 +285,88 @@ PHRASES: dict[str, tuple[str, str]] = {
     "chosen filters": ("Chosen filters", "已选条件"),
     "remove": ("Remove {choice}", "移除 {choice}"),
     "show more": ("Show more", "显示更多"),
-    "found": ("{shown} of {all} entries", "{all} 个条目中的 {shown} 个"),
-    "loading": ("loading the rest …", "正在载入其余部分……"),
-    "partly": ("no entry has all these words; these have most of them", "没有条目包含全部词语；以下包含其中大部分"),
+    "found": ("{shown} of {all} entries", "共 {all} 条，显示 {shown} 条"),
+    "loading": ("loading the rest …", "正在加载其余部分……"),
+    "partly": ("no entry has all these words; these have most of them", "没有完全匹配的条目，以下为部分匹配"),
     "failed": (
         "The search could not be loaded. The lists below hold everything.",
-        "搜索未能载入。下列清单包含全部内容。",
+        "搜索无法加载。全部内容见下列清单。",
     ),
     "hit.method": ("Method", "方法"),
     "hit.guide": ("Guide", "指南"),
     "hit.tutorial": ("Tutorial", "教程"),
     "hit.list": ("Reading list", "阅读清单"),
     "hit.none": ("Nothing found", "没有结果"),
-    "hit.failed": ("The search could not be loaded", "搜索未能载入"),
+    "hit.failed": ("The search could not be loaded", "搜索无法加载"),
     # The home page
     "search example": ("Search: Grad-CAM, zeiler 2014, 可视化", "搜索：Grad-CAM、zeiler 2014、可视化"),
     "search button": ("Search", "搜索"),
-    "count entries": ("{count} entries", "{count} 个条目"),
-    "count methods": ("{count} methods", "{count} 种方法"),
-    "count runs": ("{count} running here", "{count} 种可在此运行"),
-    "count claims": ("{count} claims", "{count} 条论断"),
+    "count entries": ("{count} entries", "条目 {count} 条"),
+    "count methods": ("{count} methods", "方法 {count} 种"),
+    "count runs": ("{count} running here", "可运行 {count} 种"),
+    "count claims": ("{count} claims", "论文结论 {count} 条"),
     "verified today": ("Verified", "验证结果"),
-    "state.holds": ("claims holding", "条论断成立"),
+    "state.holds": ("claims holding", "条已复现"),
     "state.fails as expected": (
         "not reproduced on our small networks (reasons given)",
-        "条在小网络上未能复现（已注明原因）",
+        "条未在小网络上复现（附原因）",
     ),
-    "state.fails": ("failing", "条不成立"),
+    "state.fails": ("failing", "条未复现"),
     "state.reported": ("reported without a verdict", "条仅列数值，不作判定"),
-    "state.stale": ("stale: the code has changed since", "条已过时：代码此后有改动"),
-    "state.not run": ("not run yet", "条尚未运行"),
+    "state.stale": ("stale: the code has changed since", "条待重测：测量之后代码有改动"),
+    "state.not run": ("not run yet", "条未运行"),
     "measured until": ("Last measured on {date}.", "最近一次测量：{date}。"),
-    "to the ledger": ("The ledger of claims", "论断账本"),
+    "to the ledger": ("The ledger of claims", "论文结论验证"),
     # The basket; what changes on its page is said by docs/assets/basket-page.js
     "basket": ("Basket", "文献篮"),
     "basket without javascript": (
         "The basket needs JavaScript. Without it, each entry's page has its citation to copy and to download, "
         "[the whole catalogue]({page}) is there in every format, and `sightglass cite KEY…` writes what you choose.",
-        "文献篮需要 JavaScript。未启用时，每个条目的页面上有可复制和下载的引文，[整个目录]({page})以各种格式提供，"
-        "`sightglass cite KEY…` 可写出所选的引文。",
+        "文献篮需要 JavaScript。未启用时，每个条目的页面上有可复制和下载的引文，[整个文献库]({page})以各种格式提供，"
+        "`sightglass cite KEY…` 可导出所选的引文。",
     ),
     # Drawings
     "timeline": ("Timeline", "时间线"),
     "timeline lead": (
         "Papers by year and family. Each dot is a paper and leads to its page; a filled one has a method that runs.",
-        "论文按年份与方法族排列。每个圆点是一篇论文，通向它的页面；实心圆点表示其中的方法可在此运行。",
+        "论文按年份与方法类别排列。每个圆点是一篇论文，点击可打开其页面；实心圆点表示有可运行的方法。",
     ),
     "genealogy": ("Genealogy", "谱系"),
     "genealogy lead": (
         "What builds on what: each method stands to the right of those that it takes further. A filled box runs here.",
-        "方法之间的承接关系：每种方法位于它所承接的方法右侧。实心方框表示可在此运行。",
+        "方法之间的继承关系：每种方法位于其所基于的方法右侧。实心方框表示可运行。",
     ),
     "no family": ("no family", "未归类"),
     "in words": ("In words", "文字版"),
-    "taken up by": ("Taken further by", "后续方法"),
+    "taken up by": ("Taken further by", "后续工作"),
     "stand alone": ("Methods that stand alone", "独立的方法"),
+    # Tutorials
+    "tutorials lead": (
+        "Each is a notebook: equations beside code, with something to change.",
+        "每篇教程都是一个笔记本：公式与代码对照，并有可以改动之处。",
+    ),
+    "tutorial download": ("Download as a notebook", "下载笔记本"),
+    "tutorial colab": ("Open in Colab", "在 Colab 中打开"),
+    "tutorial source": ("Source", "源文件"),
+    "tutorial not executed": (
+        "Shown without its outputs: `sightglass tutorials {slug}` executes it.",
+        "未显示输出：`sightglass tutorials {slug}` 会执行该教程。",
+    ),
+    "tutorial executed": ("Executed on {date} in {seconds} s.", "执行于 {date}，用时 {seconds} 秒。"),
+    "tutorial stale": (
+        "Executed on {date} in {seconds} s, stale: the code has changed since.",
+        "执行于 {date}，用时 {seconds} 秒；此后代码有改动。",
+    ),
+    "tutorial output": ("Output of the cell above", "上面单元的输出"),
     # The feed
+    "site description": (
+        "The literature on looking inside convolutional networks, with methods that run and claims that are measured "
+        "again at every change",
+        "关于卷积网络可视化与可解释性的文献库：方法可直接运行，论文结论在每次提交时重新验证",
+    ),
     "additions": ("additions", "新增内容"),
     # The frame of every page
-    "search label": ("Search the catalogue", "搜索目录"),
+    "search label": ("Search the catalogue", "搜索文献库"),
     "search placeholder": ("Search / 搜索", "搜索 / Search"),
     "hits": ("Hits", "搜索结果"),
     "dark": ("Switch to dark mode", "切换到深色模式"),
@@ -352,7 +376,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "kind.workshop": ("workshop", "研讨会论文"),
     "kind.journal": ("journal", "期刊论文"),
     "kind.preprint": ("preprint", "预印本"),
-    "kind.chapter": ("chapter", "书章"),
+    "kind.chapter": ("chapter", "图书章节"),
     "kind.thesis": ("thesis", "学位论文"),
     "kind.report": ("report", "报告"),
     "kind.library": ("library", "软件库"),
@@ -388,7 +412,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "role.demo": ("Demo", "演示"),
     "role.video": ("Video", "视频"),
     "role.slides": ("Slides", "幻灯片"),
-    "role.review": ("Review", "评审"),
+    "role.review": ("Review", "评介"),
     "role.project": ("Project page", "项目主页"),
     "role.docs": ("Documentation", "文档"),
     "role.data": ("Data", "数据"),
@@ -407,7 +431,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "source.publisher": ("the publisher's page or file", "出版方的页面或文件"),
     "source.preprint": ("the arXiv record", "预印本记录"),
     "source.index": ("a bibliographic index", "文献索引"),
-    "source.repository": ("the work's own repository", "作品自己的代码库"),
+    "source.repository": ("the work's own repository", "作品自身的代码库"),
     "source.page": ("the page itself", "页面本身"),
     "source.address": ("the address of the page", "页面的网址"),
     "source.bibliography": ("somebody's bibliography", "他人的参考文献表"),
@@ -418,7 +442,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "field.authors": ("authors", "作者"),
     "field.year": ("year", "年份"),
     "field.month": ("month", "月份"),
-    "field.venue": ("venue", "发表处"),
+    "field.venue": ("venue", "发表渠道"),
     "field.volume": ("volume", "卷"),
     "field.number": ("number", "期"),
     "field.pages": ("pages", "页码"),
@@ -430,39 +454,39 @@ PHRASES: dict[str, tuple[str, str]] = {
     "links lead": (
         "{count} addresses stand in the catalogue, and some always break. An entry's page offers an archived copy "
         "beside every link; `sightglass links` asks all of them whether they are still there.",
-        "目录中有 {count} 个网址，总有一些会失效。条目页面在每个链接旁给出存档；"
-        "`sightglass links` 会逐一询问它们是否还在。",
+        "文献库中有 {count} 个网址，总有一些会失效。条目页面为每个链接提供存档；"
+        "`sightglass links` 逐一检查这些网址能否访问。",
     ),
     "links asked": ("Asked last on {day}.", "上次检查：{day}。"),
     "links not asked": ("Not asked yet.", "尚未检查。"),
-    "links marked": ("marked in the catalogue: {mark}", "目录中标记为{mark}"),
-    "links since": ("failing since {day}", "自 {day} 起失败"),
+    "links marked": ("marked in the catalogue: {mark}", "文献库中标记为{mark}"),
+    "links since": ("failing since {day}", "自 {day} 起访问失败"),
     "links.dead": ("Dead", "失效"),
     "links.dead means": (
         "Gone: so says the catalogue, or they failed on three different days.",
-        "已不存在：目录如此标记，或在三个不同的日子都失败。",
+        "已失效：文献库如此标记，或在三个不同的日子访问失败。",
     ),
     "links.failing": ("Failing", "访问失败"),
     "links.failing means": (
         "They failed when they were asked last, but on fewer than three days.",
-        "上次检查失败，但还不到三天。",
+        "上次检查时访问失败，但还不到三天。",
     ),
     "links.moved": ("Moved", "已迁移"),
-    "links.moved means": ("Found at another address today.", "如今在另一个网址。"),
+    "links.moved means": ("Found at another address today.", "已迁移到其他网址。"),
     "links.doubtful": ("Doubtful", "存疑"),
     "links.doubtful means": (
         "They may well be gone: so says the catalogue, or they lead to a home page.",
-        "可能已不存在：目录如此标记，或只通向网站首页。",
+        "可能已失效：文献库如此标记，或只通向网站首页。",
     ),
     "links.answers": ("Answering after all", "仍可访问"),
     "links.answers means": (
         "The catalogue marks them dead or doubtful, and yet they answer: somebody should look.",
-        "目录标记为失效或存疑，却仍有回应：需要有人查看。",
+        "文献库标记为失效或存疑，但仍可访问，需要人工检查。",
     ),
     "links.unknown": ("Unknown", "未知"),
     "links.unknown means": (
         "The server would not say to a program (403, 429, robots.txt); a browser may do better.",
-        "服务器不回答程序的询问（403、429、robots.txt）；用浏览器或可打开。",
+        "服务器拒绝自动访问（403、429、robots.txt），可用浏览器打开试试。",
     ),
     # The benchmark
     "bench.title": ("How quick, how heavy", "速度与内存"),
@@ -472,10 +496,11 @@ PHRASES: dict[str, tuple[str, str]] = {
         "median time over several rounds in which floor, method and other libraries take turns; below it stands the "
         "ratio of peak memory beyond the loaded network. On a processor all run in one thread, and the time is the "
         "processor's own. What the [claims](claims.md) say of a method is another matter.",
-        "任何方法都不可能快过它必不可少的前向与反向传播，即手写的、不求参数梯度的*下限*。每个数字是相对于下限的比值，"
-        "最好为 1.00：取若干轮时间的中位数，每轮中下限、方法与其他软件库轮流运行；"
-        "其下是除已载入网络之外的峰值内存之比。"
-        "在处理器上一律单线程运行，时间为处理器时间。方法是否如其[论断](claims.md)所说，是另一回事。",
+        "任何方法都不可能快于其必需的前向和反向传播，即手写的、不求参数梯度的*下限*。表中数字是与下限的比值，"
+        "最好为 1.00：取若干轮用时的中位数，"
+        "每轮中下限、方法与其他软件库轮流运行；其下是峰值内存（不含已加载的网络）的比值。CPU 上一律单线程运行，"
+        "用时为 CPU 时间。方法是否符合论文所述，"
+        "见[论文结论验证](claims.md)。",
     ),
     "bench.none": (
         "Nothing has been measured yet: `make bench` does it, in half an hour.",
@@ -488,16 +513,24 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "bench.slower": (
         "Slower than another library, by more than the rounds differ: {rows}.",
-        "比其他软件库慢，且差距大于各轮之间的差异：{rows}。",
+        "慢于其他软件库，且超出测量误差：{rows}。",
     ),
     "bench.never slower": (
         "Nowhere slower than another library by more than the rounds differ.",
-        "没有一处比其他软件库慢到超出各轮之间的差异。",
+        "在测量误差范围内，均不慢于其他软件库。",
     ),
-    "bench.hungrier": ("Taking more memory than another library: {rows}.", "比其他软件库占用更多内存：{rows}。"),
-    "bench.never hungrier": ("Nowhere taking more memory than another library.", "没有一处比其他软件库占用更多内存。"),
+    "bench.hungrier": ("Taking more memory than another library: {rows}.", "内存多于其他软件库：{rows}。"),
+    "bench.never hungrier": ("Nowhere taking more memory than another library.", "内存均不多于其他软件库。"),
     "bench.row": ("{method} (`{model}`, {count} at once)", "{method}（`{model}`，每次 {count} 张）"),
     "bench.then": ("; ", "；"),
+    "bench.why.its relevance does not sum to the output there": (
+        "its relevance does not sum to the output there",
+        "相关性之和不等于输出",
+    ),
+    "bench.why.explains only the first image of a batch": (
+        "explains only the first image of a batch",
+        "只解释一个批次中的第一张图像",
+    ),
     "bench.left out": ("Left out:", "未测量："),
     "bench.method": ("Method", "方法"),
     "bench.batch": ("Images at once", "每次图像数"),
@@ -578,40 +611,42 @@ PHRASES: dict[str, tuple[str, str]] = {
         "短横表示尚未测量，不表示方法不好。各数值见[论文结论验证](claims.md)，速度详见[速度与内存](benchmark.md)。",
     ),
     # The laboratory
-    "lab.title": ("The laboratory", "实验室"),
+    "lab.title": ("The laboratory", "实验环境"),
     "lab.lead": (
         "[Claims](claims.md) are measured on images about which everything is known, and on networks that are small "
         "enough to be trained in minutes, and are trained: nothing has to be downloaded.",
-        "[论断](claims.md)在一切已知的图像上、用小到几分钟即可训练的网络测量；网络已训练好，无须下载任何东西。",
+        "[论文结论](claims.md)的验证使用真值已知的合成图像和几分钟即可训练完的小网络；网络已训练好，无须下载。",
     ),
-    "lab.scenes": ("Scenes and digits", "场景与数字"),
+    "lab.scenes": ("Scenes and digits", "场景图像与数字图像"),
     "lab.picture": (
         "Rows from the top: a scene of each of five classes; what is known of them, objects red, distractors blue; "
         "five more classes; two classes in one scene; colours tied to the class; handwritten digits",
-        "自上而下各行：五个类别的场景；每个场景的已知真值，该类物体为红色，干扰物为蓝色；另五个类别的场景；"
-        "一个场景中有两个类别；颜色与类别绑定；手写数字",
+        "自上而下各行：五个类别的场景图像；每张场景图像的已知真值，该类物体为红色，干扰物为蓝色；"
+        "另五个类别的场景图像；含两个类别的场景图像；颜色与类别绑定的场景图像；手写数字",
     ),
     "lab.picture made": (
         "From the top: a scene of each of five classes; what is known of them, objects of the class red and boxed, "
         "distractors blue; five more classes; two classes in one scene; colours tied to the class; handwritten digits. "
         "Drawn by `python -m repro.lab.samples`.",
-        "自上而下：五个类别的场景；每个场景的已知真值，该类物体为红色并加框，干扰物为蓝色；另五个类别；"
-        "一个场景中有两个类别；颜色与类别绑定；手写数字。绘制命令 `python -m repro.lab.samples`。",
+        "自上而下：五个类别的场景图像；每张场景图像的已知真值，该类物体为红色并加框，干扰物为蓝色；"
+        "另五个类别；含两个类别的场景图像；颜色与类别绑定；"
+        "手写数字。绘制命令 `python -m repro.lab.samples`。",
     ),
     "lab.networks": ("Networks", "网络"),
     "lab.networks lead": (
         "Each was trained once for each seed. Accuracy is that on images held out from training: the mean over seeds, "
         "and how far from it the furthest lies.",
-        "每个网络对每个随机种子各训练一次。准确率在未用于训练的图像上测得：各种子的均值，以及离均值最远者的距离。",
+        "每个网络用每个随机种子各训练一次。准确率在留出集（未参与训练的图像）上测得：各随机种子的均值，"
+        "以及与均值的最大偏差。",
     ),
     "lab.network": ("Network", "网络"),
     "lab.what": ("What it is", "结构"),
     "lab.accuracy": ("Accuracy", "准确率"),
-    "lab.parameters": ("Parameters", "参数数"),
+    "lab.parameters": ("Parameters", "参数量"),
     "lab.training": ("Training", "训练"),
     "lab.size": ("Weights on disk", "权重文件"),
     "lab.seeds": ("seeds {seeds}", "随机种子 {seeds}"),
-    "lab.recipe": ("{images} images, {epochs} times", "{images} 张图像，{epochs} 遍"),
+    "lab.recipe": ("{images} images, {epochs} times", "{images} 张图像，{epochs} 轮"),
     "lab.seconds": ("{seconds} s", "{seconds} 秒"),
     "lab.trained": (
         "{count} sets of weights, trained between {first} and {last} with {versions}.",
@@ -625,8 +660,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Tools": ("Tools", "工具"),
     "nav.Posts": ("Posts", "文章"),
     "nav.Resources": ("Resources", "资源"),
-    "nav.Families": ("Families", "方法族"),
-    "nav.Venues": ("Venues", "发表处"),
+    "nav.Families": ("Families", "方法类别"),
+    "nav.Venues": ("Venues", "发表渠道"),
     "nav.Years": ("Years", "年份"),
     "nav.People": ("People", "人物"),
     "nav.Timeline": ("Timeline", "时间线"),
@@ -635,15 +670,15 @@ PHRASES: dict[str, tuple[str, str]] = {
     "nav.Which method?": ("Which method?", "选择方法"),
     "nav.Genealogy": ("Genealogy", "谱系"),
     "nav.Tutorials": ("Tutorials", "教程"),
-    "nav.Laboratory": ("Laboratory", "实验室"),
+    "nav.Laboratory": ("Laboratory", "实验环境"),
     "nav.Benchmark": ("Benchmark", "速度与内存"),
-    "nav.Claims": ("Claims", "论断"),
+    "nav.Claims": ("Claims", "论文结论"),
     "nav.Reading lists": ("Reading lists", "阅读清单"),
     "nav.Basket": ("Basket", "文献篮"),
     "nav.About": ("About", "关于"),
     "nav.Use it": ("Use it", "使用"),
     "nav.Cite": ("Cite", "引用"),
-    "nav.Contribute": ("Contribute", "参与"),
+    "nav.Contribute": ("Contribute", "参与贡献"),
     "nav.Data": ("Data", "数据"),
     "nav.Links": ("Links", "链接状况"),
     "nav.Founding notes": ("Founding notes", "原始笔记"),
@@ -659,13 +694,13 @@ def phrase(language: str, key: str, **values: object) -> str:
 
 
 def day(language: str, value: str) -> str:
-    """A date as it is read: ``2026-03-05`` becomes '5 March 2026' or '2026年3月5日'; anything else stays as it is."""
+    """A date as it is read: ``2026-03-05`` becomes '5 March 2026' or '2026 年 3 月 5 日'; all else stays."""
     try:
         written = date.fromisoformat(value[:10])
     except ValueError:
         return value
     if language == "zh":
-        return format_date(written, "y年M月d日", locale="zh_Hans")
+        return format_date(written, "y 年 M 月 d 日", locale="zh_Hans")
     return format_date(written, "d MMMM y", locale="en")
 
 

@@ -161,8 +161,11 @@ class Site:
         return {(result.method, result.device) for result in found if ledger.is_stale(result, self.root)}
 
     def tutorial_of(self, slug: str) -> str | None:
-        """The method's tutorial page, if there is one."""
-        return f"tutorials/{slug}.md" if (self.root / f"docs/tutorials/{slug}.py").is_file() else None
+        """The method's tutorial page, if there is one, in this language where it is translated."""
+        path, folder = f"tutorials/{slug}.md", phrases.FOLDERS[self.language]
+        if (self.root / f"docs/{folder}tutorials/{slug}.py").is_file():
+            return path
+        return self.shared(path) if (self.root / f"docs/tutorials/{slug}.py").is_file() else None
 
     def picture_of(self, slug: str) -> str | None:
         """The picture that the last run drew, by the path it has in the site."""

@@ -2,7 +2,8 @@
 
 A page shows the outputs that ``sightglass tutorials`` has kept; building it executes nothing and needs no torch.  (The
 plugin mkdocs-jupyter keys its cache on the notebook alone, keeps a failed cell as a success and makes pages of 600 KB;
-here the cells go through the same theme as every other page.)
+here the cells go through the same theme as every other page.)  A Chinese page takes its text cells from the file of
+the same name under ``docs/zh/tutorials/``, and the code and its outputs from the English one.
 
 Beside each page lies its ``.ipynb``, without outputs, made here and never by hand.  Its first cell installs the project
 where it is missing, so that it runs wherever it is opened.  CI puts these files into the branch ``notebooks`` of the
@@ -18,9 +19,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from sightglass.errors import TranslationError
 from sightglass.ledger import tutorials as kept
 from sightglass.ledger.tutorials import FOLDER
-from sightglass.pages.markup import out, page, to
+from sightglass.pages.markup import address, out, page, to, unbroken
+from sightglass.pages.phrases import FOLDERS, day, phrase
 from sightglass.settings import Settings
 
 BRANCH = "notebooks"  # where .ci/publish-notebooks puts the .ipynb files
@@ -40,44 +43,36 @@ if importlib.util.find_spec("repro") is None:
 
 
 def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
-    """Pages, pictures and ``.ipynb`` files of all tutorials by path, and their index."""
+    """Pages in each language, pictures and ``.ipynb`` files of all tutorials by path, and their index.
+
+    TranslationError if a translation has not as many text cells as its tutorial.
+    """
     built: dict[str, str | bytes] = {}
-    index = ["# Tutorials\n", "Each is a notebook: equations beside code, with something to change.\n"]
-    for path in sorted((root / FOLDER).glob("*.py")):
-        pages = _tutorial(path, root, addresses)
-        built |= pages
-        title = re.search(r'^title: "(.*)"$', str(pages[f"tutorials/{path.stem}.md"]), re.MULTILINE)
-        index.append(f"- {to(f'tutorials/{path.stem}.md', title[1] if title else path.stem, 'tutorials/index.md')}")
-    built["tutorials/index.md"] = page("Tutorials", "\n".join(index))
+    notebooks: dict[str, Any] = {}
+    for file in sorted((root / FOLDER).glob("*.py")):
+        slug = file.stem
+        notebooks[slug], plain = _notebook(file.read_text(encoding="utf-8"), slug, addresses)
+        built[f"tutorials/{slug}.ipynb"] = plain
+        for picture in (root / "results" / "tutorials").glob(f"{slug}-[0-9]*.webp"):
+            built[f"tutorials/{picture.name}"] = picture.read_bytes()
+    executed = {slug: kept.load(root, slug) for slug in notebooks}
+    stale = {slug for slug, outputs in executed.items() if outputs and kept.why_stale(root, slug, outputs)}
+    for language, folder in FOLDERS.items():
+        here, heading = f"{folder}tutorials/index.md", phrase(language, "nav.Tutorials")
+        index = [f"# {heading}\n", phrase(language, "tutorials lead") + "\n"]
+        for slug, notebook in notebooks.items():
+            source = f"docs/{folder}tutorials/{slug}.py"
+            shown, path = notebook, f"tutorials/{slug}.md"
+            if (root / source).is_file():
+                shown = _translated(notebook, root / source, source) if folder else notebook
+                path = folder + path
+                note = _note(slug, executed[slug], slug in stale, language)
+                head = f"{_buttons(slug, source, addresses, language)}\n{{ .sg-facts }}\n{note}"
+                title, _, rest = _markdown(shown, executed[slug], language).partition("\n")
+                built[path] = page(_heading(shown) or slug, f"{title}\n\n{head}\n{rest}", source=source)
+            index.append(f"- {to(path, _heading(shown) or slug, here)}")
+        built[here] = page(heading, "\n".join(index))
     return built
-
-
-def _tutorial(path: Path, root: Path, addresses: Settings) -> dict[str, str | bytes]:
-    slug = path.stem
-    notebook, plain = _notebook(path.read_text(encoding="utf-8"), slug, addresses)
-    outputs = kept.load(root, slug)
-    body = _markdown(notebook, outputs)
-    files: dict[str, str | bytes] = {
-        f"tutorials/{picture.name}": picture.read_bytes()
-        for picture in (root / "results" / "tutorials").glob(f"{slug}-[0-9]*.webp")
-    }
-    first = re.search(r"^# (.+)$", body, re.MULTILINE)
-    title = first[1].strip() if first else slug
-    source = f"{FOLDER}/{path.name}"
-    buttons = [f'<a href="../{slug}.ipynb" download>Download as a notebook</a>']
-    if addresses.repository.startswith(GITHUB):
-        colab = addresses.repository.replace(GITHUB, COLAB, 1)
-        buttons.append(out(f"{colab}blob/{BRANCH}/tutorials/{slug}.ipynb", "Open in Colab"))
-    if addresses.repository:
-        buttons.append(out(f"{addresses.repository}blob/main/{source}", "Source"))
-    if outputs is None:
-        note = f"\n!!! note\n    Shown without its outputs: `sightglass tutorials {slug}` executes it.\n"
-    else:
-        stale = ", stale: the code has changed since" if kept.why_stale(root, slug, outputs) else ""
-        note = f"\nExecuted on {outputs.date} in {outputs.seconds:.0f} s{stale}.\n{{ .sg-facts }}\n"
-    head, _, rest = body.partition("\n")
-    text = f"{head}\n\n{' · '.join(buttons)}\n{{ .sg-facts }}\n{note}\n{rest}"
-    return {f"tutorials/{slug}.md": page(title, text, source=source), f"tutorials/{slug}.ipynb": plain, **files}
 
 
 @functools.lru_cache(maxsize=256)
@@ -88,6 +83,48 @@ def _notebook(source: str, slug: str, addresses: Settings) -> tuple[Any, str]:
     notebook = jupytext.reads(source, fmt="py:percent")
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return notebook, str(jupytext.writes(_by_itself(notebook, slug, addresses), fmt="ipynb"))
+
+
+def _translated(notebook: Any, path: Path, source: str) -> Any:
+    """The notebook with the text cells of another."""
+    import jupytext
+
+    translated = copy.deepcopy(notebook)
+    both = (translated, jupytext.read(path))
+    cells = [[cell for cell in each.cells if cell.cell_type == "markdown"] for each in both]
+    if len(cells[0]) != len(cells[1]):
+        raise TranslationError(f"{source} has {len(cells[1])} text cells, the tutorial {len(cells[0])}")
+    for cell, chinese in zip(*cells, strict=True):
+        cell.source = unbroken(chinese.source)
+    return translated
+
+
+def _heading(notebook: Any) -> str:
+    """The text of the first heading."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    first = re.search(r"^# (.+)$", text, re.MULTILINE)
+    return first[1].strip() if first else ""
+
+
+def _buttons(slug: str, source: str, addresses: Settings, language: str) -> str:
+    """Where the notebook is found as a file."""
+    file = address(f"tutorials/{slug}.ipynb", f"{FOLDERS[language]}tutorials/{slug}.md")
+    buttons = [f'<a href="{file}" download>{phrase(language, "tutorial download")}</a>']
+    if addresses.repository.startswith(GITHUB):
+        colab = addresses.repository.replace(GITHUB, COLAB, 1)
+        buttons.append(out(f"{colab}blob/{BRANCH}/tutorials/{slug}.ipynb", phrase(language, "tutorial colab")))
+    if addresses.repository:
+        buttons.append(out(f"{addresses.repository}blob/main/{source}", phrase(language, "tutorial source")))
+    return " · ".join(buttons)
+
+
+def _note(slug: str, outputs: kept.Kept | None, stale: bool, language: str) -> str:
+    """When the outputs were made."""
+    if outputs is None:
+        return f"\n!!! note\n    {phrase(language, 'tutorial not executed', slug=slug)}\n"
+    when, seconds = day(language, outputs.date), f"{outputs.seconds:.0f}"
+    state = "tutorial stale" if stale else "tutorial executed"
+    return f"\n{phrase(language, state, date=when, seconds=seconds)}\n{{ .sg-facts }}\n"
 
 
 def _by_itself(notebook: Any, slug: str, addresses: Settings) -> Any:
@@ -104,7 +141,7 @@ def _by_itself(notebook: Any, slug: str, addresses: Settings) -> Any:
     return alone
 
 
-def _markdown(notebook: Any, outputs: kept.Kept | None) -> str:
+def _markdown(notebook: Any, outputs: kept.Kept | None, language: str) -> str:
     """Cells as Markdown, each with what is kept of it; a cell that was written anew has nothing yet."""
     parts: list[str] = []
     left = list(outputs.cells) if outputs else []
@@ -115,12 +152,13 @@ def _markdown(notebook: Any, outputs: kept.Kept | None) -> str:
             parts.append(f"```python\n{cell.source}\n```")
             beside = left.pop(0) if left else None
             if beside and beside.source == kept.digest(cell.source):
-                parts += [_output(output) for output in beside.outputs]
+                parts += [_output(output, language) for output in beside.outputs]
     return "\n\n".join(parts) + "\n"
 
 
-def _output(output: kept.Output) -> str:
+def _output(output: kept.Output, language: str) -> str:
     if output.picture:
         size = f"width={output.width} height={output.height}"
-        return f"![Output of the cell above]({output.picture}){{ {size} loading=lazy }}"
+        path = "../../tutorials/" if FOLDERS[language] else ""
+        return f"![{phrase(language, 'tutorial output')}]({path}{output.picture}){{ {size} loading=lazy }}"
     return f"```text\n{output.text}\n```"
