@@ -297,6 +297,21 @@ def test_an_entry_shows_a_picture_only_of_a_method_that_it_proposes(tmp_path: Pa
     assert "<img" not in entry_page(site, "b")
 
 
+def test_a_method_that_does_not_run_leads_to_its_relatives_that_do(tmp_path: Path) -> None:
+    (tmp_path / "repro/attribution").mkdir(parents=True)
+    (tmp_path / "repro/attribution/runs.py").write_text("")
+    methods = {
+        "older": method(name="Older"),
+        "runs": method(name="Runs", builds_on=["older"]),
+        "newer": method(name="Newer", builds_on=["runs"]),
+        "alone": method(name="Alone"),
+    }
+    entry = paper(about=["older", "newer", "alone"])
+    shown = rendered(entry_page(pages.Site(catalogue(tmp_path, {"k": entry}, methods)), "k"))
+    assert shown.words.count("related and runs here: Runs") == 2
+    assert shown.words.count("no reproduction yet") == 3
+
+
 def test_an_entry_without_a_method_says_why(tmp_path: Path) -> None:
     entry = paper(topics=["survey"], about_none="on *writing* only", about_none_zh="只谈写作")
     books = catalogue(tmp_path, {"k": entry})

@@ -6,9 +6,9 @@ from urllib.parse import quote, urlsplit
 
 from sightglass import citations
 from sightglass.catalogue import folder_of
+from sightglass.catalogue.models import Entry, FoundingNotes, Link, Paper
 from sightglass.citations.work import address as address_today
 from sightglass.citations.work import safe_url, url_of
-from sightglass.catalogue.models import Entry, FoundingNotes, Link, Paper
 from sightglass.pages import pictures
 from sightglass.pages.markup import (
     HTML_LANGUAGE,
@@ -250,13 +250,26 @@ def _methods(site: Site, entry: Entry, here: str) -> str:
     for slug in slugs:
         method = site.catalogue.methods[slug]
         relation = site.say("proposed here" if slug in proposes else "treated here")
-        state = site.say("runs here" if site.module_of(slug) else "no reproduction")
         shown = method.summary_zh if site.language == "zh" else method.summary
         link = method_link(site, slug, here)
-        facts = f'<span class="sg-meta">{relation} · {state}</span>'
+        facts = f'<span class="sg-meta">{relation} · {_state(site, slug, here)}</span>'
         found.append(f"<strong>{link}</strong> {facts}<br>\n{text(shown)}")
     drawn = next((figure for slug in proposes if (figure := _figure(site, slug, here))), "")
     return f"## {site.say('methods')}\n\n{ready(bullets(found) + drawn)}"
+
+
+def _state(site: Site, slug: str, here: str) -> str:
+    """Whether a method runs here; if not, those next to it in the genealogy that do."""
+    if site.module_of(slug):
+        return site.say("runs here")
+    methods = site.catalogue.methods
+    related = [
+        other
+        for other in methods
+        if site.module_of(other) and (other in methods[slug].builds_on or slug in methods[other].builds_on)
+    ]
+    links = ", ".join(method_link(site, other, here) for other in related)
+    return site.say("related runs", methods=links) if links else site.say("no reproduction")
 
 
 def _figure(site: Site, slug: str, here: str) -> str:
@@ -364,7 +377,8 @@ def _confirmed(site: Site, entry: Entry) -> str:
         fields = ("、" if site.language == "zh" else ", ").join(_field(site, name) for name in confirmation.fields)
         source = site.say(f"source.{confirmation.source}")
         shown = out(confirmation.at, source) if confirmation.at else text(source)
-        lines.append(site.say("compared with", fields=text(fields), source=shown))
+        phrase = "compared with" if confirmation.at else "compared without address"
+        lines.append(site.say(phrase, fields=text(fields), source=shown))
     if entry.unconfirmed:
         what = spoken(text(entry.unconfirmed), "en", site.language)
         lines.append(site.say("not confirmed", what=what))

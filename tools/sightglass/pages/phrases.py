@@ -34,6 +34,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "treated here": ("treated here", "本文涉及"),
     "runs here": ("runs here", "可在此运行"),
     "no reproduction": ("no reproduction yet", "尚无复现"),
+    "related runs": ("no reproduction yet; related and runs here: {methods}", "尚无复现；相关且可运行：{methods}"),
     "picture alt": ("{name}, as the reproduction here draws it", "{name}：由这里的复现绘制"),
     "picture caption": (
         "{name}, drawn by the reproduction here; not a figure of the paper",
@@ -66,6 +67,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "is the case": ("What is the case", "实际情况"),
     "how sure": ("How sure this is", "可信程度"),
     "compared with": ("{fields}: compared with {source}", "{fields}：已与{source}核对"),
+    "compared without address": (
+        "{fields}: compared with {source}, whose address was not kept",
+        "{fields}：已与{source}核对，但未记下其地址",
+    ),
     "not confirmed": ("Not confirmed: {what}", "尚未证实：{what}"),
     # A method's page
     "picture of method": ("{name} on scenes with known truth", "{name}：在真值已知的场景上"),
