@@ -40,7 +40,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{name}, drawn by the reproduction here; not a figure of the paper",
         "{name}：由本项目的复现代码绘制，并非论文插图",
     ),
-    "about none": ("None in the catalogue: {why}", "未涉及文献库中的方法：{why}"),
+    "about none": ("Names none of the catalogue's methods: {why}", "未涉及文献库中的方法：{why}"),
     "way.visit": ("Visit", "访问"),
     "way.pdf": ("PDF", "PDF 全文"),
     "way.code": ("Code", "代码"),
