@@ -406,6 +406,14 @@ BROKEN = [
     ),
     Broken("summary", GLOW, swap("summary_zh: 把类别得分的梯度画在图像上。\n", ""), "a Chinese summary too"),
     Broken("subject", TOOL, swap("topics:\n  - toolkit\n", ""), "at least one topic"),
+    Broken("about-none", TOOL, swap("about_none: its README names no method\n", ""), "or say why there are none"),
+    Broken("about-none", TOOL, swap("about_none_zh: README 未说明实现了哪些方法\n", ""), "or say why there are none"),
+    Broken(
+        "about-none",
+        POST,
+        swap("links:", f"{MARK}about_none: a short post\nlinks:"),
+        "about 'heat-sum': leave this out",
+    ),
     Broken("protect", PAPER, swap("  - CNNs", f"  - {MARK}CNN"), "'CNN' is no word of the title"),
     Broken("link", PAPER, swap("    status: moved\n    now: ", f"    now: {MARK}"), "a new address needs a status"),
     # founding notes, claims, schedules

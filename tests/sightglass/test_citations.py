@@ -118,6 +118,16 @@ def test_words_are_protected_whole_longest_first_and_never_twice() -> None:
             {"links": [{"url": "http://a.org/x y_{1}\\%20#p?ü", "role": "paper"}]},
             "http://a.org/x%20y_%7B1%7D%5C%20#p?%C3%BC",
         ),
+        (
+            {
+                "links": [
+                    {"url": "http://a.org/2", "role": "page", "part": True},
+                    {"url": "http://a.org/", "role": "page"},
+                ]
+            },
+            "http://a.org/",
+        ),
+        ({"links": [{"url": "http://a.org/2", "role": "page", "part": True}]}, "http://a.org/2"),
         ({"links": [{"url": "not an address", "role": "paper"}]}, ""),
     ],
 )

@@ -173,7 +173,7 @@ def test_a_preprint_from_arxiv(toy: Path, server: Server, sightglass: Any) -> No
         + "confirmed:\n  - source: preprint\n    fields:\n      - title\n      - authors\n      - year\n      - month\n"
         + f"      - arxiv\n      - arxiv_class\n      - venue\n    at: https://arxiv.org/abs/{NUMBER}\nkind: preprint\n"
     )
-    assert complaints(toy, "berg2015layers.yaml") == {"summary", "subject"}
+    assert complaints(toy, "berg2015layers.yaml") == {"summary", "subject", "about-none"}
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_a_bib_file_adds_all_its_entries(toy: Path, sightglass: Any) -> None:
     assert done.out == "".join(f"written: catalog/papers/{key}.yaml\n" for key in new)
     problems = check.check(toy)[1]
     assert {p.file for p in problems} == {f"catalog/papers/{key}.yaml" for key in new}
-    assert {p.rule for p in problems} == {"summary", "subject"}
+    assert {p.rule for p in problems} == {"summary", "subject", "about-none"}
 
 
 def test_dry_run_prints_and_writes_nothing(toy: Path, sightglass: Any) -> None:

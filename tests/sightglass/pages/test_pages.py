@@ -8,6 +8,7 @@ import json
 import posixpath
 import re
 from pathlib import Path
+from typing import Any
 
 import markdown
 import pytest
@@ -30,7 +31,7 @@ from sightglass.catalogue.models import (
     Venue,
 )
 from sightglass.ledger import Quantity, Result
-from sightglass.pages.entries import archived, entry_page
+from sightglass.pages.entries import archived, entry_page, ways
 from sightglass.pages.markup import text
 from sightglass.pages.methods import method_page
 from sightglass.settings import Settings
@@ -252,6 +253,81 @@ def test_links_offer_an_archived_copy(tmp_path: Path) -> None:
     ]
     page = html.unescape(entry_page(pages.Site(catalogue(tmp_path, {"k": entry})), "k"))
     assert all(archived(link) in page for link in entry.links)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {}),
+        (
+            {"arxiv": "1311.2901"},
+            {"visit": "https://arxiv.org/abs/1311.2901", "pdf": "https://arxiv.org/pdf/1311.2901"},
+        ),
+        (
+            {
+                "doi": "10.1/a",
+                "links": [
+                    {"url": "https://a.example/p.PDF", "role": "paper"},
+                    {"url": "https://a.example/code", "role": "code", "status": "dead"},
+                    {"url": "https://b.example/code", "role": "code", "status": "moved", "now": "https://c.example/"},
+                    {"url": "https://a.example/review", "role": "review"},
+                ],
+            },
+            {
+                "pdf": "https://a.example/p.PDF",
+                "code": "https://c.example/",
+                "doi": "https://doi.org/10.1/a",
+                "archived": "https://web.archive.org/web/2019/https://a.example/code",
+            },
+        ),
+        (
+            {
+                "links": [
+                    {"url": "https://a.example/2", "role": "page", "part": True},
+                    {"url": "https://a.example/", "role": "page", "archived": "https://s.example/a"},
+                ]
+            },
+            {"visit": "https://a.example/", "archived": "https://s.example/a"},
+        ),
+        ({"links": [{"url": "https://a.example/p.pdf", "role": "page"}]}, {"pdf": "https://a.example/p.pdf"}),
+    ],
+)
+def test_under_the_title_each_way_to_the_thing_stands_once(fields: dict[str, Any], expected: dict[str, str]) -> None:
+    assert ways(paper(topics=["survey"], **fields)) == expected
+
+
+def test_an_entry_shows_a_picture_only_of_a_method_that_it_proposes(tmp_path: Path) -> None:
+    (tmp_path / "results/cpu").mkdir(parents=True)
+    (tmp_path / "results/cpu/m.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8X".ljust(30, b"\0"))
+    entries = {"a": paper(proposes=["m"]), "b": paper(about=["m"])}
+    books = catalogue(tmp_path, entries, {"m": method(proposed_by=["a"])})
+    site = pages.Site(books, results={"m": [result([0.9])]})
+    assert "not a figure of the paper</figcaption>" in entry_page(site, "a")
+    assert "<img" not in entry_page(site, "b")
+
+
+def test_a_method_that_does_not_run_leads_to_its_relatives_that_do(tmp_path: Path) -> None:
+    (tmp_path / "repro/attribution").mkdir(parents=True)
+    (tmp_path / "repro/attribution/runs.py").write_text("")
+    methods = {
+        "older": method(name="Older"),
+        "runs": method(name="Runs", builds_on=["older"]),
+        "newer": method(name="Newer", builds_on=["runs"]),
+        "alone": method(name="Alone"),
+    }
+    entry = paper(about=["older", "newer", "alone"])
+    shown = rendered(entry_page(pages.Site(catalogue(tmp_path, {"k": entry}, methods)), "k"))
+    assert shown.words.count("related and runs here: Runs") == 2
+    assert shown.words.count("no reproduction yet") == 3
+
+
+def test_an_entry_without_a_method_says_why(tmp_path: Path) -> None:
+    entry = paper(topics=["survey"], about_none="on *writing* only", about_none_zh="只谈写作")
+    books = catalogue(tmp_path, {"k": entry})
+    assert "Names none of the catalogue's methods: on *writing* only" in html.unescape(
+        entry_page(pages.Site(books), "k")
+    )
+    assert "未涉及文献库中的方法：只谈写作" in entry_page(pages.Site(books, language="zh"), "k")
 
 
 def test_a_person_has_a_page_from_three_papers_on(tmp_path: Path) -> None:

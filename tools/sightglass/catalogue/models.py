@@ -112,6 +112,7 @@ class Link(_Model):
 
     url: Url
     role: LinkRole = Field(description="what a reader finds there; 'page' is a post, course or list itself")
+    part: bool = Field(False, description="true for a chapter or another part of the work, which is not cited by it")
     language: Language | None = Field(None, description="only where it differs from the entry's language")
     framework: Framework | None = Field(None, description="of code")
     status: Literal["dead", "moved", "doubtful"] | None = Field(
@@ -171,6 +172,8 @@ class Entry(_Model):
     isbn: str | None = None
     topics: list[str] = Field(default_factory=list, description="ids of taxonomy.yaml")
     about: list[Slug] = Field(default_factory=list, description="methods that this explains, uses or discusses")
+    about_none: str | None = Field(None, description="why it is about no method, in one phrase")
+    about_none_zh: str | None = None
     accompanies: list[str] = Field(default_factory=list, description="keys of entries that this goes with")
     links: list[Link] = Field(default_factory=list)
     summary: Text = Field(description="one to three sentences in our own words")

@@ -184,13 +184,16 @@ def work_of(key: str, entry: Entry, venues: Mapping[str, Venue]) -> Work:
 
 
 def url_of(entry: Entry) -> str:
-    """Where the work is found: by DOI, else on arXiv, else at its first living link, else in a stored copy."""
+    """Where the work is found: by DOI, else on arXiv, else at its first living link, else in a stored copy.
+
+    The address of a part, such as a chapter, is taken only if there is none of the whole.
+    """
     if entry.doi:
         return f"https://doi.org/{safe_url(entry.doi)}"
     if entry.arxiv:
         return f"https://arxiv.org/abs/{entry.arxiv}"
     roles = OWN_ROLES[type(entry)]
-    own = [link for link in entry.links if link.role in roles]
+    own = sorted((link for link in entry.links if link.role in roles), key=lambda link: link.part)
     living = [address(link) for link in own if link.status != "dead"]
     stored = [link.archived for link in own if link.archived]
     return next((safe_url(url) for url in [*living, *stored] if re.match(r"https?://[^\s/]+\.", url)), "")

@@ -207,7 +207,8 @@ def read_at(entry: Entry) -> tuple[str, str] | None:
     if entry.arxiv:
         return f"https://arxiv.org/abs/{entry.arxiv}", f"arXiv:{entry.arxiv}"
     links = sorted(
-        (link for link in entry.links if link.role in _READABLE), key=lambda link: _READABLE.index(link.role)
+        (link for link in entry.links if link.role in _READABLE),
+        key=lambda link: (link.part, _READABLE.index(link.role)),
     )
     for link in links:
         if link.now or link.status is None:

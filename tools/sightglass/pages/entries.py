@@ -7,6 +7,8 @@ from urllib.parse import quote, urlsplit
 from sightglass import citations
 from sightglass.catalogue import folder_of
 from sightglass.catalogue.models import Claim, Entry, Equation, FoundingNotes, Link, Paper
+from sightglass.citations.work import address as address_today
+from sightglass.citations.work import safe_url, url_of
 from sightglass.pages import pictures
 from sightglass.pages.markup import (
     HTML_LANGUAGE,
@@ -212,8 +214,10 @@ def _head(site: Site, entry: Entry, key: str, here: str) -> str:
         lines.append(f'<p class="sg-byline">{", ".join(people)}</p>')
     if facts:
         lines.append(f'<p class="sg-facts">{" · ".join(facts)}</p>')
+    buttons = [out(url, site.say(f"way.{way}"), css="sg-button") for way, url in ways(entry).items()]
+    buttons.append(add_button(key, site.say("add to basket")))
+    lines.append(f'<p class="sg-choose">{" ".join(buttons)}</p>')
     lines.append(f'<p class="sg-tags">{" ".join(tags)}</p>')
-    lines.append(f'<p class="sg-choose">{add_button(key, site.say("add to basket"))}</p>')
     if not entry.identified:
         title = f'<p class="admonition-title">{site.say("not identified")}</p>'
         lines.append(f'<div class="admonition warning">\n{title}\n<p>{site.say("not identified why")}</p>\n</div>')
@@ -221,28 +225,76 @@ def _head(site: Site, entry: Entry, key: str, here: str) -> str:
     return ready("\n".join(lines))
 
 
+def ways(entry: Entry) -> dict[str, str]:
+    """Addresses of the thing itself by what they lead to: visit, pdf, code, doi, archived.  Each address once."""
+    living = sorted((link for link in entry.links if link.status != "dead"), key=lambda link: link.part)
+    found = [("visit", address_today(link)) for link in living if link.role in ("page", "project", "demo")]
+    pdfs = [address_today(link) for link in living if link.role in ("paper", "slides", "page")]
+    found += [("pdf", url) for url in pdfs if urlsplit(url).path.lower().endswith(".pdf")]
+    if entry.arxiv:
+        found.append(("pdf", f"https://arxiv.org/pdf/{entry.arxiv}"))
+    found += [("code", address_today(link)) for link in living if link.role == "code"]
+    found.append(("doi" if entry.doi else "visit", url_of(entry)))
+    gone = [link for link in entry.links if link.archived or link.status in ("dead", "doubtful")]
+    found += [("archived", archived(link)) for link in gone]
+    chosen: dict[str, str] = {}
+    for way in ("pdf", "code", "doi", "archived", "visit"):  # a paper that is a page is a PDF first
+        urls = [url for kind, url in found if kind == way and url and url not in chosen.values()]
+        if urls:
+            chosen[way] = safe_url(urls[0])
+    return {way: chosen[way] for way in ("visit", "pdf", "code", "doi", "archived") if way in chosen}
+
+
 def _methods(site: Site, entry: Entry, here: str) -> str:
     slugs = [slug for slug in site.catalogue.methods_of(entry) if slug in site.catalogue.methods]
     if not slugs:
-        return ""
+        return _no_method(site, entry)
     proposes = entry.proposes if isinstance(entry, Paper) else []
     found = []
     for slug in slugs:
         method = site.catalogue.methods[slug]
         relation = site.say("proposed here" if slug in proposes else "treated here")
-        state = site.say("runs here" if site.module_of(slug) else "no reproduction")
         shown = method.summary_zh if site.language == "zh" else method.summary
         link = method_link(site, slug, here)
-        facts = f'<span class="sg-meta">{relation} · {state}</span>'
+        facts = f'<span class="sg-meta">{relation} · {_state(site, slug, here)}</span>'
         found.append(f"<strong>{link}</strong> {facts}<br>\n{text(shown)}")
-    made = bullets(found)
-    for slug in slugs:
-        picture = site.picture_of(slug)
-        if picture:
-            alt = site.say("picture alt", name=site.name_of(site.catalogue.methods[slug]))
-            shown = pictures.picture(site, picture, alt, here)
-            made += f'<p><a href="{address(f"methods/{slug}.md", here)}">{shown}</a></p>'
-            break
+    drawn = next((figure for slug in proposes if (figure := _figure(site, slug, here))), "")
+    return f"## {site.say('methods')}\n\n{ready(bullets(found) + drawn)}"
+
+
+def _state(site: Site, slug: str, here: str) -> str:
+    """Whether a method runs here; if not, those next to it in the genealogy that do."""
+    if site.module_of(slug):
+        return site.say("runs here")
+    methods = site.catalogue.methods
+    related = [
+        other
+        for other in methods
+        if site.module_of(other) and (other in methods[slug].builds_on or slug in methods[other].builds_on)
+    ]
+    links = ", ".join(method_link(site, other, here) for other in related)
+    return site.say("related runs", methods=links) if links else site.say("no reproduction")
+
+
+def _figure(site: Site, slug: str, here: str) -> str:
+    """The picture that the reproduction of a method drew, with a caption that says so; nothing where there is none."""
+    picture = site.picture_of(slug)
+    if not picture:
+        return ""
+    name = site.name_of(site.catalogue.methods[slug])
+    shown = pictures.picture(site, picture, site.say("picture alt", name=name), here)
+    caption = site.say("picture caption", name=text(name))
+    link = address(f"methods/{slug}.md", here)
+    return f'<figure>\n<a href="{link}">{shown}</a>\n<figcaption>{caption}</figcaption>\n</figure>\n'
+
+
+def _no_method(site: Site, entry: Entry) -> str:
+    """Why an entry names no method, if it says so."""
+    why = (site.language == "zh" and entry.about_none_zh) or entry.about_none
+    if not why:
+        return ""
+    shown = spoken(text(why), "zh" if why == entry.about_none_zh else "en", site.language)
+    made = f"<p>{site.say('about none', why=shown)}</p>"
     return f"## {site.say('methods')}\n\n{ready(made)}"
 
 
@@ -255,6 +307,8 @@ def _links(site: Site, entry: Entry) -> str:
         language = link.language or entry.language
         shown = out(link.url, host.removeprefix("www."), language=language)
         parts = [f"<strong>{site.say(f'role.{link.role}')}</strong> {shown}"]
+        if link.part:
+            parts.append(site.say("a part"))
         if link.framework:
             parts.append(link.framework)
         if language != entry.language or language != site.language:
@@ -336,7 +390,8 @@ def _confirmed(site: Site, entry: Entry) -> str:
         fields = ("、" if site.language == "zh" else ", ").join(_field(site, name) for name in confirmation.fields)
         source = site.say(f"source.{confirmation.source}")
         shown = out(confirmation.at, source) if confirmation.at else text(source)
-        lines.append(site.say("compared with", fields=text(fields), source=shown))
+        phrase = "compared with" if confirmation.at else "compared without address"
+        lines.append(site.say(phrase, fields=text(fields), source=shown))
     if entry.unconfirmed:
         what = either(entry.unconfirmed, entry.unconfirmed_zh, site.language)
         lines.append(site.say("not confirmed", what=what))

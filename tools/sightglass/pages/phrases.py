@@ -35,7 +35,22 @@ PHRASES: dict[str, tuple[str, str]] = {
     "treated here": ("treated here", "本文涉及"),
     "runs here": ("runs here", "可运行"),
     "no reproduction": ("no reproduction yet", "暂无复现代码"),
+    "related runs": (
+        "no reproduction yet; related and runs here: {methods}",
+        "暂无复现代码；相关且可运行的方法：{methods}",
+    ),
     "picture alt": ("{name}, as the reproduction here draws it", "{name}：由本项目的复现代码绘制"),
+    "picture caption": (
+        "{name}, drawn by the reproduction here; not a figure of the paper",
+        "{name}：由本项目的复现代码绘制，并非论文插图",
+    ),
+    "about none": ("Names none of the catalogue's methods: {why}", "未涉及文献库中的方法：{why}"),
+    "way.visit": ("Visit", "访问"),
+    "way.pdf": ("PDF", "PDF 全文"),
+    "way.code": ("Code", "代码"),
+    "way.doi": ("DOI", "DOI 页面"),
+    "way.archived": ("Archived copy", "存档副本"),
+    "a part": ("a part of it", "其中一部分"),
     "links": ("Links", "链接"),
     "now here": ("now here", "现址"),
     "archived copy": ("archived copy", "存档"),
@@ -56,6 +71,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "is the case": ("What is the case", "实际情况"),
     "how sure": ("How sure this is", "可信程度"),
     "compared with": ("{fields}: compared with {source}", "{fields}：已与{source}核对"),
+    "compared without address": (
+        "{fields}: compared with {source}, whose address was not kept",
+        "{fields}：已与{source}核对，但未记下其地址",
+    ),
     "not confirmed": ("Not confirmed: {what}", "尚未证实：{what}"),
     # A method's page
     "picture of method": ("{name} on scenes with known truth", "{name}在真值已知的合成图像上的结果"),
