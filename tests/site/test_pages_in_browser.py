@@ -256,6 +256,34 @@ def test_a_claim_on_a_phone_is_a_card_that_names_its_cells(visit: Callable) -> N
     assert cell.bounding_box()["width"] > 250
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_gallery_is_filtered_by_family_and_by_what_runs(visit: Callable, scripts: bool) -> None:
+    page = visit("methods/", scripts=scripts)
+    cards, sections = page.locator(".sg-cards li:visible"), page.locator(".sg-gallery section:visible")
+    assert cards.count() > 90
+    first = page.locator(".sg-cards").first.locator("li")
+    tops = [first.nth(number).bounding_box()["y"] for number in range(7)]
+    assert len(set(tops[:6])) == 1 < len(set(tops))  # six beside each other
+    assert first.first.locator("img").count() == 1
+    page.locator(".sg-runs-only input").check()
+    assert cards.count() == page.locator(".sg-cards li.sg-runs").count() < 90
+    page.locator(".sg-runs-only input").uncheck()
+    page.locator(".sg-families a[href='#inversion']").click()
+    assert sections.count() == 1
+    page.locator(".sg-families a[href='#all']").click()
+    assert cards.count() > 90
+
+
+@pytest.mark.parametrize("path", ["methods/", "zh/methods/"])
+def test_the_gallery_fits_a_phone_with_its_families_folded(path: str, visit: Callable) -> None:
+    page = visit(path, width=390)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 6000
+    section = page.locator("#inversion")
+    assert section.locator("li").first.is_hidden()
+    section.locator("h2 a").click()
+    assert section.locator("li").first.is_visible()
+
+
 @pytest.mark.parametrize("path", ["zh/", "zh/papers/zhou2016learning/", "zh/guide/"])
 def test_chinese_type_has_room_between_its_lines(path: str, visit: Callable) -> None:
     ratio = visit(path).evaluate(

@@ -20,7 +20,6 @@ PHRASES: dict[str, tuple[str, str]] = {
     "and others": ("{names} and others", "{names} 等"),
     "nothing": ("Nothing yet.", "暂无内容。"),
     "entries": ("Entries", "条目"),
-    "n entries": ("{count} entries", "{count} 个条目"),
     # An entry's page
     "not identified": ("Not identified", "未能确认"),
     "not identified why": (
@@ -113,8 +112,6 @@ PHRASES: dict[str, tuple[str, str]] = {
     "posts lead": ("Blogs, news, answers and advice.", "博客、新闻、问答与建议。"),
     "resources lead": ("Courses, books, videos, lists, groups and people.", "课程、书籍、视频、清单、团队与人物。"),
     "in all": ("{count} in all.", "共 {count} 条。"),
-    "to be reproduced": ("to be reproduced", "有待复现"),
-    "not on small data": ("not on small data", "小数据无法复现"),
     "families": ("Families", "方法族"),
     "families lead": (
         "The branches of the taxonomy; every method belongs to one.",
@@ -171,6 +168,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "在此规模下不成立的论断会连同原因一并列出。*已过时*表示测量之后代码有了改动。\n\n"
         "`sightglass verify` 会在[实验室](laboratory.md)中重新测量一切；各方法的速度见[速度与内存](benchmark.md)。",
     ),
+    "all families": ("All families", "全部类别"),
+    "run here": ("Run here", "可在此运行"),
+    "only what runs": ("Only what runs here", "只显示可运行的方法"),
+    "page of the family": ("The family with its entries", "该类别及其条目"),
     "no claims": ("No claims yet.", "暂无论断。"),
     "method": ("Method", "方法"),
     "browse": ("Browse", "浏览"),
