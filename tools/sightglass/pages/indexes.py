@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.pages import pictures
 from sightglass.pages.browse import shortened
+from sightglass.pages.claims import claims_page
 from sightglass.pages.entries import items, summary
 from sightglass.pages.lists import list_pages
 from sightglass.pages.markup import HTML_LANGUAGE, address, bullets, page, ready, spoken, table, text, to
-from sightglass.pages.methods import claims_header, claims_table, other_name
+from sightglass.pages.methods import other_name
 from sightglass.pages.site import Site
 
 STYLES = ["assets/gallery.css"]
@@ -26,7 +27,7 @@ def index_pages(site: Site) -> dict[str, str]:
         pages[here] = page(site.say(folder), f"# {site.say(folder)}\n\n{lead}\n\n{ready(items(site, keys, here))}")
     pages |= _families(site) | _methods_index(site) | _topics(site) | _venues(site) | _years(site) | _people(site)
     pages |= list_pages(site)
-    pages["claims.md"] = _claims(site)
+    pages["claims.md"] = claims_page(site)
     return pages
 
 
@@ -174,17 +175,3 @@ def _people(site: Site) -> dict[str, str]:
     body = f"# {site.say('people')}\n\n{site.say('people lead')}\n\n"
     body += ready(table([site.say("person"), site.say("papers")], rows))
     return pages | {here: page(site.say("people"), body)}
-
-
-def _claims(site: Site) -> str:
-    here = "claims.md"
-    rows = [
-        row
-        for slug, method in site.catalogue.methods.items()
-        if method.claims
-        for row in claims_table(site, slug, here, with_method=True)
-    ]
-    lead = f"# {site.say('ledger')}\n\n{site.say('ledger lead')}\n\n"
-    header = [site.say("method"), *claims_header(site)]
-    body = ready(table(header, rows, css="sg-claims sg-all", stacks=True)) if rows else site.say("no claims")
-    return page(site.say("claims"), lead + body, hide=["navigation", "toc"])

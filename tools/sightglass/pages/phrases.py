@@ -159,15 +159,30 @@ PHRASES: dict[str, tuple[str, str]] = {
     "list.download": ("Download {files}", "下载 {files}"),
     "ledger": ("The ledger of claims", "论断账本"),
     "ledger lead": (
-        "Each row is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
-        "code here measures, and whether it holds. A claim that does not hold at this scale is shown with the reason. "
-        "*Stale* means that the code has changed since the number was measured.\n\n"
+        "A claim is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
+        "code here measures, and whether it holds. A claim that is not reproduced at this scale is shown with the "
+        "reason. *Stale* means that the code has changed since the number was measured.\n\n"
         "`sightglass verify` measures everything anew, in the [laboratory](laboratory.md); how quick the methods are, "
         "the [benchmark](benchmark.md) says.",
         "每一行是论文中一条可检验的陈述：它在论文何处，论文测得什么，这里的代码测得什么，是否成立。"
         "在此规模下不成立的论断会连同原因一并列出。*已过时*表示测量之后代码有了改动。\n\n"
         "`sightglass verify` 会在[实验室](laboratory.md)中重新测量一切；各方法的速度见[速度与内存](benchmark.md)。",
     ),
+    "comma": (", ", "、"),
+    "all claims": ("all claims", "全部结论"),
+    "all methods": ("all methods", "全部方法"),
+    "claim.holds": ("reproduced", "已复现"),
+    "claim.fails as expected": ("not reproduced on our small networks", "未在小网络上复现"),
+    "claim.fails": ("failing", "未达到判定标准"),
+    "claim.reported": ("reported without a verdict", "仅列数值"),
+    "claim.stale": ("stale", "待重测"),
+    "claim.not run": ("not run", "未运行"),
+    "claim.ours": ("comparisons of our own", "本项目自设的对照"),
+    "claims stand": ("{holds} of {all} claims reproduced", "{all} 条结论中 {holds} 条已复现"),
+    "claims else": ("{state}: {count}", "{state} {count} 条"),
+    "page of the method": ("The method: {method}", "方法页面：{method}"),
+    "address of claim": ("The address of this claim", "此结论的链接"),
+    "why not": ("Why not", "原因"),
     "all families": ("All families", "全部类别"),
     "run here": ("Run here", "可在此运行"),
     "only what runs": ("Only what runs here", "只显示可运行的方法"),
