@@ -1,11 +1,13 @@
-/* The browse page: free text, facets whose counts follow the other choices, and the state in the address.
+/* The result page: free text, facets whose counts follow the other choices, and the state in the address.
  *
- * The page comes with its newest entries and with the places for everything; this script fills and changes them.  Nodes
- * of facets are made once and then only changed, so that focus stays where it is. */
+ * Methods, guides and lists stand above the entries.  The page comes with its most useful entries and with the places
+ * for everything; this script fills and changes them.  Nodes of facets are made once and then only changed, so that
+ * focus stays where it is. */
 import { load } from "./find.js";
-import { element, metaNodes, named, titleNodes } from "./hits.js";
+import { element, metaNodes, named, summaryNode, titleNodes } from "./hits.js";
 
 const PAGE = 50; // entries shown at once; as sightglass/pages/browse.py has it
+const ANSWERS_SHOWN = 5;
 const SORTS = ["relevance", "year", "title"];
 const LONG = 28; // letters of a venue's name, beyond which a facet shows its short one
 const ADDRESS_AFTER = 300; // milliseconds: browsers refuse an address that changes with every letter
@@ -14,20 +16,29 @@ const collator = new Intl.Collator(["en", "zh-Hans"], { numeric: true });
 /** What an entry is filed under, by facet: the values that its filters offer. */
 function filedUnder(finder, record) {
   const methods = record.methods.map((key) => finder.methods.get(key)).filter(Boolean);
-  const families = new Set([...methods.map((method) => method.family), ...record.topics.filter((topic) => finder.families.includes(topic))]);
-  const yes = (condition) => [condition ? "yes" : "not yet"];
+  const isFamily = (topic) => finder.subjects.get(topic)?.type === "family";
+  const families = new Set([...methods.map((method) => method.family), ...record.topics.filter(isFamily)]);
   return {
     kind: [record.folder, record.kind],
     family: [...families],
     method: methods.map((method) => method.key),
-    topic: record.topics.filter((topic) => !finder.families.includes(topic)),
+    topic: record.topics.filter((topic) => !isFamily(topic)),
     venue: record.venue ? [record.venue] : [],
     year: record.year ? [String(record.year)] : [],
     language: [record.language],
     framework: record.frameworks,
     reproduction: yes(methods.some((method) => method.runs)),
     verified: yes(methods.some((method) => method.verified)),
+    scope: record.scope,
   };
+}
+
+const yes = (condition) => [condition ? "yes" : "not yet"];
+
+/** Whether what is no entry passes the chosen filters: methods have some of them, everything else has none. */
+function passes(record, chosen) {
+  const of = record.type === "method" ? { family: [record.family], method: [record.key], reproduction: yes(record.runs), verified: yes(record.verified) } : {};
+  return [...chosen].every(([name, values]) => (of[name] || []).some((value) => values.has(value)));
 }
 
 export function browse(root) {
@@ -35,13 +46,15 @@ export function browse(root) {
   const form = root.querySelector("form"), input = form.elements.q, sort = form.elements.sort;
   const filter = root.querySelector(".sg-filter"), count = root.querySelector("[role=status]");
   const chosenList = root.querySelector(".sg-chosen"), list = root.querySelector(".sg-results"), more = root.querySelector(".sg-more");
+  const answers = root.querySelector(".sg-answers"), answerList = answers.querySelector("ul"), moreAnswers = answers.querySelector("button");
+  const nothing = root.querySelector(".sg-nothing"), maybe = nothing.querySelector(".sg-maybe"), everything = nothing.querySelector("li button");
   const facets = [...root.querySelectorAll("[data-facet]")].map((box) => ({
     name: box.dataset.facet, title: box.querySelector("summary").textContent, box, group: box.querySelector("[role=group]"),
     values: new Map(), // value -> {label, check, number, count}
     of: [], // for each entry the values it is filed under
   }));
-  const base = new URL("../", location.href);
-  const state = { q: "", sort: "relevance", chosen: new Map(), limit: PAGE };
+  const base = new URL("../", location.href); // of the pages in this language
+  const state = { q: "", sort: "relevance", chosen: new Map(), limit: PAGE, allAnswers: false };
   let finder = null, byTitle = null, complete = false, untouched = true;
 
   // The address
@@ -85,6 +98,7 @@ export function browse(root) {
     apply();
     untouched = false;
     state.limit = PAGE;
+    state.allAnswers = false;
     writeAddress(true);
     draw();
   }
@@ -93,10 +107,10 @@ export function browse(root) {
 
   const folders = { papers: 0, tools: 1, posts: 2, resources: 3 };
   function label(facet, value) {
-    const names = facet === "family" || facet === "topic" ? finder.subjects[value] : facet === "venue" ? finder.venues[value] : null;
-    if (names) return facet === "venue" && named(...names).length > LONG ? value : named(...names);
-    const method = facet === "method" && finder.methods.get(value);
-    return method ? named(method.name, method.name_zh) : say[`${facet}.${value}`] || value;
+    const venue = facet === "venue" && finder.venues[value];
+    if (venue) return named(...venue).length > LONG ? value : named(...venue);
+    const thing = facet === "method" ? finder.methods.get(value) : ["family", "topic"].includes(facet) && finder.subjects.get(value);
+    return thing ? named(thing.name, thing.name_zh) : say[`${facet}.${value}`] || value;
   }
 
   /** Values of a facet in the order in which they are offered: years downwards, kinds below their folder, else the most used first. */
@@ -163,7 +177,7 @@ export function browse(root) {
 
   // What is found
 
-  /** Ranks (0 is the newest entry) of what matches words and choices; counts in each facet what the other choices leave. */
+  /** Ranks (0 is the most useful entry) of what matches words and choices; counts in each facet what the other choices leave. */
   function find(scores) {
     const active = facets.filter((facet) => state.chosen.has(facet.name));
     for (const facet of facets) {
@@ -194,30 +208,75 @@ export function browse(root) {
       }
       return ranks.sort((a, b) => byTitle[a] - byTitle[b]);
     }
-    if (state.sort === "year" || !scores) return ranks;
+    const year = (rank) => finder.records[finder.firstEntry + rank].year;
+    if (state.sort === "year") return ranks.sort((a, b) => year(b) - year(a) || a - b);
+    if (!scores) return ranks; // as they come: the most useful first
     return ranks.sort((a, b) => scores[finder.firstEntry + b] - scores[finder.firstEntry + a] || a - b);
   }
 
-  let summaries = null; // they weigh most, and are asked for with the first word
+  let summaries = null; // they weigh most, and are asked for once something is drawn
   function withSummaries() {
     summaries ||= stages.words().then(draw, () => { summaries = null; });
   }
 
+  function row(record) {
+    const entry = record.type === "entry", folder = record.translated === false && document.documentElement.lang.startsWith("zh") ? "../" : "";
+    return element("li", entry ? { "data-sg-key": record.key } : {},
+      element("a", { href: new URL(folder + record.url, base).href },
+        ...titleNodes(record, entry ? metaNodes(finder, record, say.others) : [], say[`hit.${entry ? record.folder : record.type}`]),
+        summaryNode(record)));
+  }
+
+  /** Other rows in place of those that are there; the focus stays on the link that it is on (summaries come later). */
+  function replace(rows, nodes) {
+    const focused = rows.contains(document.activeElement) && document.activeElement.href;
+    rows.replaceChildren(...nodes);
+    if (focused) [...rows.querySelectorAll("a")].find((link) => link.href === focused)?.focus({ preventScroll: true });
+  }
+
+  /** What is no entry, above the entries: what answers the words, or the methods that pass the filters. */
+  function drawAnswers(match) {
+    const fits = (record) => passes(record, state.chosen);
+    const records = match ? finder.answers(match, fits) : state.chosen.size ? finder.records.filter((record) => record.type === "method" && fits(record)) : [];
+    if (!match) records.sort((a, b) => b.runs - a.runs);
+    const shown = state.allAnswers ? records : records.slice(0, ANSWERS_SHOWN);
+    replace(answerList, shown.map(row));
+    moreAnswers.hidden = shown.length === records.length;
+    moreAnswers.textContent = say.more.replace("{count}", records.length - shown.length);
+    answers.hidden = !records.length;
+    return records.length;
+  }
+
+  /** What is said above the rows; and where there are none, what may have been meant, and ways on. */
+  function drawNotes(match, shown, answered) {
+    const none = complete && !shown && !answered;
+    const notes = [!none ? say.count.replace("{shown}", shown).replace("{all}", finder.total)
+      : state.chosen.size ? say["nothing chosen"] : say.nothing.replace("{query}", () => state.q.trim())];
+    if (match && !none && match.ignored.length) notes.push(say.ignored.replace("{words}", () => match.ignored.join(", ")));
+    if (match && !none && match.partly) notes.push(say.partly);
+    if (!complete) notes.push(say.loading);
+    const said = notes.join(" · ");
+    if (count.textContent !== said) count.textContent = said;
+    const nearest = match && complete ? finder.suggest(state.q, match.ignored) : "";
+    maybe.hidden = !nearest;
+    maybe.firstElementChild.textContent = say.maybe.replace("{query}", () => nearest);
+    maybe.dataset.query = nearest;
+    nothing.hidden = !none && !nearest;
+    nothing.lastElementChild.hidden = !none;
+  }
+
   function draw() {
     if (!finder) return;
-    if (state.q && complete) withSummaries();
+    if (complete && !untouched) withSummaries();
     file();
     const match = finder.match(state.q);
     const scores = match && match.scores;
     const ranks = sorted(find(scores), scores);
     if (!untouched) {
-      list.replaceChildren(...ranks.slice(0, state.limit).map((rank) => {
-        const record = finder.records[finder.firstEntry + rank];
-        return element("li", { "data-sg-key": record.key },
-          element("a", { href: new URL(record.url, base).href }, ...titleNodes(record, metaNodes(finder, record, say.others))));
-      }));
+      replace(list, ranks.slice(0, state.limit).map((rank) => row(finder.records[finder.firstEntry + rank])));
       more.hidden = ranks.length <= state.limit;
     }
+    drawNotes(match, ranks.length, drawAnswers(match));
     for (const { group, values } of complete ? facets : []) {
       for (const value of values.values()) {
         const number = String(value.count);
@@ -229,15 +288,10 @@ export function browse(root) {
       group.parentElement.hidden = ![...values.values()].some((value) => !value.label.hidden);
     }
     drawChosen();
-    const notes = [say.count.replace("{shown}", ranks.length).replace("{all}", finder.total)];
-    if (match && match.partly && ranks.length) notes.push(say.partly);
-    if (!complete) notes.push(say.loading);
-    const said = notes.join(" · ");
-    if (count.textContent !== said) count.textContent = said;
   }
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  input.addEventListener("input", () => { state.q = input.value; state.limit = PAGE; untouched = false; typed(); draw(); });
+  input.addEventListener("input", () => { state.q = input.value; state.limit = PAGE; state.allAnswers = false; untouched = false; typed(); draw(); });
   input.addEventListener("change", settle);
   sort.addEventListener("change", () => change(() => { state.sort = sort.value; }));
   more.addEventListener("click", () => {
@@ -248,6 +302,15 @@ export function browse(root) {
     draw();
     list.children[before]?.querySelector("a").focus(); // on with the first that is new
   });
+  moreAnswers.addEventListener("click", () => {
+    const before = answerList.childElementCount;
+    state.allAnswers = true;
+    draw();
+    answerList.children[before]?.querySelector("a").focus();
+  });
+  const ask = (query) => { change(() => { state.q = input.value = query; }); input.focus(); };
+  maybe.firstElementChild.addEventListener("click", () => ask(maybe.dataset.query));
+  everything.addEventListener("click", () => { state.chosen.clear(); ask(""); });
   addEventListener("popstate", () => { clearTimeout(timer); timer = 0; typing = false; untouched = false; readAddress(); draw(); });
 
   if (matchMedia("(min-width: 60em)").matches) filter.open = true;

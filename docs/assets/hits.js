@@ -12,8 +12,9 @@ const chinese = document.documentElement.lang.startsWith("zh");
 /** The name of a thing in the language of the page, from its English and its Chinese one. */
 export const named = (name, name_zh) => (chinese && name_zh) || name;
 
+const SAID = 160; // letters of a summary, and
 const AUTHORS = 3; // in lists, and the letters of a venue's name beyond which its short one stands there:
-const LONG_VENUE = 24; // as sightglass/pages/entries.py has them
+const LONG_VENUE = 24; // as sightglass/pages has them
 
 /** 'Zhou, Khosla, Lapedriza and others · CVPR 2016', as meta_span() of the pages writes it. */
 export function metaNodes(finder, record, others) {
@@ -27,10 +28,21 @@ export function metaNodes(finder, record, others) {
   return [byline, byline && place.length ? " · " : "", ...place].filter(Boolean);
 }
 
-/** Title, Chinese title and a line about a record, as the lists of the site show them. */
-export function titleNodes(record, meta) {
-  const nodes = [element("span", { class: "sg-hit-title", lang: record.language === "zh" ? "zh-Hans" : record.language }, record.title)];
-  if (record.title_zh) nodes.push(element("span", { class: "sg-title-zh", lang: "zh-Hans" }, record.title_zh));
-  nodes.push(element("span", { class: "sg-meta" }, ...meta));
+/** Title, Chinese title and a line about a record, as the lists of the site show them; a badge says what it is. */
+export function titleNodes(record, meta, badge) {
+  const [title, title_zh] = record.type === "entry" ? [record.title, record.title_zh]
+    : chinese && record.title_zh ? [record.title_zh, ""] : [record.title, record.title_zh];
+  const language = record.type === "entry" ? record.language : chinese && title === record.title_zh ? "zh" : "en";
+  const nodes = [element("span", { class: "sg-hit-title", lang: language === "zh" ? "zh-Hans" : language }, title)];
+  if (badge) nodes.push(element("span", { class: "sg-badge" }, badge));
+  if (title_zh) nodes.push(element("span", { class: "sg-title-zh", lang: "zh-Hans" }, title_zh));
+  if (meta.length) nodes.push(element("span", { class: "sg-meta" }, ...meta));
   return nodes;
+}
+
+/** One line of what is said about a record, in the language of the page if there is that. */
+export function summaryNode({ summary = "", summary_zh = "" }) {
+  const said = named(summary, summary_zh);
+  const lang = chinese && !summary_zh ? "en" : undefined;
+  return element("span", { class: "sg-gist", lang }, said.length > SAID ? `${said.slice(0, SAID - 1).trimEnd()}…` : said);
 }

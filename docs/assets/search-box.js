@@ -1,9 +1,10 @@
 /* The box in the header: a combobox after the ARIA pattern.  Without this script it is a form that leads to the browse page. */
-import { load } from "./find.js";
+import { ANSWERS, load } from "./find.js";
 import { element, metaNodes, titleNodes } from "./hits.js";
 
 const HITS = 8;
-const TYPES = ["entry", "method", "guide", "tutorial", "list"];
+const TYPES = ["entry", ...ANSWERS];
+
 function searchBox(form) {
   const input = form.querySelector("input"), list = form.querySelector("ul");
   const base = new URL(form.dataset.base.replace(/\/?$/, "/"), location.href);
@@ -19,7 +20,7 @@ function searchBox(form) {
   }
 
   function choose(index) {
-    const options = list.querySelectorAll("[role=option]");
+    const options = list.querySelectorAll("[role=option]:not([aria-disabled])");
     if (list.hidden || !options.length) return;
     chosen = (index + options.length) % options.length;
     options.forEach((option, i) => option.setAttribute("aria-selected", String(i === chosen)));
@@ -27,12 +28,21 @@ function searchBox(form) {
     options[chosen].scrollIntoView({ block: "nearest" });
   }
 
+  const option = (number, link, ...nodes) => element("li", { role: "option", id: `sg-hit-${number}`, "aria-selected": "false" },
+    element("a", { href: link, tabindex: "-1" }, ...nodes));
+  const onBrowse = (query) => `${form.action}?${new URLSearchParams({ q: query })}`;
+
+  /** The best hits and a way to all of them; or, where there are none, to what is spelled nearly so. */
   function show(finder) {
-    const hits = finder.best(input.value, HITS, TYPES);
-    list.replaceChildren(...hits.map((record, i) => element("li", { role: "option", id: `sg-hit-${i}`, "aria-selected": "false" },
-      element("a", { href: place(record), tabindex: "-1" },
-        ...titleNodes(record, record.type === "entry" ? metaNodes(finder, record, words.others) : [words[record.type]])))));
-    if (!hits.length) list.append(element("li", { class: "sg-meta", role: "option", "aria-disabled": "true" }, words.none));
+    const query = input.value.trim(), hits = finder.best(query, HITS, TYPES);
+    list.replaceChildren(...hits.map((record, i) => option(i, place(record),
+      ...titleNodes(record, record.type === "entry" ? metaNodes(finder, record, words.others) : [words[record.type]]))));
+    if (hits.length) list.append(option(hits.length, onBrowse(query), words.all.replace("{query}", () => query)));
+    else {
+      list.append(element("li", { class: "sg-meta", role: "option", "aria-disabled": "true" }, words.none));
+      const match = finder.match(query), nearest = match && finder.suggest(query, match.ignored);
+      if (nearest) list.append(option(0, onBrowse(nearest), words.maybe.replace("{query}", () => nearest)));
+    }
     list.hidden = false;
     chosen = -1;
     input.setAttribute("aria-expanded", "true");

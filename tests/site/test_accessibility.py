@@ -15,6 +15,8 @@ from tests.site.conftest import pages_in
 KINDS = {  # a page of each kind; a pattern stands for the first page that it fits
     "home": "",
     "browse": "browse/",
+    "results": "browse/?q=occlusion",
+    "no results": "browse/?q=deconvvnnet",
     "entry": "papers/zhou2016learning/",
     "entry in Chinese": "posts/zhihu-why-nn-black-box/",
     "entries": "papers/",
@@ -74,6 +76,7 @@ def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
         page.goto(address + path)
         if path == "browse/":
             page.wait_for_selector(".sg-results li")
+        if path in ("browse/", "claims/", "zh/claims/"):
             page.evaluate("document.querySelectorAll('article details').forEach((box) => { box.open = true })")
         return page
 

@@ -250,10 +250,67 @@ def test_every_picture_has_a_size_and_an_alternative(pages: dict[str, str]) -> N
 
 
 def test_a_claim_on_a_phone_is_a_card_that_names_its_cells(visit: Callable) -> None:
-    page = visit("zh/claims/", width=390)
-    cell = page.locator(".sg-claims td").nth(1)
+    page = visit("zh/methods/cam/", width=390)
+    cell = page.locator(".sg-claims td").first
     assert cell.evaluate("cell => getComputedStyle(cell, '::before').content").startswith('"论文结论')
     assert cell.bounding_box()["width"] > 250
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_ledger_is_folded_and_filtered_by_verdict(visit: Callable, scripts: bool) -> None:
+    page = visit("claims/", scripts=scripts)
+    claims = page.locator(".sg-claim")
+    assert claims.count() > 100
+    assert page.locator(".sg-claim:visible").count() <= 20
+    assert page.locator(".sg-ledger > details:visible").count() <= 20
+    missed = page.locator('[data-state="fails-as-expected"]').count()
+    page.locator('[value="fails as expected"]').check()
+    if scripts:
+        assert 0 < page.locator(".sg-claim:visible").count() <= 20
+        assert page.url.endswith("?verdict=fails+as+expected")
+    page.locator(".sg-ledger details").evaluate_all("folds => folds.forEach((fold) => { fold.open = true; })")
+    shown = [claim.get_attribute("data-state") for claim in page.locator(".sg-claim:visible").all()]
+    assert shown == ["fails-as-expected"] * missed
+
+
+def test_a_method_and_a_claim_of_the_ledger_have_addresses(visit: Callable) -> None:
+    page = visit("claims/?method=lrp")
+    assert page.locator(".sg-of-method:visible").count() == 1
+    assert page.locator("select[name=method]").input_value() == "lrp"
+    page = visit("claims/#cam-beats-gradient")
+    claim = page.locator("#cam-beats-gradient")
+    claim.wait_for(state="visible")
+    top = claim.bounding_box()["y"]
+    assert 0 <= top < 500
+    assert visit("claims/?method=none&verdict=none").locator(".sg-ledger > details:visible").count() > 2
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_gallery_is_filtered_by_family_and_by_what_runs(visit: Callable, scripts: bool) -> None:
+    page = visit("methods/", scripts=scripts)
+    cards, sections = page.locator(".sg-cards li:visible"), page.locator(".sg-gallery section:visible")
+    assert cards.count() > 90
+    first = page.locator(".sg-cards").first.locator("li")
+    tops = [first.nth(number).bounding_box()["y"] for number in range(7)]
+    assert len(set(tops[:6])) == 1 < len(set(tops))  # six beside each other
+    assert first.first.locator("img").count() == 1
+    page.locator(".sg-runs-only input").check()
+    assert cards.count() == page.locator(".sg-cards li.sg-runs").count() < 90
+    page.locator(".sg-runs-only input").uncheck()
+    page.locator(".sg-families a[href='#inversion']").click()
+    assert sections.count() == 1
+    page.locator(".sg-families a[href='#all']").click()
+    assert cards.count() > 90
+
+
+@pytest.mark.parametrize("path", ["methods/", "zh/methods/"])
+def test_the_gallery_fits_a_phone_with_its_families_folded(path: str, visit: Callable) -> None:
+    page = visit(path, width=390)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 6000
+    section = page.locator("#inversion")
+    assert section.locator("li").first.is_hidden()
+    section.locator("h2 a").click()
+    assert section.locator("li").first.is_visible()
 
 
 @pytest.mark.parametrize("path", ["zh/", "zh/papers/zhou2016learning/", "zh/guide/"])
@@ -274,6 +331,7 @@ def test_chinese_type_has_room_between_its_lines(path: str, visit: Callable) -> 
 @pytest.mark.parametrize("path", ["zh/", "zh/papers/selvaraju2017gradcam/", "timeline/", "zh/genealogy/", "claims/"])
 def test_everything_is_there_without_scripts(path: str, visit: Callable) -> None:
     with_scripts, without = visit(path), visit(path, scripts=False)
+    with_scripts.locator(".sg-scripted").evaluate_all("all => all.forEach((node) => node.remove())")  # its controls
     words = [re.sub(r"\s+", "", page.locator("article").inner_text()) for page in (with_scripts, without)]
     assert len(words[1]) >= 0.98 * len(words[0])
     links = [page.locator("article a[href]:not([href^='#'])").count() for page in (with_scripts, without)]

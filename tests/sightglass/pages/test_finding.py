@@ -5,13 +5,15 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sightglass import ledger, pages
+from sightglass.catalogue.models import SearchWords
 from sightglass.pages import finding
-from sightglass.pages.browse import FIRST, browse_page
+from sightglass.pages.browse import FIRST, SAID, browse_page, shortened
 
 from tests.sightglass.pages import test_pages as toy
 
@@ -25,7 +27,9 @@ def parts(files: dict[str, str], name: str) -> list[dict[str, Any]]:
     return [json.loads(files[path]) for path in sorted(files) if path.startswith(f"find/{name}-")]
 
 
-def test_every_entry_is_in_the_index_once_newest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_entry_is_in_the_index_once_and_of_equals_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(finding, "PART", 2)
     files = finding.index_files(site(tmp_path, 5))
     index = json.loads(files["find/index.json"])
@@ -51,10 +55,45 @@ def test_guides_have_their_headings_and_their_chinese_title(tmp_path: Path) -> N
     guides = {"guide/": "Use it", "zh/guide/": "使用", "tutorials/m/": "M, step by step"}
     headings = {"guide/": ["Run a method"], "zh/guide/": ["运行方法"]}
     index = json.loads(finding.index_files(site(tmp_path, guides=guides, headings=headings))["find/index.json"])
-    guide, tutorial = index["pages"]
+    guide, tutorial, *others = index["pages"]
     assert (guide["type"], guide["title_zh"], guide["translated"]) == ("guide", "使用", True)
-    assert guide["headings"] == ["Run a method", "运行方法"]
+    assert guide["headings"][:2] == ["Run a method", "运行方法"]
+    assert (guide["summary"], guide["summary_zh"]) == ("Run a method", "运行方法")
     assert (tutorial["type"], tutorial["translated"]) == ("tutorial", False)
+    assert {(page["type"], page["url"]) for page in others} == {("page", url) for url in finding.PAGES}
+
+
+def test_the_taxonomy_says_what_else_things_are_called(tmp_path: Path) -> None:
+    whole = site(tmp_path)
+    search = SearchWords(synonyms=["heatmap, 热力图"], pages={"claims/": "results, 结果"}, filler="how, 的")
+    family = whole.catalogue.taxonomy.families[0].model_copy(update={"aliases": ["Saliency"]})
+    taxonomy = whole.catalogue.taxonomy.model_copy(update={"search": search, "families": [family]})
+    index = json.loads(finding.index_files(pages.Site(replace(whole.catalogue, taxonomy=taxonomy)))["find/index.json"])
+    assert (index["synonyms"], index["filler"]) == ([["heatmap", "热力图"]], ["how", "的"])
+    assert {page["url"]: page["aliases"] for page in index["pages"]}["claims/"] == ["results", "结果"]
+    assert [(subject["type"], subject["aliases"]) for subject in index["subjects"]] == [
+        ("family", ["Saliency"]),
+        ("topic", []),
+    ]
+
+
+def test_what_is_most_useful_comes_first_and_what_is_beside_the_subject_last(tmp_path: Path) -> None:
+    (tmp_path / "repro/attribution").mkdir(parents=True)
+    (tmp_path / "repro/attribution/runs.py").touch()
+    entries = {
+        "beside": toy.paper(year=2020, topics=["survey"]),
+        "else": toy.paper(year=2019),
+        "about": toy.paper(year=2000, about=["runs"], topics=["survey"]),
+        "proposes": toy.paper(year=1999, proposes=["idle"]),
+        "running": toy.paper(year=1990, proposes=["runs"]),
+    }
+    books = toy.catalogue(tmp_path, entries, {"runs": toy.method(), "idle": toy.method()})
+    topics = [books.taxonomy.topics[0].model_copy(update={"beside": True})]
+    whole = pages.Site(replace(books, taxonomy=books.taxonomy.model_copy(update={"topics": topics})))
+    assert finding.most_useful_first(whole) == ["running", "proposes", "about", "else", "beside"]
+    names = parts(finding.index_files(whole), "names")[0]
+    scopes = [names["scope"]["values"][cell] for cell in names["scope"]["cells"]]
+    assert scopes == ["networks"] * 4 + ["beside"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +127,7 @@ def test_a_method_without_claims_is_not_verified(tmp_path: Path) -> None:
     assert not finding.verified(site(tmp_path, results={"m": [toy.result([0.6])]}), "m")
 
 
-def test_the_browse_page_shows_the_newest_and_speaks_both_languages(tmp_path: Path) -> None:
+def test_the_browse_page_shows_the_most_useful_and_speaks_both_languages(tmp_path: Path) -> None:
     whole = site(tmp_path, FIRST + 2)
     english, chinese = browse_page(whole), browse_page(whole.in_language("zh"))
     for body in (english, chinese):
@@ -100,6 +139,13 @@ def test_the_browse_page_shows_the_newest_and_speaks_both_languages(tmp_path: Pa
     words = [json.loads(html.unescape(re.search(r'data-words="([^"]*)"', body)[1])) for body in (english, chinese)]
     assert words[0].keys() == words[1].keys()
     assert words[1]["kind.blog"] == "博客"
+    assert '<span class="sg-badge">Paper</span>' in english
+    assert '<span class="sg-gist">摘要。</span>' in chinese
+
+
+def test_a_row_has_room_for_the_beginning_of_a_summary() -> None:
+    assert shortened("x" * SAID) == "x" * SAID
+    assert shortened("x" * (SAID + 1)) == "x" * (SAID - 1) + "…"
 
 
 def test_what_an_entry_holds_is_text_on_the_browse_page(tmp_path: Path) -> None:

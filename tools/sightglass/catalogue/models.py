@@ -317,6 +317,7 @@ class Family(_Model):
     id: Slug
     name: Text
     name_zh: Text
+    aliases: list[str] = Field(default_factory=list, description="what else people search it by")
     description: Text
     description_zh: Text
 
@@ -327,6 +328,18 @@ class Topic(_Model):
     id: Slug
     name: Text
     name_zh: Text
+    aliases: list[str] = Field(default_factory=list, description="what else people search it by")
+    beside: bool = Field(False, description="true for what is not about networks: an entry on nothing else comes last")
+
+
+class SearchWords(_Model):
+    """What the search knows beyond the catalogue's own names.  Words in one text are separated by commas."""
+
+    synonyms: list[Text] = Field(default_factory=list, description="words that mean the same: 'heatmap, 热力图, 热图'")
+    pages: dict[str, Text] = Field(
+        default_factory=dict, description="what else a page of the site is looked for by: 'cite/: how to cite, 引用'"
+    )
+    filler: str = Field(default="", description="words of a question that need not stand in an answer: 'how, the'")
 
 
 class Taxonomy(_Model):
@@ -334,6 +347,7 @@ class Taxonomy(_Model):
 
     families: list[Family]
     topics: list[Topic]
+    search: SearchWords = SearchWords()
 
 
 class Venue(_Model):

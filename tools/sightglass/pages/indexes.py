@@ -6,11 +6,15 @@ from collections.abc import Iterable
 
 from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.pages import pictures
-from sightglass.pages.entries import items, method_link, summary
+from sightglass.pages.browse import shortened
+from sightglass.pages.claims import claims_page
+from sightglass.pages.entries import items, summary
 from sightglass.pages.lists import list_pages
-from sightglass.pages.markup import HTML_LANGUAGE, bullets, page, ready, spoken, table, text, to
-from sightglass.pages.methods import claims_header, claims_table, other_name
+from sightglass.pages.markup import HTML_LANGUAGE, address, bullets, page, ready, spoken, table, text, to
+from sightglass.pages.methods import other_name
 from sightglass.pages.site import Site
+
+STYLES = ["assets/gallery.css"]
 
 
 def index_pages(site: Site) -> dict[str, str]:
@@ -23,35 +27,30 @@ def index_pages(site: Site) -> dict[str, str]:
         pages[here] = page(site.say(folder), f"# {site.say(folder)}\n\n{lead}\n\n{ready(items(site, keys, here))}")
     pages |= _families(site) | _methods_index(site) | _topics(site) | _venues(site) | _years(site) | _people(site)
     pages |= list_pages(site)
-    pages["claims.md"] = _claims(site)
+    pages["claims.md"] = claims_page(site)
     return pages
 
 
 def _card(site: Site, slug: str, here: str) -> str:
-    """A method as a card of a gallery."""
+    """A method as a card of a gallery: its picture if it has run, else what it does."""
     method = site.catalogue.methods[slug]
+    runs = site.module_of(slug) is not None
     picture = site.picture_of(slug)
-    shown = ""
+    seen = ""
     if picture:
-        alternative = site.say("picture of method", name=site.name_of(method))
-        shown = f"<p>{pictures.picture(site, picture, alternative, here, css='sg-thumb')}</p>\n"
-    missing = "to be reproduced" if method.feasible != "no" else "not on small data"
-    state = site.say("runs here" if site.module_of(slug) else missing)
-    english = site.tongue_of(method) == "zh"
-    other = method.name if english else method.name_zh
-    beside = f' <span lang="{"en" if english else "zh-Hans"}" class="sg-title-zh">{text(other)}</span>'
-    count = len(site.by_method.get(slug, []))
-    return (
-        f"<p><strong>{method_link(site, slug, here)}</strong>"
-        f"{beside if other and other != site.name_of(method) else ''}</p>\n{shown}"
-        f"<p>{text(method.summary_zh if site.language == 'zh' else method.summary)}</p>\n"
-        f'<p><span class="sg-meta">{site.say("n entries", count=count)} · {state}</span></p>\n'
-    )
+        width, height = pictures.size(site.root / picture.replace("pictures/", "results/", 1))
+        seen = pictures.image(address(site.shared(picture), here), "", width, height)
+    said = method.summary_zh if site.language == "zh" else method.summary
+    name = f'<span class="sg-name">{text(site.name_of(method))}</span>'
+    badge = f' <span class="sg-badge">{site.say("runs here")}</span>' if runs and not seen else ""
+    gist = "" if seen else f'<span class="sg-gist">{text(shortened(said))}</span>'
+    css = ' class="sg-runs"' if runs else ""
+    return f'<li{css}><a href="{address(f"methods/{slug}.md", here)}">{seen}{name}{badge}{gist}</a></li>\n'
 
 
 def gallery(site: Site, slugs: list[str], here: str) -> str:
-    """A grid of methods."""
-    return _grid(_card(site, slug, here) for slug in slugs)
+    """Methods as cards, six beside each other on a wide screen."""
+    return f'<ul class="sg-cards">\n{"".join(_card(site, slug, here) for slug in slugs)}</ul>\n'
 
 
 def _grid(cards: Iterable[str]) -> str:
@@ -76,9 +75,9 @@ def _families(site: Site) -> dict[str, str]:
         body = f"# {text(site.name_of(family))}\n\n{other_name(site, family)}\n"
         drawn = pictures.drawing(site, family.id, here, css="sg-family")
         body += ready((f"<p>{drawn}</p>" if drawn else "") + summary(site, family.description, family.description_zh))
-        body += f"## {site.say('methods')}\n\n{gallery(site, slugs, here)}\n" if slugs else ""
+        body += f"## {site.say('methods')}\n\n{ready(gallery(site, slugs, here))}\n" if slugs else ""
         body += f"\n## {site.say('entries')}\n\n{ready(items(site, keys, here))}"
-        pages[here] = page(site.name_of(family), body, description=question)
+        pages[here] = page(site.name_of(family), body, description=question, styles=STYLES)
         index = "families/index.md"
         drawn = pictures.drawing(site, family.id, index)
         counted = site.say("methods and entries", methods=len(slugs), entries=len(keys))
@@ -93,17 +92,31 @@ def _families(site: Site) -> dict[str, str]:
 
 
 def _methods_index(site: Site) -> dict[str, str]:
+    """The gallery: what runs, by its picture, then each family; the address alone chooses a family (``#inversion``)."""
     here = "methods/index.md"
-    runs = sum(site.module_of(slug) is not None for slug in site.catalogue.methods)
-    lead = site.say("methods lead", count=len(site.catalogue.methods), runs=runs)
-    body = f"# {site.say('methods')}\n\n{lead}\n\n"
+    methods = site.catalogue.methods
+    running = [slug for slug in _runs_first(site, list(methods)) if site.module_of(slug)]
+    lead = site.say("methods lead", count=len(methods), runs=len(running))
+    links, sections = [f'<li><a href="#all">{site.say("all families")}</a></li>'], []
+    if running:
+        heading = f"<h2>{site.say('run here')}</h2>"
+        sections.append(f'<section class="sg-all-running">\n{heading}\n{gallery(site, running, here)}</section>\n')
     for family in site.catalogue.taxonomy.families:
-        slugs = _runs_first(site, [s for s, m in site.catalogue.methods.items() if m.family == family.id])
+        slugs = _runs_first(site, [slug for slug, method in methods.items() if method.family == family.id])
         if slugs:
-            link = to(f"families/{family.id}.md", site.name_of(family), here)
-            drawn = pictures.drawing(site, family.id, here, css="sg-family")
-            body += f"## {link}\n\n{drawn}\n\n{gallery(site, slugs, here)}\n"
-    return {here: page(site.say("methods"), body)}
+            name, count = text(site.name_of(family)), f'<span class="sg-count">{len(slugs)}</span>'
+            links.append(f'<li><a href="#{family.id}">{name} {count}</a></li>')
+            page_of = to(f"families/{family.id}.md", site.say("page of the family"), here)
+            sections.append(
+                f'<section id="{family.id}">\n<h2><a href="#{family.id}">{name} {count}</a></h2>\n'
+                f'{gallery(site, slugs, here)}<p class="sg-meta">{page_of}</p>\n</section>\n'
+            )
+    made = (
+        f'<nav aria-label="{site.say("families")}"><ul class="sg-families">{"".join(links)}</ul></nav>\n'
+        f'<label class="sg-runs-only"><input type="checkbox"> {site.say("only what runs")}</label>\n{"".join(sections)}'
+    )
+    body = f"# {site.say('methods')}\n\n{lead}\n\n" + ready(f'<div class="sg-gallery" id="all">\n{made}</div>')
+    return {here: page(site.say("methods"), body, hide=["navigation", "toc"], styles=STYLES)}
 
 
 def _topics(site: Site) -> dict[str, str]:
@@ -162,17 +175,3 @@ def _people(site: Site) -> dict[str, str]:
     body = f"# {site.say('people')}\n\n{site.say('people lead')}\n\n"
     body += ready(table([site.say("person"), site.say("papers")], rows))
     return pages | {here: page(site.say("people"), body)}
-
-
-def _claims(site: Site) -> str:
-    here = "claims.md"
-    rows = [
-        row
-        for slug, method in site.catalogue.methods.items()
-        if method.claims
-        for row in claims_table(site, slug, here, with_method=True)
-    ]
-    lead = f"# {site.say('ledger')}\n\n{site.say('ledger lead')}\n\n"
-    header = [site.say("method"), *claims_header(site)]
-    body = ready(table(header, rows, css="sg-claims sg-all", stacks=True)) if rows else site.say("no claims")
-    return page(site.say("claims"), lead + body, hide=["navigation", "toc"])

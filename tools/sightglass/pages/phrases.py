@@ -21,7 +21,6 @@ PHRASES: dict[str, tuple[str, str]] = {
     "and others": ("{names} and others", "{names} 等"),
     "nothing": ("Nothing yet.", "暂无内容。"),
     "entries": ("Entries", "条目"),
-    "n entries": ("{count} entries", "条目 {count} 条"),
     # An entry's page
     "not identified": ("Not identified", "未能确认"),
     "not identified why": (
@@ -209,8 +208,6 @@ PHRASES: dict[str, tuple[str, str]] = {
     "posts lead": ("Blogs, news, answers and advice.", "博客、新闻、问答与建议。"),
     "resources lead": ("Courses, books, videos, lists, groups and people.", "课程、书籍、视频、清单、团队与人物。"),
     "in all": ("{count} in all.", "共 {count} 条。"),
-    "to be reproduced": ("to be reproduced", "有待复现"),
-    "not on small data": ("not on small data", "无法在小数据集上复现"),
     "families": ("Families", "方法类别"),
     "families lead": (
         "The branches of the taxonomy; every method belongs to one.",
@@ -258,9 +255,9 @@ PHRASES: dict[str, tuple[str, str]] = {
     "list.download": ("Download {files}", "下载 {files}"),
     "ledger": ("The ledger of claims", "论文结论验证"),
     "ledger lead": (
-        "Each row is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
-        "code here measures, and whether it holds. A claim that does not hold at this scale is shown with the reason. "
-        "*Stale* means that the code has changed since the number was measured.\n\n"
+        "A claim is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
+        "code here measures, and whether it holds. A claim that is not reproduced at this scale is shown with the "
+        "reason. *Stale* means that the code has changed since the number was measured.\n\n"
         "`sightglass verify` measures everything anew, in the [laboratory](laboratory.md); how quick the methods are, "
         "the [benchmark](benchmark.md) says.",
         "每一行是论文中一条可检验的结论：在论文中的位置、论文报告值、本项目实测、是否复现。"
@@ -268,6 +265,25 @@ PHRASES: dict[str, tuple[str, str]] = {
         "\n\n`sightglass verify` 在[实验环境](laboratory.md)中重新测量全部结论；"
         "各方法的速度见[速度与内存](benchmark.md)。",
     ),
+    "comma": (", ", "、"),
+    "all claims": ("all claims", "全部结论"),
+    "all methods": ("all methods", "全部方法"),
+    "claim.holds": ("reproduced", "已复现"),
+    "claim.fails as expected": ("not reproduced on our small networks", "未在小网络上复现"),
+    "claim.fails": ("failing", "未达到判定标准"),
+    "claim.reported": ("reported without a verdict", "仅列数值"),
+    "claim.stale": ("stale", "待重测"),
+    "claim.not run": ("not run", "未运行"),
+    "claim.ours": ("comparisons of our own", "本项目自设的对照"),
+    "claims stand": ("{holds} of {all} claims reproduced", "{all} 条结论中 {holds} 条已复现"),
+    "claims else": ("{state}: {count}", "{state} {count} 条"),
+    "page of the method": ("The method: {method}", "方法页面：{method}"),
+    "address of claim": ("The address of this claim", "此结论的链接"),
+    "why not": ("Why not", "原因"),
+    "all families": ("All families", "全部类别"),
+    "run here": ("Run here", "可在此运行"),
+    "only what runs": ("Only what runs here", "只显示可运行的方法"),
+    "page of the family": ("The family with its entries", "该类别及其条目"),
     "no claims": ("No claims yet.", "暂无论文结论。"),
     "method": ("Method", "方法"),
     "browse": ("Browse", "浏览"),
@@ -306,7 +322,24 @@ PHRASES: dict[str, tuple[str, str]] = {
     "show more": ("Show more", "显示更多"),
     "found": ("{shown} of {all} entries", "共 {all} 条，显示 {shown} 条"),
     "loading": ("loading the rest …", "正在加载其余部分……"),
-    "partly": ("no entry has all these words; these have most of them", "没有完全匹配的条目，以下为部分匹配"),
+    "partly": ("nothing has all these words; these have most of them", "没有完全匹配的结果，以下为部分匹配"),
+    "ignored": ("found nowhere and left out: {words}", "未找到、已忽略：{words}"),
+    "found nothing": ("Nothing found for “{query}”.", "没有找到“{query}”。"),
+    "found nothing chosen": ("Nothing fits all the chosen filters.", "没有条目符合全部筛选条件。"),
+    "show all entries": ("Show all entries, without words and filters", "清除搜索词和筛选条件，显示全部条目"),
+    "ways on": (
+        'Look through the <a href="{methods}">methods, with pictures</a> or the <a href="{families}">families</a>.',
+        '查看<a href="{methods}">方法图库</a>或<a href="{families}">方法类别</a>。',
+    ),
+    "ways on add": (
+        'Something is missing? <a href="{contributing}">Add it in one file</a>.',
+        '缺少什么？<a href="{contributing}">用一个文件即可添加</a>。',
+    ),
+    "answers": ("Methods, guides and lists", "方法、指南与清单"),
+    "show more answers": ("Show {count} more", "再显示 {count} 项"),
+    "scope": ("About", "内容"),
+    "networks": ("neural networks", "神经网络"),
+    "beside": ("research, writing and tools", "科研、写作与工具"),
     "failed": (
         "The search could not be loaded. The lists below hold everything.",
         "搜索无法加载。全部内容见下列清单。",
@@ -315,6 +348,15 @@ PHRASES: dict[str, tuple[str, str]] = {
     "hit.guide": ("Guide", "指南"),
     "hit.tutorial": ("Tutorial", "教程"),
     "hit.list": ("Reading list", "阅读清单"),
+    "hit.family": ("Family of methods", "方法类别"),
+    "hit.topic": ("Topic", "主题"),
+    "hit.page": ("Page", "页面"),
+    "hit.papers": ("Paper", "论文"),
+    "hit.tools": ("Tool", "工具"),
+    "hit.posts": ("Post", "文章"),
+    "hit.resources": ("Resource", "资源"),
+    "hit.all": ("See all hits for “{query}”", "查看“{query}”的全部结果"),
+    "hit.maybe": ("Did you mean “{query}”?", "是否要找“{query}”？"),
     "hit.none": ("Nothing found", "没有结果"),
     "hit.failed": ("The search could not be loaded", "搜索无法加载"),
     # The home page

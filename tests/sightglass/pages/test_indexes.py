@@ -1,0 +1,39 @@
+"""The gallery of methods: what runs comes first, and every method stands in its family."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+from sightglass import pages
+from sightglass.pages.indexes import index_pages
+
+
+def _toy() -> ModuleType:
+    """The toy catalogue of the neighbouring tests (tests are no package)."""
+    spec = importlib.util.spec_from_file_location("toy_pages", Path(__file__).with_name("test_pages.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+toy = _toy()
+
+
+def test_the_gallery_shows_what_runs_first_and_every_method_in_its_family(tmp_path: Path) -> None:
+    (tmp_path / "repro/attribution").mkdir(parents=True)
+    (tmp_path / "repro/attribution/m.py").touch()
+    methods = {"n": toy.method(name="A", summary=toy.HOSTILE), "m": toy.method(name="Z")}
+    site = pages.Site(toy.catalogue(tmp_path, {"k": toy.paper(proposes=["m"])}, methods))
+    body = index_pages(site)["methods/index.md"]
+    sections = re.split(r"<section", body)[1:]
+    links = [re.findall(r'<li[^>]*><a href="(?:\.\./)?(?:methods/)?(\w)/">', section) for section in sections]
+    assert links == [["m"], ["m", "n"]]
+    assert body.count('<li class="sg-runs">') == 2
+    assert '<section id="attribution">' in body
+    assert 'href="#attribution"' in body
+    assert not toy.rendered(body).tags & {"script", "b", "del", "strong", "code"}
