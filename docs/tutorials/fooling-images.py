@@ -10,10 +10,10 @@
 # %% [markdown]
 # # Fooling images, step by step
 #
-# A network that classifies the digits of MNIST has to answer with a digit, whatever image it is given. Nguyen, Yosinski and Clune
-# (*Deep Neural Networks are Easily Fooled*, CVPR 2015) looked for images that nobody recognises and that a network
-# classifies almost with certainty. This page evolves such images in two ways, finds others by gradient ascent, and
-# compares them with images that nobody selected.
+# A network that classifies the digits of MNIST has to answer with a digit, whatever image it is given. Nguyen, Yosinski
+# and Clune (*Deep Neural Networks are Easily Fooled*, CVPR 2015) looked for images that nobody recognises and that a
+# network classifies almost with certainty. This page evolves such images in two ways, finds others by gradient ascent,
+# and compares them with images that nobody selected.
 
 # %%
 import matplotlib.pyplot as plt
@@ -135,8 +135,8 @@ for decay in (0.0, 0.02):
     show(climbed.images, climbed.confidences[-1])
 
 # %% [markdown]
-# **To try:** another `SEED`, which also loads another network; `GENERATIONS = 800`, after which every class is above 99%; or your own network with
-# `shape=(3, 224, 224)`, for which hue, saturation and value evolve.
+# **To try:** another `SEED`, which also loads another network; `GENERATIONS = 800`, after which every class is above
+# 99%; or your own network with `shape=(3, 224, 224)`, for which hue, saturation and value evolve.
 #
 # Can a network learn to recognise such images? `repro/experiments/adversarial/immunisation.py` adds an eleventh class
 # for them, retrains the network and evolves new images, three times over; this method's page shows the result.

@@ -596,7 +596,8 @@ PHRASES: dict[str, tuple[str, str]] = {
         "distractors blue; five more classes; two classes in one scene; colours tied to the class; digits of MNIST "
         "(Y. LeCun, C. Cortes; CC BY-SA 3.0). Drawn by `python -m repro.lab.samples`.",
         "自上而下：五个类别的场景；每个场景的已知真值，该类物体为红色并加框，干扰物为蓝色；另五个类别；"
-        "一个场景中有两个类别；颜色与类别绑定；MNIST 手写数字（Y. LeCun、C. Cortes，CC BY-SA 3.0）。绘制命令 `python -m repro.lab.samples`。",
+        "一个场景中有两个类别；颜色与类别绑定；MNIST 手写数字（Y. LeCun、C. Cortes，CC BY-SA 3.0）。"
+        "绘制命令 `python -m repro.lab.samples`。",
     ),
     "lab.networks": ("Networks", "网络"),
     "lab.networks lead": (
