@@ -53,12 +53,17 @@ def train(
             task = progress.add_task(f"{name}, seed {seed}", total=total, completed=first * per_epoch)
             for epoch in range(first, recipe.epochs):
                 start = time.perf_counter()
-                # an own generator for each epoch, so that a resumed run sees the same order
-                order = torch.randperm(recipe.images, generator=torch.Generator().manual_seed(1000 * seed + epoch))
+                # an own generator for each epoch, so that a resumed run sees the same order and the same shifts
+                generator = torch.Generator().manual_seed(1000 * seed + epoch)
+                order = torch.randperm(recipe.images, generator=generator)
+
+                def loss(rows: Tensor, generator: torch.Generator = generator) -> Tensor:
+                    return _loss(model, _shifted(images[rows], recipe.shift, generator), labels[rows])
+
                 fit(
                     model,
                     order.split(recipe.batch)[:per_epoch],
-                    lambda rows: _loss(model, images[rows], labels[rows]),
+                    loss,
                     optimiser,
                     longest=1.0,  # without BatchNorm the first steps are otherwise too long
                     schedule=functools.partial(_set_rate, optimiser, recipe, epoch, per_epoch),
@@ -100,6 +105,16 @@ def _loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_native_bfloat16()):
         logits = model((images / 255).contiguous(memory_format=torch.channels_last))
     return functional.cross_entropy(logits.float(), labels)
+
+
+def _shifted(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each image ``(B, C, H, W)`` moved by up to ``most`` pixels each way; what moves in is black."""
+    if not most:
+        return images
+    height, width = images.shape[2:]
+    padded = functional.pad(images, (most,) * 4)
+    places = torch.randint(2 * most + 1, (len(images), 2), generator=generator).tolist()
+    return torch.stack([image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, places, strict=True)])
 
 
 class _Scale(nn.BatchNorm2d):

@@ -1,7 +1,7 @@
 """Measure adversarial examples: one step, the smallest change, other networks, and training on them.
 
-Images are held out and classified correctly before: scenes for fc-scenes, digits for lenet-digits.  Random signs and
-Gaussian noise of the same size stand beside every adversarial change.
+Images are held out: scenes for fc-scenes, digits for lenet-mnist.  Random signs and Gaussian noise of the same size
+stand beside every adversarial change.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from repro.adversarial.adversarial_examples import adversarial_examples, distortion, fgsm
-from repro.experiments.adversarial import adversarial_training, linearity, transfer
+from repro.experiments.adversarial import adversarial_training, linearity, one_step, transfer
 from repro.lab import figures, networks, perturbations, scenes
 from repro.lab.operator_norms import operator_norms
-
-STEP = 8 / 255
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     """The numbers that the claims compare."""
     return (
-        _one_step(seed, device)
+        one_step.on_scenes(seed, device)
+        | one_step.on_digits(seed, device)
         | linearity.measure(seed, device)
         | _smallest_changes(seed, device)
         | transfer.between_networks(seed, device)
@@ -38,7 +37,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     images, classes = networks.correctly_classified("fc-scenes", 3, seed, device)
     nearest, step = (
         adversarial_examples(model, images, networks.other_classes(classes)),
-        fgsm(model, images, classes, STEP),
+        fgsm(model, images, classes, one_step.STEP),
     )
     rows = []
     for i, image in enumerate(images):
@@ -57,23 +56,10 @@ def _said(model: nn.Module, image: Tensor) -> str:
     return f"{scenes.CLASSES[chosen]}, {probability:.0%}"
 
 
-def _one_step(seed: int, device: str) -> dict[str, float]:
-    model = networks.load("fc-scenes", seed).to(device)
-    images, classes = networks.correctly_classified("fc-scenes", 150, seed, device)
-    changed = fgsm(model, images, classes, STEP)
-    with torch.no_grad():
-        highest, chosen = model(changed).softmax(1).max(1)
-    return {
-        "fgsm-8-error": networks.error_rate(model, changed, classes),
-        "random-8-error": networks.error_rate(model, perturbations.random_step(images, STEP), classes),
-        "fgsm-8-confidence": float(highest[chosen != classes].mean()),
-    }
-
-
 def _smallest_changes(seed: int, device: str) -> dict[str, float]:
     """L-BFGS towards another class, and what noise of the same size does and a single step needs."""
     found = {}
-    for data, name, count in (("scenes", "fc-scenes", 12), ("digits", "lenet-digits", 50)):
+    for data, name, count in (("scenes", "fc-scenes", 12), ("digits", "lenet-mnist", 50)):
         model = networks.load(name, seed).to(device)
         images, classes = networks.correctly_classified(name, count, seed, device)
         targets = networks.other_classes(classes)

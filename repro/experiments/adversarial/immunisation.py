@@ -51,6 +51,6 @@ def _patterns(model: nn.Module, generations: int, seed: int, children: int) -> F
 
 
 def _with_fooling_class() -> nn.Module:
-    model = networks.build("lenet-digits")
+    model = networks.build("lenet-mnist")
     cast(nn.Sequential, model.classifier)[-1] = nn.Linear(250, 11)
     return model

@@ -46,13 +46,13 @@ def agreement(own: Tensor, its: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def between_halves(seed: int, device: str) -> dict[str, float]:
-    """Two LeNets without a common training image (Szegedy, Table 4): made for one, amplified, shown to the other."""
+    """Two networks without a common training image (Szegedy, Table 4): made for one, amplified, shown to the other."""
     learned, classes = training_digits(seed, device)
-    one, two = (train(_untrained(half, device), learned[half::2], classes[half::2], epochs=12) for half in (0, 1))
+    one, two = (train(_untrained(half, device), learned[half::2], classes[half::2], epochs=20) for half in (0, 1))
     held_out = digits.load(500, seed)
     images, classes = networks.inputs(held_out.images, held_out.labels, device)
     right = (_classes(one, images) == classes) & (_classes(two, images) == classes)
-    images, classes = images[right][:60], classes[right][:60]
+    images, classes = images[right][:100], classes[right][:100]
     sizes = torch.full((len(images),), 0.1, device=device)
     changes = {
         "transfer": adversarial_examples(one, images, networks.other_classes(classes)) - images,
@@ -65,9 +65,11 @@ def between_halves(seed: int, device: str) -> dict[str, float]:
 
 
 def _untrained(seed: int, device: str) -> nn.Module:
+    """FC100-100-10, as there: three fully connected layers, sigmoids between them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return networks.build("lenet-digits").to(device)
+        hidden = (nn.Linear(digits.SIZE**2, 100), nn.Sigmoid(), nn.Linear(100, 100), nn.Sigmoid())
+        return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(100, len(digits.CLASSES))).to(device)
 
 
 @torch.no_grad()

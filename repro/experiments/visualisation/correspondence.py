@@ -19,7 +19,7 @@ def measured(seed: int, device: str) -> dict[str, float]:
     covers it.  "random" covers a random place of each digit, "place" the part's place in digits of any class.  "gap" is
     by how much Delta of random places exceeds that of parts.
     """
-    model = networks.load("lenet-digits", seed).to(device)
+    model = networks.load("lenet-mnist", seed).to(device)
     some = digits.load(500, seed)
     images, classes = networks.inputs(some.images, some.labels, device)
     layers = [model.get_submodule(name) for name in LAYERS.values()]

@@ -1,4 +1,4 @@
-"""Feature evolution during training (Zeiler and Fergus 2014, Sec. 4 and Fig. 4), on lenet-digits."""
+"""Feature evolution during training (Zeiler and Fergus 2014, Sec. 4 and Fig. 4), on lenet-mnist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def measured(seed: int, device: str) -> dict[str, float]:
     seen: dict[str, list[Tensor]] = {number: [] for number in LAYERS}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = networks.build("lenet-digits").to(device)
+        model = networks.build("lenet-mnist").to(device)
         optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
         per_epoch = -(-len(images) // 32)
 

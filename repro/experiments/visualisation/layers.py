@@ -14,7 +14,7 @@ from repro.engine import watching
 _MODULES = ("features.2", "features.5", "features.7", "features.9", "features.12", "classifier.1", "classifier.3")
 # the paper's seven layers in zf-scenes, each after its ReLU and its pooling
 LAYERS = {str(number): name for number, name in enumerate(_MODULES, 1)}
-DIGITS = {"1": "features.2", "2": "features.5", "3": "classifier.1"}  # of lenet-digits, likewise
+DIGITS = {"1": "features.2", "2": "features.5", "3": "classifier.1"}  # of lenet-mnist, likewise
 
 
 def features(model: nn.Module, images: Tensor, layers: Sequence[nn.Module]) -> tuple[list[Tensor], Tensor]:

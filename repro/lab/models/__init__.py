@@ -71,13 +71,13 @@ def example(name: str) -> Tensor:
     of shapes, or for all that know photographs one of a cat (S. van der Walt, CC0)."""
     if not name.startswith(LAB):
         return photographs.load("cat")
-    if networks.described(name.removeprefix(LAB)).input == "digits":
+    if networks.described(name.removeprefix(LAB)).input == "mnist":
         return torch.from_numpy(digits.load(1, 0).images[0]) / 255
     return torch.from_numpy(scenes.render(np.array([scenes.EXAMPLE]), 0).images[0]) / 255
 
 
 def _laboratory(network: str, seed: int) -> LoadedModel:
     model = networks.load(network, seed)
-    if networks.described(network).input == "digits":
+    if networks.described(network).input == "mnist":
         return LoadedModel(model, Preprocessing(digits.SIZE, digits.SIZE, 1), digits.CLASSES)
     return LoadedModel(model, Preprocessing(scenes.SIZE, scenes.SIZE), scenes.CLASSES)

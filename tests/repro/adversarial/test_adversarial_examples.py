@@ -112,7 +112,7 @@ def test_fgsm_equals_finite_differences_of_the_cross_entropy() -> None:
     torch.testing.assert_close(fgsm(model, images, torch.tensor(classes), 0.07), expected, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["fc-scenes", "gap-scenes", "lenet-digits"])
+@pytest.mark.parametrize("name", ["fc-scenes", "gap-scenes", "lenet-mnist"])
 def test_fgsm_equals_torchattacks(name: str, torchattacks) -> None:
     class Doubtful(nn.Module):
         """Its logits divided by ten: as sure as these networks are, torchattacks's float64 too is at its end."""
@@ -235,7 +235,7 @@ def test_lbfgs_is_as_short_as_scipys_with_the_same_search(require_module) -> Non
 
 
 def test_lbfgs_reaches_every_class_and_stays_in_the_box() -> None:
-    model, held_out = networks.load("lenet-digits", 0), networks.data("lenet-digits", 2, 0)
+    model, held_out = networks.load("lenet-mnist", 0), networks.data("lenet-mnist", 2, 0)
     images, classes = networks.inputs(held_out.images, held_out.labels)
     images, targets = images.repeat_interleave(10, 0), torch.arange(10).repeat(2)
     shares: list[float] = []
@@ -259,7 +259,7 @@ def test_lbfgs_reaches_every_class_and_stays_in_the_box() -> None:
 
 def test_no_smaller_change_exists_than_the_layers_norms_allow() -> None:
     """Szegedy et al. 2014, Sec. 4.3: logits move by at most the product of the norms, times the change's length."""
-    model, held_out = networks.load("lenet-digits", 0), networks.data("lenet-digits", 10, 0)
+    model, held_out = networks.load("lenet-mnist", 0), networks.data("lenet-mnist", 10, 0)
     images, classes = networks.inputs(held_out.images, held_out.labels)
     found = adversarial_examples(model, images, (classes + 1) % 10, searches=4)
     bound = math.prod(operator_norms(model, images[:1]))

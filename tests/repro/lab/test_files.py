@@ -59,9 +59,9 @@ def test_another_thread_records_for_itself(two: list[Path]) -> None:
 def test_cached_weights_are_recorded_each_time() -> None:
     for _ in range(2):
         with files.recording() as paths:
-            networks.load("lenet-digits", 0)
+            networks.load("lenet-mnist", 0)
             networks.load("gap-scenes", 1)
-        assert paths == {networks.WEIGHTS / f"{name}.safetensors" for name in ("lenet-digits-0", "gap-scenes-1")}
+        assert paths == {networks.WEIGHTS / f"{name}.safetensors" for name in ("lenet-mnist-0", "gap-scenes-1")}
 
 
 def test_images_and_weights_of_ones_own_are_recorded(tmp_path) -> None:

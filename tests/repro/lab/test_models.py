@@ -54,7 +54,7 @@ def test_a_model_that_normalises_inside_is_the_same_model() -> None:
         torch.testing.assert_close(model.double()(images), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "channels", "size"), [("lab:gap-scenes", 3, 64), ("lab:lenet-digits", 1, 28)])
+@pytest.mark.parametrize(("name", "channels", "size"), [("lab:gap-scenes", 3, 64), ("lab:lenet-mnist", 1, 28)])
 def test_a_lab_network_by_name(name: str, channels: int, size: int) -> None:
     loaded = models.load(name, seed=1)
     image = torch.rand(channels, size, size)
@@ -72,7 +72,7 @@ def test_grey_and_colour_become_what_the_model_takes() -> None:
     assert torch.equal(models.Preprocessing(4, 4).view(grey), grey.expand(3, 4, 4))
 
 
-@pytest.mark.parametrize(("name", "said"), [("lab:gap-scenes", 4), ("lab:lenet-digits", None)])
+@pytest.mark.parametrize(("name", "said"), [("lab:gap-scenes", 4), ("lab:lenet-mnist", None)])
 def test_the_example_suits_the_model(name: str, said: int | None) -> None:
     """The scene has two checked squares; the digit is the first that is held out."""
     loaded, image = models.load(name), models.example(name)
@@ -85,7 +85,7 @@ def test_the_example_suits_the_model(name: str, said: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("name", "layer"),
-    [("lab:gap-scenes", "features"), ("lab:lenet-digits", "features.4"), ("squeezenet1_1", "classifier.2")],
+    [("lab:gap-scenes", "features"), ("lab:lenet-mnist", "features.4"), ("squeezenet1_1", "classifier.2")],
 )
 def test_the_layer_of_the_last_maps(name: str, layer: str) -> None:
     """Its output is what Grad-CAM takes if no layer is named."""

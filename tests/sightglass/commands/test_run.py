@@ -125,7 +125,7 @@ def test_a_digit_has_one_grey_channel(tmp_path: Path) -> None:
     for image in ("example", photo):
         out = tmp_path / "out.png"
         call(
-            "guided-backprop", "--image", image, "--model", "lab:lenet-digits", "--out", out, "--save-map", f"{out}.npy"
+            "guided-backprop", "--image", image, "--model", "lab:lenet-mnist", "--out", out, "--save-map", f"{out}.npy"
         )
         values = np.load(f"{out}.npy")
         assert values.shape == (28, 28)

@@ -137,7 +137,7 @@ def run(
         job = _Job(call, model, given, out, save_map, folder, force)
         _run_all(job, inputs, as_json=as_json)
         if image != EXAMPLE and found.takes("images") and model.startswith(models.LAB):
-            knows = "digits, white on black" if "digits" in model else "its ten shapes"
+            knows = "digits, white on black" if "mnist" in model else "its ten shapes"
             other = found.model if found.model == models.PHOTO else "vgg16 --weights DEFAULT"
             hint = f"{model} knows only {knows}: --model {other} knows photographs"
             typer.echo(hint, err=True)

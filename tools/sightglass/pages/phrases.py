@@ -681,17 +681,17 @@ PHRASES: dict[str, tuple[str, str]] = {
     "lab.scenes": ("Scenes and digits", "场景图像与数字图像"),
     "lab.picture": (
         "Rows from the top: a scene of each of five classes; what is known of them, objects red, distractors blue; "
-        "five more classes; two classes in one scene; colours tied to the class; handwritten digits",
+        "five more classes; two classes in one scene; colours tied to the class; digits of MNIST",
         "自上而下各行：五个类别的场景图像；每张场景图像的已知真值，该类物体为红色，干扰物为蓝色；"
-        "另五个类别的场景图像；含两个类别的场景图像；颜色与类别绑定的场景图像；手写数字",
+        "另五个类别的场景图像；含两个类别的场景图像；颜色与类别绑定的场景图像；MNIST 手写数字",
     ),
     "lab.picture made": (
         "From the top: a scene of each of five classes; what is known of them, objects of the class red and boxed, "
-        "distractors blue; five more classes; two classes in one scene; colours tied to the class; handwritten digits. "
-        "Drawn by `python -m repro.lab.samples`.",
+        "distractors blue; five more classes; two classes in one scene; colours tied to the class; digits of MNIST "
+        "(Y. LeCun, C. Cortes; CC BY-SA 3.0). Drawn by `python -m repro.lab.samples`.",
         "自上而下：五个类别的场景图像；每张场景图像的已知真值，该类物体为红色并加框，干扰物为蓝色；"
-        "另五个类别；含两个类别的场景图像；颜色与类别绑定；"
-        "手写数字。绘制命令 `python -m repro.lab.samples`。",
+        "另五个类别；含两个类别的场景图像；颜色与类别绑定；MNIST 手写数字（Y. LeCun、C. Cortes，CC BY-SA 3.0）。"
+        "绘制命令 `python -m repro.lab.samples`。",
     ),
     "lab.networks": ("Networks", "网络"),
     "lab.networks lead": (

@@ -38,7 +38,7 @@ if importlib.util.find_spec("repro") is None:
         %pip install -q "sightglass[lab] @ git+{repository}"
     else:
         %pip install -q safetensors scikit-image scikit-learn matplotlib
-        %pip install -q --no-deps "git+{repository}"
+        %pip install -q --no-deps mlxtend "git+{repository}"
 """
 
 
