@@ -249,10 +249,11 @@ def test_every_picture_has_a_size_and_an_alternative(pages: dict[str, str]) -> N
     assert seen > 20
 
 
-def test_a_claim_on_a_phone_is_a_card_that_names_its_cells(visit: Callable) -> None:
-    page = visit("zh/methods/cam/", width=390)
-    cell = page.locator(".sg-claims td").first
-    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content").startswith('"论文结论')
+def test_a_row_on_a_phone_is_a_card_that_names_its_cells(visit: Callable) -> None:
+    page = visit("zh/choose/", width=390)
+    name = page.locator(".sg-choice th").nth(1).text_content()
+    cell = page.locator(".sg-choice td").nth(1)
+    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content").startswith(f'"{name}')
     assert cell.bounding_box()["width"] > 250
 
 

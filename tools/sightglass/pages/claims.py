@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sightglass.catalogue.models import Claim
-from sightglass.pages.entries import method_link
+from sightglass.pages.entries import located, method_link
+from sightglass.pages.guidance import said
 from sightglass.pages.home import STATES, state
-from sightglass.pages.markup import page, ready, spoken, text, to
+from sightglass.pages.markup import page, ready, text
 from sightglass.pages.methods import bound, measured, verdict
 from sightglass.pages.site import Site
 
@@ -115,7 +116,7 @@ def _claim(site: Site, slug: str, claim: Claim) -> str:
     anchor = f"{slug}-{claim.id}"
     ours = f' <span class="sg-verdict sg-ours">{site.say("ours")}</span>' if claim.ours else ""
     link = f'<a class="sg-anchor" href="#{anchor}" aria-label="{site.say("address of claim")}">#</a>'
-    statement = f"<p>{_said(site, claim.statement, claim.statement_zh)}{ours} {link}</p>"
+    statement = f"<p>{said(site, claim.statement, claim.statement_zh)}{ours} {link}</p>"
     facts = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _facts(site, slug, claim))
     stands = _css(state(claim, site.results.get(slug, []), site))
     return f'<li class="sg-claim" id="{anchor}" data-state="{stands}">{statement}<dl>{facts}</dl></li>\n'
@@ -125,26 +126,19 @@ def _facts(site: Site, slug: str, claim: Claim) -> Iterator[tuple[str, str]]:
     """What is known of a claim: where the paper makes it, what was measured there and here, the bound, why it fails."""
     results = site.results.get(slug, [])
     if not claim.ours:
-        known = claim.paper in site.catalogue.entries
-        place = to(f"papers/{claim.paper}.md", claim.place, HERE) if known else text(claim.place)
-        yield site.say("in the paper"), spoken(place, "en", site.language)
+        yield site.say("in the paper"), located(site, claim, claim.paper, HERE)
     if claim.reported:
-        yield site.say("paper measured"), _said(site, claim.reported, claim.reported_zh)
+        yield site.say("paper measured"), said(site, claim.reported, claim.reported_zh)
     for result in results:
         where = f" ({text(result.device)})" if len(results) > 1 else ""
-        value = f"{text(measured(claim, result))} {_said(site, claim.unit, claim.unit_zh)}"
+        value = f"{text(measured(claim, result))} {said(site, claim.unit, claim.unit_zh)}"
         yield site.say("measured here") + where, f"{value}; {verdict(site, claim, result)}"
     if not results:
         yield site.say("measured here"), verdict(site, claim, None)
     if claim.gated:
         yield site.say("bound"), text(bound(site, claim))
     if claim.expect == "fails":
-        yield site.say("why not"), _said(site, claim.reason, claim.reason_zh)
-
-
-def _said(site: Site, english: str | None, in_chinese: str | None) -> str:
-    """Words of the catalogue in the site's language, or marked as English."""
-    return text(in_chinese) if site.language == "zh" and in_chinese else spoken(text(english), "en", site.language)
+        yield site.say("why not"), said(site, claim.reason, claim.reason_zh)
 
 
 def _css(name: str) -> str:

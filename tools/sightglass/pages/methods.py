@@ -70,40 +70,6 @@ def verdict(site: Site, claim: Claim, result: Result | None) -> str:
     return badge
 
 
-def claims_table(site: Site, slug: str, here: str, *, with_method: bool = False) -> list[list[str]]:
-    """Rows of the table of claims, one for each claim and device that it was measured on."""
-    method = site.catalogue.methods[slug]
-    rows = []
-    for claim in method.claims:
-        # a claim that was never measured has its row too, without a result
-        for result in site.results.get(slug) or [None]:  # type: ignore[list-item]  # one row without a result
-            statement = either(claim.statement, claim.statement_zh, site.language)
-            if claim.ours:
-                statement += f' <span class="sg-verdict sg-ours">{site.say("ours")}</span>'
-            if claim.expect == "fails" and claim.reason:
-                statement += f"<br><small>{either(claim.reason, claim.reason_zh, site.language)}</small>"
-            place = located(site, claim, claim.paper, here)
-            reported = either(claim.reported, claim.reported_zh, site.language) if claim.reported else "–"
-            unit = either(claim.unit, claim.unit_zh, site.language)
-            row = [
-                statement,
-                "–" if claim.ours else place,
-                reported,
-                text(measured(claim, result)) + f"<br><small>{unit}</small>",
-                text(bound(site, claim)),
-                verdict(site, claim, result),
-                text(result.device if result else "–"),
-            ]
-            rows.append([method_link(site, slug, here), *row] if with_method else row)
-    return rows
-
-
-def claims_header(site: Site) -> list[str]:
-    """The head of the table of claims."""
-    names = ("claim", "in the paper", "paper measured", "measured here", "bound", "verdict", "device")
-    return [site.say(name) for name in names]
-
-
 def method_page(site: Site, slug: str) -> str:
     """The page of one method."""
     method = site.catalogue.methods[slug]

@@ -136,7 +136,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "install": ("Install it, with PyTorch, once:", "安装（含 PyTorch，只需一次）："),
     "install here": (
         "Install it, with PyTorch, once, in a checkout of this project:",
-        "在本项目的代码目录中安装（含 PyTorch，只需一次）：",
+        "在本项目的文件夹中安装（含 PyTorch，只需一次）：",
     ),
     "on the command line": (
         "On the command line, for a photograph of a cat and a network trained on ImageNet; `--image photo.jpg` takes "
