@@ -6,7 +6,6 @@ What they say nothing about, such as the motorcycle and the moon, is not here.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +33,14 @@ class Photograph:
 
     @property
     def path(self) -> Path:
-        """Where the library keeps it; ValueError if the library is not installed."""
-        spec = importlib.util.find_spec(self.package)
-        if spec is None or spec.origin is None:
-            raise PhotographError(f"{self.package} is not installed: make setup, or pip install -e '.[lab]'")
-        return Path(spec.origin).parent / self.file
+        """Where the library keeps it; PhotographError if the library is not installed."""
+        try:
+            import skimage
+            import sklearn
+        except ImportError as error:
+            raise PhotographError(f"{error.name} is not installed: make setup, or pip install -e '.[lab]'") from error
+        library = skimage if self.package == SKIMAGE else sklearn
+        return Path(library.__file__).parent / self.file
 
 
 SKIMAGE, SKLEARN = "skimage", "sklearn"

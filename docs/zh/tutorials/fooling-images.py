@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 欺骗图像：逐步讲解
 #
-# 对 MNIST 手写数字分类的网络，无论输入什么图像，都必须给出一个数字。Nguyen、Yosinski 与 Clune
+# 对数字分类的网络，无论输入什么图像，都必须给出一个数字。Nguyen、Yosinski 与 Clune
 # （“Deep Neural Networks are Easily Fooled”，CVPR 2015）寻找人无法识别、网络却以接近 100% 的置信度分类的图像。
 # 本页用两种方式进化出这样的图像，再用梯度上升得到另一些，并与未经选择的图像比较。
 
@@ -44,7 +44,7 @@
 # 若 `1 - p` 的十分之一更小，则提高这么多。带衰减时，每一步还把图像向均值图像拉近（L2 正则化）。
 
 # %% [markdown]
-# **试一试：** 换 `SEED`（同时会换一个网络）；`GENERATIONS = 800`，此后每个类别的置信度都高于 99%；
+# **试一试：** 换 `SEED`（同时会换一个网络）；`GENERATIONS = 20`；
 # 或在自己的网络上使用 `shape=(3, 224, 224)`，这时进化的是色相、饱和度和明度。
 #
 # 网络能学会识别这样的图像吗？`repro/experiments/adversarial/immunisation.py` 为此增加第十一个类别，

@@ -6,8 +6,8 @@ and returns logits ``(B, K)``; or the model and the side of its images; or both 
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
+import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,16 +55,12 @@ def load(name: str) -> LoadedModel:
 def _function(path: Path, name: str) -> Callable[[], Any]:
     if not path.is_file():
         raise ModelError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    _called(str(path), lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]  # checked above
-    functions: Sequence[str] = [each for each, value in vars(module).items() if callable(value) and each[0] != "_"]
+    made: dict[str, Any] = _called(str(path), lambda: runpy.run_path(str(path), run_name=f"own_{path.stem}"))
+    functions: Sequence[str] = [each for each, value in made.items() if callable(value) and each[0] != "_"]
     if name not in functions:
         there = f": it has {', '.join(functions[:5])}" if functions else ""
         raise ModelError(f"{path} has no function {name!r}{suggest(name, functions) or there}")
-    found: Callable[[], Any] = getattr(module, name)
+    found: Callable[[], Any] = made[name]
     return found
 
 
@@ -80,9 +76,7 @@ def _called(what: str, run: Callable[[], Any]) -> Any:
         return run()
     except (Exception, SystemExit) as error:  # own code may raise anything, and one line has to say where
         frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
-        inside = [
-            frame for frame in frames if frame.filename not in (__file__, "<frozen importlib._bootstrap_external>")
-        ]
+        inside = [frame for frame in frames if frame.filename != __file__ and not frame.filename.startswith("<frozen")]
         where = f" ({Path(inside[-1].filename).name}, line {inside[-1].lineno})" if inside else ""
         said = " ".join(str(error).split())[:200]
         raise ModelError(f"{what} stopped with {type(error).__name__}{where}: {said}") from error

