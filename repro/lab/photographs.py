@@ -40,7 +40,7 @@ class Photograph:
         except ImportError as error:
             raise PhotographError(f"{error.name} is not installed: make setup, or pip install -e '.[lab]'") from error
         library = skimage if self.package == SKIMAGE else sklearn
-        return Path(library.__file__).parent / self.file
+        return Path(str(library.__file__)).parent / self.file
 
 
 SKIMAGE, SKLEARN = "skimage", "sklearn"
