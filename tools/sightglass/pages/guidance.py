@@ -43,7 +43,8 @@ def photograph(site: Site, slug: str, method: Method, here: str) -> str:
         compared = inline(site.say("side by side", page=address("choose.md", here)))
         below = compared if method.family == "attribution" else ""
     elif path := site.picture_of(slug):
-        alternative, below = site.say("picture of method", name=name), site.say("no photograph")
+        why_not = said(site, method.photograph_says, method.photograph_says_zh)
+        alternative, below = site.say("picture of method", name=name), why_not or site.say("no photograph")
     else:
         return ""
     shown = pictures.picture(site, path, alternative, here, css="sg-picture", lazy=False)
