@@ -20,7 +20,13 @@ from tests.wording import Raised, classes_of, faults, raised
 CLASSES = classes_of(SightglassError)
 ELSEWHERE = {
     *("fail", "OSError", "SystemExit", "typer.Exit", "httpx.ReadTimeout"),  # the command line's own, the system's
-    *("PluginError", "_NoAnswerError", "_refused"),  # MkDocs'; what ends one question or one file
+    *(
+        "FileExistsError",
+        "Abort",
+        "PluginError",
+        "_NoAnswerError",
+        "_refused",
+    ),  # MkDocs'; what ends one question or one file
     "ValueError",  # within a model: pydantic gathers them
 }
 

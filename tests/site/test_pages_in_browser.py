@@ -155,13 +155,13 @@ def test_the_frame_of_a_chinese_page_is_chinese(visit: Callable) -> None:
     assert page.locator(".md-skip").inner_text().strip() == "跳转至"
     labels = page.locator("[data-md-component=palette] input")
     assert [label.get_attribute("aria-label") for label in labels.all()] == ["切换到深色模式", "切换到浅色模式"]
-    assert "2026年" in page.locator("article").inner_text()  # the date of the measurement
+    assert "2026 年" in page.locator("article").inner_text()  # the date of the measurement
 
 
-def test_a_page_without_a_translation_leads_to_the_chinese_home(visit: Callable, address: str) -> None:
+def test_a_guide_leads_to_its_translation(visit: Callable, address: str) -> None:
     page = visit("contributing/")
     page.click(".sg-language")
-    assert page.url == f"{address}zh/"
+    assert page.url == f"{address}zh/contributing/"
 
 
 # Drawings

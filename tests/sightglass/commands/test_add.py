@@ -205,7 +205,7 @@ def test_a_paper_from_crossref(source: str, toy: Path, server: Server, sightglas
     done = sightglass("add", source, "--key", "berg2016look")
     assert (done.code, done.out) == (0, "written: catalog/papers/berg2016look.yaml\n")
     assert server.asked == [f"/works/{DOI}"]
-    assert complaints(toy, "berg2016look.yaml") == {"summary", "subject"}
+    assert complaints(toy, "berg2016look.yaml") == {"summary", "subject", "about-none"}
     written = (toy / "catalog/papers/berg2016look.yaml").read_text("utf-8")
     assert f'doi: "{DOI}"\n' in written
     assert "venue: CVPR\n" in written

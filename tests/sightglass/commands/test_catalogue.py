@@ -37,7 +37,7 @@ def test_check_says_in_one_line_that_results_are_stale(toy: Path, sightglass: An
 def test_check_lists_places_and_counts(toy: Path, sightglass: Any) -> None:
     (toy / TOOL).write_text((toy / TOOL).read_text("utf-8").replace("kind: library", "kind: libary"), "utf-8")
     done = sightglass("check")
-    line = f"{TOOL}:15:7: unknown kind 'libary', did you mean 'library'?; allowed: library, application, demo, code"
+    line = f"{TOOL}:14:7: unknown kind 'libary', did you mean 'library'?; allowed: library, application, demo, code"
     assert (done.code, done.out) == (1, f"{line} [vocabulary]\n")
     assert done.err.endswith(": 1 problem\n")
     (problem,) = json.loads(sightglass("check", "--json").out)

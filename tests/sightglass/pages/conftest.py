@@ -21,7 +21,7 @@ def toy_site(toy: Path) -> Path:
     for page in ("index.md", "zh/index.md"):
         (toy / "docs" / page).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "docs" / page, toy / "docs" / page)
-    for guide in ("cite/index", "guide", "data", "founding-notes", "architecture"):
+    for guide in ("cite/index", "guide", "data", "founding-notes", "architecture", "contributing"):
         for path in (toy / f"docs/{guide}.md", toy / f"docs/zh/{guide}.md"):
             path.parent.mkdir(exist_ok=True)
             path.write_text(f"# {guide}\n\n## Run a method\n\nA paragraph.\n", encoding="utf-8")
