@@ -41,7 +41,7 @@ def test_check_lists_places_and_counts(toy: Path, sightglass: Any) -> None:
     assert (done.code, done.out) == (1, f"{line} [vocabulary]\n")
     assert done.err.endswith(": 1 problem\n")
     (problem,) = json.loads(sightglass("check", "--json").out)
-    assert (problem["file"], problem["line"], problem["column"], problem["rule"]) == (TOOL, 11, 7, "vocabulary")
+    assert (problem["file"], problem["line"], problem["column"], problem["rule"]) == (TOOL, 14, 7, "vocabulary")
 
 
 def test_fix_says_what_it_wrote_and_what_it_left(toy: Path, sightglass: Any) -> None:
