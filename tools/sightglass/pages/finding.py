@@ -146,13 +146,15 @@ def _pages(site: Site) -> Iterator[dict[str, Any]]:
         if not url.startswith(chinese):
             type_ = "tutorial" if url.startswith("tutorials/") else "guide"
             below, below_zh = site.headings.get(url, []), site.headings.get(chinese + url, [])
+            # A guide's headings say what it is good for; a tutorial's are its steps, and would outrank entries' titles.
+            searched = [] if type_ == "tutorial" else [*below, *below_zh]
             yield {
                 "type": type_,
                 "url": url,
                 "title": title,
                 "title_zh": site.guides.get(chinese + url, ""),
                 "translated": chinese + url in site.guides,
-                "headings": [*below, *below_zh, phrase("en", f"hit.{type_}"), phrase("zh", f"hit.{type_}")],
+                "headings": [*searched, phrase("en", f"hit.{type_}"), phrase("zh", f"hit.{type_}")],
                 "summary": " · ".join(below),
                 "summary_zh": " · ".join(below_zh),
             }
