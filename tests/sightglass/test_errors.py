@@ -1,4 +1,4 @@
-"""What the package refuses it refuses with an error of its own; this is the one place that looks at the wording."""
+"""Each kind of bad input to the package raises its own class of error; only this test reads the messages."""
 
 from __future__ import annotations
 

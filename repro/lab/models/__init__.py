@@ -48,7 +48,7 @@ def load(name: str, weights: str | None = None, seed: int = 0) -> LoadedModel:
     """
     if has_own_weights(name):
         if weights is not None:
-            raise ModelError(f"{name} has weights of its own: leave the weights out, or choose a torchvision model")
+            raise ModelError(f"{name} comes with its weights: leave the weights out, or choose a torchvision model")
         if name == photo.NAME:
             return photo.load()
         return _laboratory(name.removeprefix(LAB), seed) if name.startswith(LAB) else own_file.load(name)

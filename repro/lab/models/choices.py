@@ -30,7 +30,9 @@ def last_maps_layer(model: nn.Module, images: Tensor) -> str:
     Of several layers that return this one tensor (a convolution and the ReLU that overwrites it, a block and its last
     module) the last to return it.  Raises LayerError, with layers to choose from, if no layer returns it.
     """
-    returned: list[tuple[str, Tensor]] = []  # kept until the end, so that no two tensors share an address
+    returned: list[
+        tuple[str, Tensor]
+    ] = []  # kept alive: memory that is freed would be used again, and two outputs would have one address
 
     def note(name: str) -> Any:
         return lambda _, __, output: returned.append((name, output)) if isinstance(output, Tensor) else None

@@ -58,7 +58,7 @@ class LoadedModel:
 def in_unit_range(model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> nn.Module:
     """The model in evaluation mode, which from now on takes images in [0, 1]: it normalises them first.
 
-    It stays the same object with the same layers and names, of a subclass of its own class.
+    The model is changed in place: its layers keep their names, and its class becomes a subclass that normalises.
     """
     kind = type(model)
 

@@ -1,4 +1,4 @@
-"""What the laboratory refuses it refuses with an error of its own; this is the one place that looks at the wording."""
+"""Each kind of bad input to the laboratory raises its own class of error; only this test reads the messages."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ ANIMALS = ["tench", "great white shark", "tiger shark"]
         (
             lambda _: models.load("lab:gap-scenes", "DEFAULT"),
             errors.ModelError,
-            "lab:gap-scenes has weights of its own: leave the weights out, or choose a torchvision model",
+            "lab:gap-scenes comes with its weights: leave the weights out, or choose a torchvision model",
         ),
         (
             lambda _: models.load("resnet18", "IMAGENET"),

@@ -88,7 +88,7 @@ def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match="pip install timm"):
         models.load(models.PHOTO)
-    with pytest.raises(ValueError, match="has weights of its own"):
+    with pytest.raises(ValueError, match="comes with its weights"):
         models.load(models.PHOTO, "DEFAULT")
 
 

@@ -160,7 +160,7 @@ def test_a_model_in_a_file_of_ones_own(tmp_path: Path) -> None:
     run = ("grad-cam", "--image", photo, "--out", out, "--model", f"{own}:net")
     (facts,) = rows(call(*run, "--class", "dog", "--json"))
     assert (facts["class_name"], facts["shape"]) == ("dog", [1, 30, 30])
-    assert "weights of its own" in refused(*run, "--weights", "random")
+    assert "comes with its weights" in refused(*run, "--weights", "random")
     own.write_text("import torch\ntorch.no_such_thing\n")
     assert "own.py stopped with AttributeError (" in refused(*run)
 
