@@ -51,7 +51,9 @@ def test_a_photograph_that_is_not_there() -> None:
 
 def test_the_weights_stand_where_their_own_architecture_has_them(network: models.LoadedModel) -> None:
     """The authors' architecture with the authors' names gives the same logits, to the last bit."""
-    authors = pytest.importorskip("efficientnet_lite_pytorch")
+    authors = pytest.importorskip(
+        "efficientnet_lite_pytorch", reason="the authors' own architecture is a dev dependency"
+    )
     own = authors.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(photo.weight_file())).eval()
     images = torch.stack([network.preprocessing.view(photographs.load(name)) for name in ("cat", "temple")])
     with torch.no_grad():
@@ -97,7 +99,7 @@ def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 
 def test_a_model_of_timm_takes_images_as_timm_prepares_them() -> None:
     loaded = models.load("timm:mobilenetv3_small_050", "random")
-    timm = pytest.importorskip("timm")
+    timm = pytest.importorskip("timm", reason="timm is part of the lab extra")
     plain = timm.create_model("mobilenetv3_small_050")
     plain.load_state_dict(loaded.model.state_dict())
     config = timm.data.resolve_model_data_config(plain)
@@ -112,7 +114,7 @@ def test_a_model_of_timm_takes_images_as_timm_prepares_them() -> None:
 
 
 def test_own_weights_for_a_model_of_timm(tmp_path: Path) -> None:
-    timm = pytest.importorskip("timm")
+    timm = pytest.importorskip("timm", reason="timm is part of the lab extra")
     own = timm.create_model("mobilenetv3_small_050", num_classes=7)
     torch.save(own.state_dict(), tmp_path / "own.pth")
     loaded = models.load("timm:mobilenetv3_small_050", str(tmp_path / "own.pth"))

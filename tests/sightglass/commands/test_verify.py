@@ -38,7 +38,7 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def made(own: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Instead of minutes of measuring: 'value' for all quantities; and what was asked for."""
-    pytest.importorskip("torch")  # the light installation has no torch
+    pytest.importorskip("torch", reason="the light installation has no torch")  # the light installation has no torch
     asked: dict[str, Any] = {"value": 0.7, "outside": [], "device_name": "x"}
 
     def measure(jobs, root, *, report, **options):
@@ -166,7 +166,7 @@ def test_a_damaged_ledger_is_told_and_measured_over(own: Path, made: dict) -> No
 
 
 def test_verify_refuses_what_does_not_fit(own: Path) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="the light installation has no torch")
     assert "did you mean 'cam'" in refused("verify", "cams")
     assert "no reproduction" in refused("verify", "grad-cam")
     assert "as 0,1,2" in refused("verify", "cam", "--seeds", "0,one")

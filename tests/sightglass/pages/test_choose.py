@@ -21,7 +21,7 @@ def site() -> pages.Site:
 def rows(page: str) -> dict[str, tuple[set[str], str]]:
     """The answers and the cells of each method's row."""
     found = re.findall(r'<tr data-fits="([^"]*)">(.*?)</tr>', page, re.DOTALL)
-    return {re.search(r"methods/([\w-]+)/", row)[1]: (set(fits.split()), row) for fits, row in found}  # type: ignore[index]
+    return {re.search(r"methods/([\w-]+)/", row)[1]: (set(fits.split()), row) for fits, row in found}  # type: ignore[index]  # each row has the link
 
 
 def test_values_are_those_of_the_ledger(site: pages.Site) -> None:
