@@ -48,3 +48,9 @@ def classes_of(base: type[Exception]) -> dict[str, type[Exception]]:
     """All classes below an error, by name."""
     found = {cls.__name__: cls for cls in base.__subclasses__()}
     return found | {name: cls for each in list(found.values()) for name, cls in classes_of(each).items()}
+
+
+def untold(base: type[Exception]) -> list[str]:
+    """The classes below an error whose docstring is no sentence on one line."""
+    told = {name: cls.__doc__ or "" for name, cls in classes_of(base).items()}
+    return [name for name, words in told.items() if not words.endswith(".") or "\n" in words]

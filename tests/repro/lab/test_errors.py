@@ -12,7 +12,7 @@ import torch
 from repro.engine.errors import ClassesError, ImagesError, LayerError, MethodError
 from repro.lab import digits, errors, figures, images, models, networks, scenes
 from repro.lab.errors import LaboratoryError
-from tests.wording import classes_of, faults, raised
+from tests.wording import classes_of, faults, raised, untold
 
 LAB = Path(networks.__file__).parent
 CLASSES = classes_of(LaboratoryError)
@@ -28,11 +28,8 @@ def test_each_error_is_of_a_class_that_says_what_does_not_fit() -> None:
     assert others - classes_of(MethodError).keys() == CLASSES.keys()  # none is there for nothing
 
 
-@pytest.mark.parametrize("name", sorted(CLASSES))
-def test_each_class_says_in_a_line_what_it_is_for(name: str) -> None:
-    told = getattr(errors, name).__doc__ or ""
-    assert told.endswith(".")
-    assert "\n" not in told
+def test_each_class_says_in_a_line_what_it_is_for() -> None:
+    assert untold(LaboratoryError) == []
 
 
 def test_each_sentence_is_one_plain_line() -> None:

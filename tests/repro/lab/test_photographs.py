@@ -50,14 +50,16 @@ def test_a_photograph_that_is_not_there() -> None:
 
 
 def test_the_weights_stand_where_their_own_architecture_has_them(network: models.LoadedModel) -> None:
-    """The authors' architecture with the authors' names gives the same logits, to the last bit."""
+    """The authors' architecture with the authors' names gives the same logits."""
     authors = pytest.importorskip(
         "efficientnet_lite_pytorch", reason="the authors' own architecture is a dev dependency"
     )
     own = authors.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(photo.weight_file())).eval()
     images = torch.stack([network.preprocessing.view(photographs.load(name)) for name in ("cat", "temple")])
     with torch.no_grad():
-        assert torch.equal(network.model(images), own((images - 0.5) / 0.5))
+        torch.testing.assert_close(
+            network.model(images), own((images - 0.5) / 0.5), rtol=1e-4, atol=1e-4
+        )  # sums of float32
 
 
 def test_a_rule_for_relus_reaches_every_clipped_relu(network: models.LoadedModel) -> None:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from sightglass import ledger, pages
 from sightglass.pages.claims import claims_page
 
-
-def _toy() -> ModuleType:
-    """The toy catalogue of the neighbouring tests (tests are no package)."""
-    spec = importlib.util.spec_from_file_location("toy_pages", Path(__file__).with_name("test_pages.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-toy = _toy()
+from tests.sightglass.pages import test_pages as toy
 
 
 def claim(name: str, **more: Any) -> dict[str, Any]:

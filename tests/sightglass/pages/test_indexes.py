@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 from sightglass import pages
 from sightglass.pages.indexes import index_pages
 
-
-def _toy() -> ModuleType:
-    """The toy catalogue of the neighbouring tests (tests are no package)."""
-    spec = importlib.util.spec_from_file_location("toy_pages", Path(__file__).with_name("test_pages.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-toy = _toy()
+from tests.sightglass.pages import test_pages as toy
 
 
 def test_the_gallery_shows_what_runs_first_and_every_method_in_its_family(tmp_path: Path) -> None:
