@@ -1,17 +1,18 @@
 """What each method sees in a photograph: the picture at the head of its page.
 
 ``python -m repro.experiments.photographs`` draws them all into results/photographs/, in five minutes; slugs
-behind it draw those alone.  Every picture is image first, then one or two panels with what the method finds, without
+after it draw those alone.  Every picture is image first, then one or two panels with what the method finds, without
 words, so that it serves both languages; the method's YAML says what is seen (``photograph_says``).
 
 The network is ``photo:efficientnet-lite0``.  Two methods are not here: the deconvnet needs max poolings, which this
-network has not, and fooling images are made from no photograph.
+network lacks, and fooling images are made from no photograph.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -40,9 +41,14 @@ REGION_MAPS: dict[str, OfClass] = {"grad-cam": grad_cam.grad_cam, "grad-cam-pp":
 Panels = list[Tensor]  # each (3, H, W) in [0, 1]
 
 
+@cache
+def _network() -> models.LoadedModel:
+    return models.load(models.PHOTO)
+
+
 def _seen(name: str) -> Tensor:
     """A photograph as the network sees it, ``(1, 3, 224, 224)``."""
-    return models.load(models.PHOTO).preprocessing.view(photographs.load(name))[None]
+    return _network().preprocessing.view(photographs.load(name))[None]
 
 
 def _over(image: Tensor, heatmap: Tensor) -> Tensor:
@@ -51,53 +57,53 @@ def _over(image: Tensor, heatmap: Tensor) -> Tensor:
     return torch.from_numpy(figures.overlay(image, heatmap.clamp(-limit, limit))).permute(2, 0, 1)
 
 
-def _regions(slug: str, model: nn.Module) -> Panels:
+def _regions(method: OfClass) -> Panels:
     """The maps of both things in one picture: a cat and a cup of coffee."""
     images = _seen("cat-and-coffee")
-    maps = [REGION_MAPS[slug](model, images, torch.tensor([label]))[0] for label in (CAT, ESPRESSO)]
+    maps = [method(_network().model, images, torch.tensor([label]))[0] for label in (CAT, ESPRESSO)]
     return [images[0], *(_over(images[0], heatmap) for heatmap in maps)]
 
 
-def _pixels(slug: str, model: nn.Module) -> Panels:
+def _pixels(method: OfClass) -> Panels:
     images = _seen("cat")
-    attribution = PIXEL_MAPS[slug](model, images, torch.tensor([CAT]))
+    attribution = method(_network().model, images, torch.tensor([CAT]))
     return [images[0], _over(images[0], channel_absolute_sum(attribution)[0])]
 
 
-def _cam(_: str, model: nn.Module) -> Panels:
+def _cam() -> Panels:
     images = _seen("flower")
-    return [images[0], _over(images[0], cam.cam(model, images, torch.tensor([DAISY]))[0])]
+    return [images[0], _over(images[0], cam.cam(_network().model, images, torch.tensor([DAISY]))[0])]
 
 
-def _lrp(_: str, model: nn.Module) -> Panels:
+def _lrp() -> Panels:
     images = _seen("cat")
-    return [images[0], _over(images[0], lrp.lrp(model, images, torch.tensor([CAT]))[0].sum(0, keepdim=True))]
+    return [images[0], _over(images[0], lrp.lrp(_network().model, images, torch.tensor([CAT]))[0].sum(0, keepdim=True))]
 
 
-def _occlusion(_: str, model: nn.Module) -> Panels:
+def _occlusion() -> Panels:
     images = _seen("coffee")
-    falls = occlusion.occlusion(model, images, torch.tensor([ESPRESSO]), patch=56, stride=14)
+    falls = occlusion.occlusion(_network().model, images, torch.tensor([ESPRESSO]), patch=56, stride=14)
     return [images[0], _over(images[0], occlusion.on_pixels(falls, (224, 224), patch=56, stride=14)[0])]
 
 
-def _adversarial(_: str, model: nn.Module) -> Panels:
+def _adversarial() -> Panels:
     """The image, forty times the change, and the image that the network puts in another class."""
     images = _seen("coffee")
-    changed = fgsm(model, images, torch.tensor([ESPRESSO]), budget=2 / 255)
+    changed = fgsm(_network().model, images, torch.tensor([ESPRESSO]), budget=2 / 255)
     return [images[0], (0.5 + 40 * (changed - images)[0]).clamp(0, 1), changed[0]]
 
 
-def _inversion(_: str, model: nn.Module) -> Panels:
+def _inversion() -> Panels:
     """The image, and what is left of it in an early and in a deep layer."""
-    images = _seen("cat")
+    images, model = _seen("cat"), _network().model
     layers = [model.get_submodule(name) for name in ("blocks.1", "blocks.4")]
     rates = network_inversion.RATES[::3]  # a third of the steps will do for a picture
     return [images[0], *(network_inversion.network_inversion(model, images, each, rates=rates)[0] for each in layers)]
 
 
-def _five(_: str, model: nn.Module) -> Panels:
+def _five() -> Panels:
     """For the README: the image, and what five methods see in it."""
-    images, label = _seen("cat"), torch.tensor([CAT])
+    images, label, model = _seen("cat"), torch.tensor([CAT]), _network().model
     falls = occlusion.occlusion(model, images, label, patch=56, stride=14)
     maps = [
         grad_cam.grad_cam(model, images, label),
@@ -109,10 +115,10 @@ def _five(_: str, model: nn.Module) -> Panels:
     return [images[0], *(_over(images[0], each[0]) for each in maps)]
 
 
-DRAWN: dict[str, Callable[[str, nn.Module], Panels]] = {
+DRAWN: dict[str, Callable[[], Panels]] = {
     "cam": _cam,
-    **dict.fromkeys(REGION_MAPS, _regions),
-    **dict.fromkeys(PIXEL_MAPS, _pixels),
+    **{slug: partial(_regions, method) for slug, method in REGION_MAPS.items()},
+    **{slug: partial(_pixels, method) for slug, method in PIXEL_MAPS.items()},
     "lrp": _lrp,
     "occlusion": _occlusion,
     "adversarial-examples": _adversarial,
@@ -143,10 +149,9 @@ def light(whole: Image.Image) -> bytes:
 
 def main(slugs: list[str]) -> None:
     """Draw the pictures of these methods, or of all."""
-    model = models.load(models.PHOTO).model
     OUT.mkdir(exist_ok=True)
     for slug in slugs or DRAWN:
-        written = light(picture(DRAWN[slug](slug, model)))
+        written = light(picture(DRAWN[slug]()))
         with files.whole(OUT / f"{slug}.webp") as file:
             file.write(written)
         print(f"{slug}: {len(written) / 1000:.0f} kB")

@@ -38,7 +38,7 @@ def test_a_picture_is_light_and_holds_whole_panels(slug: str) -> None:
 @pytest.mark.parametrize("slug", sorted(set(photographs.DRAWN) - SLOW))
 def test_a_picture_is_what_the_code_draws_now(slug: str) -> None:
     """Else: ``python -m repro.experiments.photographs SLUG``.  What is allowed is what WebP loses."""
-    drawn = photographs.picture(photographs.DRAWN[slug](slug, models.load(models.PHOTO).model))
+    drawn = photographs.picture(photographs.DRAWN[slug]())
     with Image.open(PICTURES / f"{slug}.webp") as kept:
         assert kept.size == drawn.size
         difference = float((pixels(kept) - pixels(drawn)).abs().mean())
@@ -48,6 +48,14 @@ def test_a_picture_is_what_the_code_draws_now(slug: str) -> None:
 
 def test_a_map_lies_on_what_it_is_of() -> None:
     """CAM's bright part lies on the flower in the middle."""
-    _, over = photographs.DRAWN["cam"]("cam", models.load(models.PHOTO).model)
+    _, over = photographs.DRAWN["cam"]()
     bright = over.max(0).values
     assert float(bright[56:168, 56:168].mean()) > 1.3 * float(bright[:, :40].mean())
+
+
+def test_the_changed_photograph_is_of_another_class() -> None:
+    model = models.load(models.PHOTO).model
+    before, _, after = photographs.DRAWN["adversarial-examples"]()
+    chosen = model(torch.stack([before, after])).argmax(1)
+    assert int(chosen[0]) == photographs.ESPRESSO
+    assert int(chosen[1]) != photographs.ESPRESSO
