@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -137,11 +137,13 @@ def picture(panels: Panels) -> Image.Image:
     return whole
 
 
-def light(whole: Image.Image) -> bytes:
-    """The picture as WebP, in the best quality with which it is light enough for a page."""
+def light(whole: Image.Image, made_by: str) -> bytes:
+    """The picture as WebP, in the best quality with which it is light enough for a page, and how it was made."""
+    notes = Image.Exif()
+    notes[ExifTags.Base.ImageDescription] = made_by
     for quality in (85, 70, 55, 40, 25):
         written = BytesIO()
-        whole.save(written, "WEBP", quality=quality, method=6)
+        whole.save(written, "WEBP", quality=quality, method=6, exif=notes.tobytes())
         if written.tell() <= BYTES:
             break
     return written.getvalue()
@@ -151,7 +153,7 @@ def main(slugs: list[str]) -> None:
     """Draw the pictures of these methods, or of all."""
     OUT.mkdir(exist_ok=True)
     for slug in slugs or DRAWN:
-        written = light(picture(DRAWN[slug]()))
+        written = light(picture(DRAWN[slug]()), f"python -m repro.experiments.photographs {slug}; {models.PHOTO}")
         with files.whole(OUT / f"{slug}.webp") as file:
             file.write(written)
         print(f"{slug}: {len(written) / 1000:.0f} kB")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from PIL import Image
+from sightglass.pages import pictures
 from torch import Tensor
 
 from repro.experiments import photographs
@@ -31,6 +32,7 @@ def test_a_picture_is_light_and_holds_whole_panels(slug: str) -> None:
     path = PICTURES / f"{slug}.webp"
     assert path.stat().st_size <= photographs.BYTES
     with Image.open(path) as picture:
+        assert pictures.size(path) == picture.size  # the pages read no more of it
         assert picture.height == photographs.SIDE
         assert (picture.width + photographs.GAP) % (photographs.SIDE + photographs.GAP) == 0
 

@@ -408,7 +408,7 @@ def test_where_nothing_is_found_the_page_says_how_to_go_on(open_page: Callable[.
     assert page.url.endswith("q=deconvnet")
     page.fill(BROWSE, "zeiler qqqqzzzz")
     assert "zeiler2014visualizing" in shown(page)[:3]
-    assert status(page).endswith("found nowhere and left out: qqqqzzzz")
+    assert status(page).endswith("not found, ignored: qqqqzzzz")
 
 
 def test_a_word_finds_what_is_called_by_another(open_page: Callable[..., Any]) -> None:

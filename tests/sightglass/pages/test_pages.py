@@ -317,14 +317,14 @@ def test_a_method_that_does_not_run_leads_to_its_relatives_that_do(tmp_path: Pat
     }
     entry = paper(about=["older", "newer", "alone"])
     shown = rendered(entry_page(pages.Site(catalogue(tmp_path, {"k": entry}, methods)), "k"))
-    assert shown.words.count("related and runs here: Runs") == 2
+    assert shown.words.count("related methods that run here: Runs") == 2
     assert shown.words.count("no reproduction yet") == 3
 
 
 def test_an_entry_without_a_method_says_why(tmp_path: Path) -> None:
     entry = paper(topics=["survey"], about_none="on *writing* only", about_none_zh="只谈写作")
     books = catalogue(tmp_path, {"k": entry})
-    assert "Names none of the catalogue's methods: on *writing* only" in html.unescape(
+    assert "Treats none of the catalogue's methods: on *writing* only" in html.unescape(
         entry_page(pages.Site(books), "k")
     )
     assert "未涉及文献库中的方法：只谈写作" in entry_page(pages.Site(books, language="zh"), "k")

@@ -278,7 +278,7 @@ def _state(site: Site, slug: str, here: str) -> str:
 
 def _figure(site: Site, slug: str, here: str) -> str:
     """The picture that the reproduction of a method drew, with a caption that says so; nothing where there is none."""
-    picture = site.picture_of(slug)
+    picture = site.icon_of(slug)
     if not picture:
         return ""
     name = site.name_of(site.catalogue.methods[slug])

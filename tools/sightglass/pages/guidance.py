@@ -8,7 +8,7 @@ from sightglass import ledger
 from sightglass.catalogue.models import Method
 from sightglass.pages import pictures, snippets
 from sightglass.pages.entries import summary
-from sightglass.pages.markup import address, bullets, code, definitions, either, inline, out, ready
+from sightglass.pages.markup import address, bullets, code, definitions, either, inline, out, ready, text
 from sightglass.pages.site import Site
 from sightglass.running import runnable
 
@@ -37,23 +37,17 @@ def lead(site: Site, method: Method) -> str:
 def photograph(site: Site, slug: str, method: Method, here: str) -> str:
     """What the method shows on a photograph, or the laboratory's picture with the reason; empty without either."""
     name = site.name_of(method)
+    said_here = (site.language == "zh" and method.photograph_says_zh) or method.photograph_says or ""
+    below = f'<figcaption aria-hidden="true">{text(said_here)}</figcaption>\n' if said_here else ""  # the alternative
     if path := site.photograph_of(slug):
-        alternative = _plain(site, method.photograph_says, method.photograph_says_zh)
-        alternative = alternative or site.say("photograph of", name=name)
-        compared = inline(site.say("side by side", page=address("choose.md", here)))
-        below = compared if method.family == "attribution" else ""
+        alternative = said_here or site.say("photograph of", name=name)
     elif path := site.picture_of(slug):
-        why_not = said(site, method.photograph_says, method.photograph_says_zh)
-        alternative, below = site.say("picture of method", name=name), why_not or site.say("no photograph")
+        alternative = site.say("picture of method", name=name)
+        below = f"<figcaption>{text(said_here or site.say('no photograph'))}</figcaption>\n"
     else:
         return ""
     shown = pictures.picture(site, path, alternative, here, css="sg-picture", lazy=False)
-    return f"<figure>\n{shown}\n" + (f"<figcaption>{below}</figcaption>\n" if below else "") + "</figure>\n"
-
-
-def _plain(site: Site, english: str | None, in_chinese: str | None) -> str:
-    """A text in the page's language for an attribute, which cannot mark its language; empty without one."""
-    return (in_chinese if site.language == "zh" else english) or ""
+    return f"<figure>\n{shown}\n{below}</figure>\n"
 
 
 def idea(site: Site, method: Method) -> str:

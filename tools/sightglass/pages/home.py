@@ -91,7 +91,7 @@ def _gallery(site: Site) -> str:
     """What runs, by its picture; families, by a drawing, where there is room left."""
     cards: list[str] = []
     for slug, method in site.catalogue.methods.items():
-        path = site.picture_of(slug)
+        path = site.icon_of(slug)
         if path and len(cards) < SHOWN:
             width, height = pictures.size(site.root / path.replace("pictures/", "results/", 1))
             image = f'src="{site.shared(path)}" width="{width}" height="{height}"'

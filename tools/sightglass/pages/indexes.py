@@ -35,7 +35,7 @@ def _card(site: Site, slug: str, here: str) -> str:
     """A method as a card of a gallery: its picture if it has run, else what it does."""
     method = site.catalogue.methods[slug]
     runs = site.module_of(slug) is not None
-    picture = site.picture_of(slug)
+    picture = site.icon_of(slug)
     seen = ""
     if picture:
         width, height = pictures.size(site.root / picture.replace("pictures/", "results/", 1))

@@ -35,7 +35,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "runs here": ("runs here", "可运行"),
     "no reproduction": ("no reproduction yet", "暂无复现代码"),
     "related runs": (
-        "no reproduction yet; related and runs here: {methods}",
+        "no reproduction yet; related methods that run here: {methods}",
         "暂无复现代码；相关且可运行的方法：{methods}",
     ),
     "picture alt": ("{name}, as the reproduction here draws it", "{name}：由本项目的复现代码绘制"),
@@ -43,7 +43,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{name}, drawn by the reproduction here; not a figure of the paper",
         "{name}：由本项目的复现代码绘制，并非论文插图",
     ),
-    "about none": ("Names none of the catalogue's methods: {why}", "未涉及文献库中的方法：{why}"),
+    "about none": ("Treats none of the catalogue's methods: {why}", "未涉及文献库中的方法：{why}"),
     "way.visit": ("Visit", "访问"),
     "way.pdf": ("PDF", "PDF 全文"),
     "way.code": ("Code", "代码"),
@@ -124,12 +124,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "read": ("Read", "阅读"),
     "photograph of": ("{name} on a photograph", "{name}：作用于照片"),
     "no photograph": (
-        "Not drawn on a photograph yet. These are the laboratory's scenes, in which it is known what is right.",
+        "No photograph yet. These are the laboratory's scenes, where the right answer is known.",
         "尚未在照片上绘制。这里是真值已知的合成场景图像。",
-    ),
-    "side by side": (
-        "The same photographs with other methods: [which method?]({page})",
-        "同一组照片上的其他方法：[选择方法]({page})",
     ),
     "others": ("Compare methods: [which method?]({page})", "各方法的比较：[选择方法]({page})"),
     "the idea": ("The idea", "基本思想"),
@@ -181,7 +177,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "resolution.pixels": ("pixels of the image", "图像的像素"),
     "reproduced": ("{held} of {all} reproduced.", "{all} 条中已复现 {held} 条。"),
     "reproduced otherwise": (
-        "Measured on small networks and images with [known truth](laboratory.md); each row unfolds.",
+        "Measured on small networks and images with [known truth](laboratory.md); click a row for details.",
         "在小网络和[真值已知的合成图像](laboratory.md)上测量；点击每行可展开。",
     ),
     "control": ("Compared with", "对照"),
@@ -193,7 +189,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Speed on one CPU thread, ResNet-50, one image of {size} pixels: {rows}.",
         "速度（单线程 CPU，ResNet-50，一张边长 {size} 像素的图像）：{rows}。",
     ),
-    "quick row": ("{seconds} s, {ratio} times the least possible", "{seconds} 秒，为下限的 {ratio} 倍"),
+    "quick row": (
+        "{seconds} s, {ratio} times the cost of the passes that it cannot avoid",
+        "{seconds} 秒，为下限的 {ratio} 倍",
+    ),
     "few squares": ("timed with a few large squares only", "计时只用了少数几个大遮挡块"),
     "to benchmark": ("All measurements", "全部测量"),
     "related methods": ("Related methods", "相关方法"),
@@ -258,7 +257,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "A claim is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
         "code here measures, and whether it holds. A claim that is not reproduced at this scale is shown with the "
         "reason. *Stale* means that the code has changed since the number was measured.\n\n"
-        "`sightglass verify` measures everything anew, in the [laboratory](laboratory.md); how quick the methods are, "
+        "`sightglass verify` measures every claim again, in the [laboratory](laboratory.md); how fast the methods are, "
         "the [benchmark](benchmark.md) says.",
         "每一行是论文中一条可检验的结论：在论文中的位置、论文报告值、本项目实测、是否复现。"
         "未在小网络上复现的结论附有原因。*待重测*表示测量之后代码有改动。"
@@ -322,11 +321,11 @@ PHRASES: dict[str, tuple[str, str]] = {
     "show more": ("Show more", "显示更多"),
     "found": ("{shown} of {all} entries", "共 {all} 条，显示 {shown} 条"),
     "loading": ("loading the rest …", "正在加载其余部分……"),
-    "partly": ("nothing has all these words; these have most of them", "没有完全匹配的结果，以下为部分匹配"),
-    "ignored": ("found nowhere and left out: {words}", "未找到、已忽略：{words}"),
+    "partly": ("no exact match; these match most of the words", "没有完全匹配的结果，以下为部分匹配"),
+    "ignored": ("not found, ignored: {words}", "未找到、已忽略：{words}"),
     "found nothing": ("Nothing found for “{query}”.", "没有找到“{query}”。"),
     "found nothing chosen": ("Nothing fits all the chosen filters.", "没有条目符合全部筛选条件。"),
-    "show all entries": ("Show all entries, without words and filters", "清除搜索词和筛选条件，显示全部条目"),
+    "show all entries": ("Clear the search and show all entries", "清除搜索词和筛选条件，显示全部条目"),
     "ways on": (
         'Look through the <a href="{methods}">methods, with pictures</a> or the <a href="{families}">families</a>.',
         '查看<a href="{methods}">方法图库</a>或<a href="{families}">方法类别</a>。',
@@ -600,9 +599,9 @@ PHRASES: dict[str, tuple[str, str]] = {
     "bench.memory": ("memory {ratio}", "内存 {ratio}"),
     # Which method?
     "choose.lead": (
-        "Every method here that shows what an image, or a part of it, means to a network. Answer what you know; the "
-        "table keeps the methods that fit.",
-        "本项目中所有显示图像及其各部分对网络有何作用的方法。回答已知的问题，表中只保留适用的方法。",
+        "These methods show which parts of an image matter to a network. Answer what you know: the table shows only "
+        "the methods that fit.",
+        "这些方法显示图像的哪些部分对网络重要。回答已知的问题，表中只保留适用的方法。",
     ),
     "choose.network": ("My network", "我的网络"),
     "choose.network.all": ("any of these", "不限"),
@@ -630,18 +629,18 @@ PHRASES: dict[str, tuple[str, str]] = {
     "choose.randomised": ("Randomisation check", "参数随机化检验"),
     "choose.faithful": ("Faithfulness", "忠实度"),
     "choose.localises": ("Localisation", "定位"),
-    "choose.right-of-two": ("of maps on the right one of two objects", "的热力图落在两个物体中正确的一个上"),
+    "choose.right-of-two": ("of the maps lie on the correct one of two objects", "的热力图落在两个物体中正确的一个上"),
     "choose.occlusion": ("correlation with occlusion", "与遮挡实验的相关系数"),
     "choose.blurred-aopc": ("fall of the probability as regions are blurred (AOPC)", "模糊区域后概率的下降（AOPC）"),
     "choose.boxes": ("localisation accuracy", "定位准确率"),
     "choose.pointing": ("pointing game", "指向游戏"),
     "choose.energy": ("of the map on the object", "的热力图落在物体上"),
     "choose.auc": ("area under the ROC curve", "ROC 曲线下面积"),
-    "choose.found": ("of several objects of the class found", "的同类物体被找到"),
+    "choose.found": ("of the objects found, in images with several", "的同类物体被找到"),
     "choose.gradient": ("plain gradient {value}", "原始梯度 {value}"),
     "choose.reading": ("How to read the numbers", "如何解读这些数字"),
     "choose.reading class": (
-        "**Tells classes apart:** chance is a half. A method that hardly passes it shows what the network sees, not "
+        "**Tells classes apart:** chance is a half. A method that is barely above it shows what the network sees, not "
         "why it chose this class.",
         "**区分类别：**随机水平为一半。略高于一半的方法只显示网络看到了什么，不能说明它为何选择这一类别。",
     ),

@@ -176,6 +176,9 @@ class Site:
 
     def photograph_of(self, slug: str) -> str | None:
         """The method's picture on a photograph, by the path it has in the site."""
-        return (
-            f"pictures/photographs/{slug}.webp" if (self.root / f"results/photographs/{slug}.webp").is_file() else None
-        )
+        there = (self.root / "results" / "photographs" / f"{slug}.webp").is_file()
+        return f"pictures/photographs/{slug}.webp" if there else None
+
+    def icon_of(self, slug: str) -> str | None:
+        """The picture that stands for the method: on a photograph if there is one, else the laboratory's."""
+        return self.photograph_of(slug) or self.picture_of(slug)
