@@ -1,0 +1,84 @@
+"""A photograph and what a method sees in it, as panels side by side: the picture at the head of a method's page.
+
+An experiment's ``photograph()`` returns the panels: the image first, then one or two with what the method finds, without
+words, so that they serve both languages.  The network is ``photo:efficientnet-lite0``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from io import BytesIO
+from typing import TypeAlias
+
+import torch
+from PIL import ExifTags, Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from repro.engine.heatmaps import channel_absolute_sum
+from repro.lab import figures, models, photographs
+
+SIDE, GAP = 300, 6  # of a panel and between two, in pixels
+BYTES = 60_000  # of a picture
+BRIGHTEST = 0.995  # a few pixels would outshine the rest
+CAT, ESPRESSO, DAISY = 285, 967, 985  # Egyptian cat, espresso, daisy
+Panels: TypeAlias = list[Tensor]  # each (3, H, W) in [0, 1]
+OfClass: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Tensor]  # model, images, target classes
+
+
+@cache
+def _loaded() -> models.LoadedModel:
+    return models.load(models.PHOTO)
+
+
+def network() -> nn.Module:
+    """``photo:efficientnet-lite0``, loaded once."""
+    return _loaded().model
+
+
+def view(name: str) -> Tensor:
+    """A photograph as the network sees it, ``(1, 3, 224, 224)`` in [0, 1]."""
+    return _loaded().preprocessing.view(photographs.load(name))[None]
+
+
+def over(image: Tensor, heatmap: Tensor) -> Tensor:
+    """A map ``(1, h, w)`` over the image ``(3, H, W)``, its largest values cut off."""
+    limit = heatmap.abs().flatten().quantile(BRIGHTEST)
+    return torch.from_numpy(figures.overlay(image, heatmap.clamp(-limit, limit))).permute(2, 0, 1)
+
+
+def regions(method: OfClass, name: str = "cat-and-coffee", labels: tuple[int, ...] = (CAT, ESPRESSO)) -> Panels:
+    """The image, and over it the method's map ``(1, 1, h, w)`` of each class."""
+    images = view(name)
+    return [images[0], *(over(images[0], method(network(), images, torch.tensor([label]))[0]) for label in labels)]
+
+
+def pixels(method: OfClass, name: str = "cat", label: int = CAT, *, signed: bool = False) -> Panels:
+    """The image, and over it the method's attribution ``(1, 3, H, W)``: the sum of the colours' sizes, or of the colours."""
+    images = view(name)
+    attribution = method(network(), images, torch.tensor([label]))
+    total = attribution.sum(1, keepdim=True) if signed else channel_absolute_sum(attribution)
+    return [images[0], over(images[0], total[0])]
+
+
+def picture(panels: Panels) -> Image.Image:
+    """Panels of one size side by side on white."""
+    whole = Image.new("RGB", (len(panels) * (SIDE + GAP) - GAP, SIDE), "white")
+    for number, panel in enumerate(panels):
+        sized = functional.interpolate(panel[None].float(), (SIDE, SIDE), mode="bicubic", antialias=True)[0]
+        values = (255 * sized.detach().clamp(0, 1)).round().byte().permute(1, 2, 0).numpy()
+        whole.paste(Image.fromarray(values), (number * (SIDE + GAP), 0))
+    return whole
+
+
+def light(whole: Image.Image, made_by: str) -> bytes:
+    """The picture as WebP, in the best quality with which it is light enough for a page, and how it was made."""
+    notes = Image.Exif()
+    notes[ExifTags.Base.ImageDescription] = made_by
+    for quality in (85, 70, 55, 40, 25):
+        written = BytesIO()
+        whole.save(written, "WEBP", quality=quality, method=6, exif=notes.tobytes())
+        if written.tell() <= BYTES:
+            break
+    return written.getvalue()
