@@ -41,7 +41,7 @@ lint: $(VENV)/.all ## style, types, and how long methods are
 verify: $(VENV)/.all ## measure every claim and write the ledger (METHODS="cam", or METHODS=--stale for what has changed)
 	$(BIN)/sightglass verify $(METHODS)
 	$(BIN)/python -m repro.lab.samples
-	$(BIN)/python -m repro.experiments.photographs
+	$(BIN)/sightglass photographs --stale
 
 bench: $(VENV)/.all ## measure speed and memory beside other libraries, half an hour (ARGS="--device cuda")
 	PYTHONPATH=tools $(BIN)/python -m benchmarks.methods $(ARGS)

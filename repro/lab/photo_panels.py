@@ -1,7 +1,7 @@
 """A photograph and what a method sees in it, as panels side by side: the picture at the head of a method's page.
 
-An experiment's ``photograph()`` returns the panels: the image first, then one or two with what the method finds, without
-words, so that they serve both languages.  The network is ``photo:efficientnet-lite0``.
+An experiment's ``photograph()`` returns the panels: the image first, then one or two with what the method finds,
+without words, so that they serve both languages.  The network is ``photo:efficientnet-lite0``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def regions(method: OfClass, name: str = "cat-and-coffee", labels: tuple[int, ..
 
 
 def pixels(method: OfClass, name: str = "cat", label: int = CAT, *, signed: bool = False) -> Panels:
-    """The image, and over it the method's attribution ``(1, 3, H, W)``: the sum of the colours' sizes, or of the colours."""
+    """The image, and over it the method's attribution ``(1, 3, H, W)``: the sum of the colours, or of their sizes."""
     images = view(name)
     attribution = method(network(), images, torch.tensor([label]))
     total = attribution.sum(1, keepdim=True) if signed else channel_absolute_sum(attribution)

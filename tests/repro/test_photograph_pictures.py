@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
+from sightglass.ledger import photographs
 from sightglass.pages import pictures
 from torch import Tensor
 
-from repro.experiments import photographs
-from repro.lab import models
+from repro.lab import models, photo_panels
 from tests.contract.methods import ROOT, files
 
-PICTURES = ROOT / "results" / "photographs"
+DRAWN = photographs.drawn_by(ROOT)
+NO_METHODS = {"five-methods"}  # it stands in the README
 NOT_THERE = {"deconvnet", "fooling-images"}  # their pages say why
-SLOW = {"network-inversion", "five-methods"}  # a minute or two; the same maps once more
+QUICK = ("adversarial-examples", "cam", "guided-backprop")
+
+
+def path(slug: str) -> Path:
+    return ROOT / photographs.FOLDER / f"{slug}.webp"
+
+
+def panels(slug: str) -> photo_panels.Panels:
+    drawn: photo_panels.Panels = importlib.import_module(DRAWN[slug]).photograph()
+    return drawn
 
 
 def pixels(picture: Image.Image) -> Tensor:
@@ -23,25 +36,26 @@ def pixels(picture: Image.Image) -> Tensor:
 
 def test_every_method_that_runs_is_drawn_or_says_why_not() -> None:
     run = {path.stem.replace("_", "-") for path in files().values()}
-    assert set(photographs.DRAWN) - {"five-methods"} == run - NOT_THERE
-    assert {path.stem for path in PICTURES.glob("*.webp")} == set(photographs.DRAWN)
+    assert DRAWN.keys() - NO_METHODS == run - NOT_THERE
+    assert {path.stem for path in (ROOT / photographs.FOLDER).glob("*.webp")} == DRAWN.keys()
 
 
-@pytest.mark.parametrize("slug", sorted(photographs.DRAWN))
-def test_a_picture_is_light_and_holds_whole_panels(slug: str) -> None:
-    path = PICTURES / f"{slug}.webp"
-    assert path.stat().st_size <= photographs.BYTES
-    with Image.open(path) as picture:
-        assert pictures.size(path) == picture.size  # the pages read no more of it
-        assert picture.height == photographs.SIDE
-        assert (picture.width + photographs.GAP) % (photographs.SIDE + photographs.GAP) == 0
+@pytest.mark.parametrize("slug", DRAWN)
+def test_a_picture_is_light_and_holds_whole_panels_and_is_not_stale(slug: str) -> None:
+    """Else: ``sightglass photographs --stale``."""
+    assert path(slug).stat().st_size <= photo_panels.BYTES
+    assert photographs.why_stale(ROOT, slug, DRAWN[slug]) is None
+    with Image.open(path(slug)) as picture:
+        assert pictures.size(path(slug)) == picture.size  # the pages read no more of it
+        assert picture.height == photo_panels.SIDE
+        assert (picture.width + photo_panels.GAP) % (photo_panels.SIDE + photo_panels.GAP) == 0
 
 
-@pytest.mark.parametrize("slug", sorted(set(photographs.DRAWN) - SLOW))
+@pytest.mark.parametrize("slug", QUICK)
 def test_a_picture_is_what_the_code_draws_now(slug: str) -> None:
-    """Else: ``python -m repro.experiments.photographs SLUG``.  What is allowed is what WebP loses."""
-    drawn = photographs.picture(photographs.DRAWN[slug]())
-    with Image.open(PICTURES / f"{slug}.webp") as kept:
+    """What is allowed is what WebP loses; for the slower ones the key has to do."""
+    drawn = photo_panels.picture(panels(slug))
+    with Image.open(path(slug)) as kept:
         assert kept.size == drawn.size
         difference = float((pixels(kept) - pixels(drawn)).abs().mean())
         upside_down = float((pixels(kept) - pixels(drawn.rotate(180))).abs().mean())
@@ -50,14 +64,14 @@ def test_a_picture_is_what_the_code_draws_now(slug: str) -> None:
 
 def test_a_map_lies_on_what_it_is_of() -> None:
     """CAM's bright part lies on the flower in the middle."""
-    _, over = photographs.DRAWN["cam"]()
+    _, over = panels("cam")
     bright = over.max(0).values
     assert float(bright[56:168, 56:168].mean()) > 1.3 * float(bright[:, :40].mean())
 
 
 def test_the_changed_photograph_is_of_another_class() -> None:
     model = models.load(models.PHOTO).model
-    before, _, after = photographs.DRAWN["adversarial-examples"]()
+    before, _, after = panels("adversarial-examples")
     chosen = model(torch.stack([before, after])).argmax(1)
-    assert int(chosen[0]) == photographs.ESPRESSO
-    assert int(chosen[1]) != photographs.ESPRESSO
+    assert int(chosen[0]) == photo_panels.ESPRESSO
+    assert int(chosen[1]) != photo_panels.ESPRESSO

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import sightglass
-from sightglass.commands import add, catalogue, cite, lab, links, lists, run, tutorials, verify
+from sightglass.commands import add, catalogue, cite, lab, links, lists, photographs, run, tutorials, verify
 from sightglass.errors import CatalogueError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for name, command in (
     ("verify", verify.verify),
     ("stale", verify.stale),
     ("tutorials", tutorials.tutorials),
+    ("photographs", photographs.photographs),
     ("train", lab.train),
     ("check", catalogue.check),
     ("add", add.add),

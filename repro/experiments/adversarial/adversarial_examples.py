@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from repro.adversarial.adversarial_examples import adversarial_examples, distortion, fgsm
 from repro.experiments.adversarial import adversarial_training, linearity, one_step, transfer
-from repro.lab import figures, networks, perturbations, scenes
+from repro.lab import figures, networks, perturbations, photo_panels, scenes
 from repro.lab.operator_norms import operator_norms
 
 
@@ -48,6 +48,13 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
             row += [figures.Panel(_said(model, changed), changed)]
         rows.append(row)
     return figures.panels(rows, "Adversarial examples: what the network sees in three scenes, and how sure it is")
+
+
+def photograph() -> photo_panels.Panels:
+    """The image, forty times the change, and the image that the network puts in another class."""
+    images, label = photo_panels.view("coffee"), torch.tensor([photo_panels.ESPRESSO])
+    changed = fgsm(photo_panels.network(), images, label, budget=2 / 255)
+    return [images[0], (0.5 + 40 * (changed - images)[0]).clamp(0, 1), changed[0]]
 
 
 @torch.no_grad()

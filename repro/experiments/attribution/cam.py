@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from repro.attribution.cam import cam, class_activation_map
 from repro.engine import watching
 from repro.engine.heatmaps import max_normalise
-from repro.lab import controls, figures, metrics, networks, protocols, scenes
+from repro.lab import controls, figures, metrics, networks, photo_panels, protocols, scenes
 
 THRESHOLD = 0.2  # of the map's maximum, above which the paper draws a box (Sec. 3.2)
 
@@ -58,6 +58,11 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         for i in range(3)
     ]
     return figures.panels(rows, "Class activation mapping", "relative to the map's maximum")
+
+
+def photograph() -> photo_panels.Panels:
+    """A flower in the middle, and CAM for it."""
+    return photo_panels.regions(cam, "flower", (photo_panels.DAISY,))
 
 
 @torch.no_grad()

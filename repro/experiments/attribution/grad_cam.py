@@ -12,7 +12,7 @@ from repro.attribution.grad_cam import grad_cam
 from repro.attribution.guided_backprop import guided_backprop
 from repro.attribution.occlusion import occlusion
 from repro.engine.heatmaps import channel_absolute_sum, max_normalise, upsample
-from repro.lab import controls, figures, networks, protocols, scenes
+from repro.lab import controls, figures, networks, photo_panels, protocols, scenes
 
 THRESHOLD = 0.15  # of the map's maximum, above which the paper draws a box (Sec. 4.1)
 METHODS: dict[str, protocols.Method] = {"grad-cam": grad_cam, "guided": guided_backprop, "gradient": controls.saliency}
@@ -64,6 +64,11 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         rows.append([figures.Panel(f"{one} and {other}", images[i]), *shown])
     title = "Grad-CAM and guided backpropagation, for one class and for the other"
     return figures.panels(rows, title, "relative to the map's maximum")
+
+
+def photograph() -> photo_panels.Panels:
+    """A cat beside a cup of coffee, and the heatmap of each."""
+    return photo_panels.regions(grad_cam)
 
 
 def _two_objects(model: nn.Module, two: scenes.Scenes) -> dict[str, float]:

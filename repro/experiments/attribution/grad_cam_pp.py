@@ -13,7 +13,7 @@ from repro.attribution.grad_cam import grad_cam, heatmap
 from repro.attribution.grad_cam_pp import grad_cam_pp
 from repro.engine import gradients
 from repro.engine.heatmaps import min_max_normalise, upsample
-from repro.lab import figures, networks, protocols, scenes
+from repro.lab import figures, networks, photo_panels, protocols, scenes
 
 METHODS: dict[str, protocols.Method] = {"grad-cam-pp": grad_cam_pp, "grad-cam": grad_cam}
 
@@ -57,6 +57,11 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         for i in range(3)
     ]
     return figures.panels(rows, "Grad-CAM++ on scenes with several objects", "relative to the map's maximum")
+
+
+def photograph() -> photo_panels.Panels:
+    """A cat beside a cup of coffee, and the heatmap of each."""
+    return photo_panels.regions(grad_cam_pp)
 
 
 def _coverage(heatmaps: Tensor, several: scenes.Scenes) -> dict[str, float]:

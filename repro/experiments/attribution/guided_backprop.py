@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
-from repro.attribution.guided_backprop import backprop_rule, deconvnet_rule, guided_rule
+from repro.attribution.guided_backprop import backprop_rule, deconvnet_rule, guided_backprop, guided_rule
 from repro.engine.gradients import pixel_gradient
 from repro.engine.heatmaps import max_normalise
-from repro.lab import controls, figures, networks, protocols, scenes
+from repro.lab import controls, figures, networks, photo_panels, protocols, scenes
 
 RULES: dict[str, protocols.Method] = {
     "guided": partial(pixel_gradient, rule=guided_rule),
@@ -66,3 +66,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         for i in range(3)
     ]
     return figures.panels(rows, "Guided backpropagation", "relative to the map's maximum, colours summed")
+
+
+def photograph() -> photo_panels.Panels:
+    return photo_panels.pixels(guided_backprop)

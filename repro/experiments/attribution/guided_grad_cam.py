@@ -11,7 +11,7 @@ from repro.attribution.grad_cam import grad_cam
 from repro.attribution.guided_backprop import guided_backprop
 from repro.attribution.guided_grad_cam import guided_grad_cam
 from repro.engine.heatmaps import channel_absolute_sum, max_normalise, upsample
-from repro.lab import figures, networks, protocols, scenes
+from repro.lab import figures, networks, photo_panels, protocols, scenes
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:
@@ -51,6 +51,10 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
             row += [figures.Panel(f"{title}: {name}", heatmap=each[which][i]) for title, each in maps.items()]
         rows.append(row)
     return figures.panels(rows, "Guided Grad-CAM", "relative to the map's maximum, absolute values, colours summed")
+
+
+def photograph() -> photo_panels.Panels:
+    return photo_panels.pixels(guided_grad_cam)
 
 
 def _enlarged(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:

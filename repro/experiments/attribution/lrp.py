@@ -2,9 +2,9 @@
 
 Conservation is measured on 40 held-out scenes with one object.  An "error" is the largest difference, over images and
 layers, between the sum of the relevance and the logit, relative to the mean logit.  The maps are LRP's with alpha 2 and
-beta 1, of vgg-scenes on 80 scenes; beside them the gradient and a random map.  "energy" is the share of a map's
-positive values that lies on the object.  "aopc": 32 regions of 4 by 4 pixels, an eighth of the image, are covered in
-the map's order with the blurred image or with noise, and the class's probability falls by that much on average.
+beta 1, of vgg-scenes on 80 scenes, beside the gradient and a random map.  "energy" is the share of positive values on
+the object.  "aopc" is the mean fall of the class's probability while 32 regions of 4 by 4 pixels, an eighth of the
+image, are covered in the map's order with the blurred image or with noise.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from repro.attribution.lrp import epsilon_alpha2_beta1, epsilon_gamma_box, epsilon_plus, everywhere, lrp, lrp_at
 from repro.engine.relevance_rules import AlphaBeta, Composite, Epsilon, Rule, Zero, ZPlus
-from repro.lab import controls, figures, flipping, metrics, networks, scenes
+from repro.lab import controls, figures, flipping, metrics, networks, photo_panels, scenes
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:
@@ -46,12 +46,8 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     model = networks.load("vgg-scenes", seed).to(device)
     one = scenes.one_object(40, seed).take(np.array([1, 4, 9]))
     images, classes = networks.inputs(one.images, one.labels, device)
-    composites = {
-        "LRP-epsilon": everywhere(Epsilon()),
-        "epsilon-plus": epsilon_plus,
-        "alpha 2, beta 1": epsilon_alpha2_beta1,
-        "epsilon, gamma, z-B": epsilon_gamma_box(-2, 2),
-    }
+    composites = {"LRP-epsilon": everywhere(Epsilon()), "epsilon-plus": epsilon_plus}
+    composites |= {"alpha 2, beta 1": epsilon_alpha2_beta1, "epsilon, gamma, z-B": epsilon_gamma_box(-2, 2)}
     maps = {name: lrp(model, images, classes, each).sum(1, keepdim=True) for name, each in composites.items()}
     maps["gradient"] = controls.saliency(model, images, classes)
     maps = {name: heatmaps / heatmaps.abs().amax((1, 2, 3), keepdim=True) for name, heatmaps in maps.items()}
@@ -61,6 +57,10 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
         for i in range(3)
     ]
     return figures.panels(rows, "Layer-wise relevance propagation", "share of the map's largest magnitude")
+
+
+def photograph() -> photo_panels.Panels:
+    return photo_panels.pixels(lrp, signed=True)
 
 
 def _conservation(seed: int, images: Tensor, classes: Tensor) -> dict[str, float]:

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from repro.attribution.occlusion import map_occlusion, occlusion, on_pixels
 from repro.engine.heatmaps import max_normalise
-from repro.lab import controls, figures, metrics, networks, protocols, scenes
+from repro.lab import controls, figures, metrics, networks, photo_panels, protocols, scenes
 
 SIZE = (scenes.SIZE, scenes.SIZE)
 
@@ -64,3 +64,10 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     return figures.panels(
         rows, "What falls where a grey square of 16 pixels hides the image", "relative to largest fall"
     )
+
+
+def photograph() -> photo_panels.Panels:
+    """A cup of coffee, and how far the logit falls where a grey square covers it."""
+    images, label = photo_panels.view("coffee"), torch.tensor([photo_panels.ESPRESSO])
+    falls = occlusion(photo_panels.network(), images, label, patch=56, stride=14)
+    return [images[0], photo_panels.over(images[0], on_pixels(falls, (224, 224), patch=56, stride=14)[0])]

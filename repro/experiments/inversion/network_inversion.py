@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from repro.engine.hog import Hog
 from repro.engine.representations import representation
 from repro.inversion.network_inversion import RATES, network_inversion
-from repro.lab import figures, metrics, networks, scenes
+from repro.lab import figures, metrics, networks, photo_panels, scenes
 
 LAYERS = {  # of zf-scenes, by AlexNet's names
     "relu1": "features.1",
@@ -90,14 +90,19 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     columns = [[figures.Panel(scenes.CLASSES[label], image) for label, image in zip(one.labels, images, strict=True)]]
     columns += [invert(name, layer) for name, layer in LAYERS.items()]
     rows = [list(row) for row in zip(*columns, strict=True)]
-    priors: dict[str, dict[str, float]] = {
-        "no prior": {"lambda_alpha": 0, "lambda_tv": 0},
-        "range only": {"lambda_tv": 0},
-    }
+    priors: dict[str, dict[str, float]]
+    priors = {"no prior": {"lambda_alpha": 0, "lambda_tv": 0}, "range only": {"lambda_tv": 0}}
     priors |= {f"λ = {tv:g}": {"lambda_tv": tv} for tv in (0.05, 0.5, 5)}
     by_prior = [invert(f"relu1, {name}", "features.1", images[:1], **each)[0] for name, each in priors.items()]
     title = "Network inversion: images that a layer can hardly tell from the given one"
     return figures.panels([*rows, [rows[0][0], *by_prior]], title)
+
+
+def photograph() -> photo_panels.Panels:
+    """What is left of a cat in an early and in a deep layer."""
+    images, model = photo_panels.view("cat"), photo_panels.network()
+    layers = [model.get_submodule(name) for name in ("blocks.1", "blocks.4")]
+    return [images[0], *(network_inversion(model, images, each, rates=RATES[::3])[0] for each in layers)]
 
 
 @torch.no_grad()

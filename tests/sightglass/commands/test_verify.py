@@ -192,7 +192,7 @@ def test_stale_names_what_changed(own: Path, made: dict) -> None:
     (row,) = json.loads(call("stale", "cam", "--json").stdout)
     assert row["because"] == ["repro.experiments.attribution.cam:FACTOR changed"]
     path.write_text("a = b = c = d = e = 1\n\n\ndef measure(): return a, b, c, d, e\n\n\nfigure = measure\n")
-    assert "; and 4 more\nstale: 1 result and 1 picture;" in call("stale").stdout
+    assert "; and 4 more\nstale: 1 result, 1 picture;" in call("stale").stdout
 
 
 @pytest.mark.parametrize("command", ["verify", "stale"])

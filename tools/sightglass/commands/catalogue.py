@@ -17,7 +17,7 @@ from sightglass.catalogue import check as checks
 from sightglass.catalogue import find as finder
 from sightglass.catalogue import schema as schemas
 from sightglass.errors import SightglassError
-from sightglass.ledger import stale_parts
+from sightglass.ledger import REMEDIES, remedy, stale_parts
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 EXIT_PROBLEMS = 1
@@ -73,12 +73,12 @@ def _stale(catalogue: Catalogue) -> str:
         found = stale_parts(catalogue.root, catalogue.methods)
     except SightglassError as error:
         return str(error)
-    parts: dict[str, list[str]] = {"result": [], "picture": []}
+    parts: dict[str, list[str]] = {part: [] for part in REMEDIES}
     for row in found:
         if row["method"] not in parts[row["part"]]:
             parts[row["part"]].append(row["method"])
     counted = [f"{part}s of {', '.join(slugs)}" for part, slugs in parts.items() if slugs]
-    return f"stale: {'; '.join(counted)}; run sightglass verify --stale" if found else ""
+    return f"stale: {'; '.join(counted)}; run {remedy(found)}" if found else ""
 
 
 def known(catalogue: Catalogue, key: str) -> str:

@@ -186,11 +186,11 @@ def stale(
     else:
         for row in found:
             what = row["method"] + (f" on {row['device']}" if row["device"] != "cpu" else "")
-            what += ", picture" if row["part"] == "picture" else ""
+            what += "" if row["part"] == "result" else f", {row['part']}"
             typer.echo(f"{what}: {_some(row['because'])}")
-        counts = {part: sum(row["part"] == part for row in found) for part in ("result", "picture")}
+        counts = {part: sum(row["part"] == part for row in found) for part in ledger.REMEDIES}
         counted = [f"{count} {part}{'' if count == 1 else 's'}" for part, count in counts.items() if count]
-        typer.echo(f"stale: {' and '.join(counted)}; run sightglass verify --stale" if found else "nothing is stale")
+        typer.echo(f"stale: {', '.join(counted)}; run {ledger.remedy(found)}" if found else "nothing is stale")
     if check and found:
         raise typer.Exit(EXIT_DIFFERS)
 

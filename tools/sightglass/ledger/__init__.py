@@ -4,9 +4,11 @@ Reading needs neither torch nor anything else of the laboratory; only ``sightgla
 """
 
 from sightglass.ledger.keys import (
+    REMEDIES,
     experiment_of,
     is_stale,
     module_of,
+    remedy,
     source_digest,
     stale_parts,
     why_picture_stale,
@@ -30,6 +32,7 @@ from sightglass.ledger.results import (
 
 __all__ = [
     "DEVICES",
+    "REMEDIES",
     "Measured",
     "Quantity",
     "Result",
@@ -45,6 +48,7 @@ __all__ = [
     "path_of",
     "picture_of",
     "processors",
+    "remedy",
     "source_digest",
     "stale_parts",
     "verdict",

@@ -17,9 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from sightglass.errors import NoExperimentError, UnreadableError
-from sightglass.ledger import objects
+from sightglass.ledger import objects, photographs
 from sightglass.ledger.results import Result, load_all, picture_of
 
+REMEDIES = {  # by what is stale
+    "result": "sightglass verify --stale",
+    "picture": "sightglass verify --stale",
+    "photograph": "sightglass photographs --stale",
+}
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "skimage": "scikit-image",
@@ -121,7 +126,7 @@ def is_stale(result: Result, root: Path) -> bool:
 
 def stale_parts(root: Path, slugs: Iterable[str]) -> list[dict[str, Any]]:
     """Results and pictures of these methods that are stale, each with what changed; and what was never measured."""
-    stored = load_all(root)
+    stored, slugs = load_all(root), list(slugs)
     found: list[dict[str, Any]] = []
     for slug in slugs:
         for result in stored.get(slug, []):
@@ -130,7 +135,15 @@ def stale_parts(root: Path, slugs: Iterable[str]) -> list[dict[str, Any]]:
             found += [row | {"part": part, "because": because} for part, because in reasons.items() if because]
         if slug not in stored and experiment_of(root, slug):
             found.append({"method": slug, "device": "cpu", "part": "result", "because": ["never measured"]})
+    for slug, module in photographs.drawn_by(root).items():
+        why = photographs.why_stale(root, slug, module) if slug in slugs else None
+        found += [{"method": slug, "device": "cpu", "part": "photograph", "because": [why]}] if why else []
     return found
+
+
+def remedy(stale: Iterable[Mapping[str, Any]]) -> str:
+    """The commands that make what is stale fresh."""
+    return " and ".join(dict.fromkeys(REMEDIES[row["part"]] for row in stale))
 
 
 def changes(then: Mapping[str, str], now: Mapping[str, str], gone: Iterable[str] = ()) -> list[str]:
