@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import statistics
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -78,11 +79,16 @@ def load_all(root: Path) -> list[Benchmark]:
     for path in (path_of(root, device) for device in DEVICES):
         if path.is_file():
             try:
-                found.append(Benchmark.model_validate_json(path.read_bytes()))
+                found.append(_parsed(path.read_bytes()))
             except ValidationError as error:
                 said = f"{path} is no result of the benchmark ({first_fault(error)}): run make bench"
                 raise StoredError(said) from error
     return found
+
+
+@lru_cache(maxsize=8)  # each page of a method asks
+def _parsed(content: bytes) -> Benchmark:
+    return Benchmark.model_validate_json(content)
 
 
 def write(path: Path, result: Benchmark) -> None:

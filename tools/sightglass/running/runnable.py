@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,17 +99,19 @@ class Runnable:
 def find(root: Path, slug: str) -> Runnable | None:
     """What the method's module offers; None if it has no module or no function named after it."""
     path = ledger.module_of(root, slug)
-    if path is None:
-        return None
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, ast.FunctionDef) and node.name == path.stem:
+    return _offered(slug, path.parent.name, path.stem, path.read_bytes()) if path else None
+
+
+@lru_cache(maxsize=512)  # every page asks, and a site that is served asks again after each change
+def _offered(slug: str, family: str, name: str, source: bytes) -> Runnable | None:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
             places = [*node.args.posonlyargs, *node.args.args]
             first = len(places) - len(node.args.defaults)
             parameters = {argument.arg: i >= first for i, argument in enumerate(places)}
             words = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
             parameters |= {argument.arg: default is not None for argument, default in words}
-            module = f"repro.{path.parent.name}.{path.stem}"
-            return Runnable(slug, path.parent.name, module, parameters, _name(node.returns))
+            return Runnable(slug, family, f"repro.{family}.{name}", parameters, _name(node.returns))
     return None
 
 
