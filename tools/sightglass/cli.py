@@ -59,7 +59,9 @@ def main() -> None:
     """Run the command line; a catalogue that can't be read ends in a list of its problems, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that has no Chinese is no reason to fail
+            # a file holds UTF-8; a terminal that has no Chinese is no reason to fail
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
         app()
     except CatalogueError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +105,18 @@ def test_help_has_examples() -> None:
     code, out, _ = run("--help")
     assert code == 0
     assert "sightglass cite zhou2016learning" in out
+
+
+def test_a_day_of_access_is_refused_where_no_format_has_a_place_for_it() -> None:
+    code, out, err = run("some-post", "--accessed", "2026-11-28")
+    assert (code, out) == (2, "")
+    assert "take biblatex, csl-json or gb7714" in err
+    for style in ("biblatex", "csl-json", "gb7714"):
+        assert run("some-post", "--accessed", "2026-11-28", "--format", style)[0] == 0
+
+
+def test_a_file_is_utf_8_whatever_the_terminal_says(root: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-c", "from sightglass.cli import main; main()", "cite", "some-post"]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert "帖子" in done.stdout.decode()

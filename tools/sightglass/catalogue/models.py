@@ -76,15 +76,6 @@ class Person(_Model):
         return "" if self.organisation else self.name.partition(",")[2].strip()
 
     @property
-    def particle(self) -> str:
-        """Leading lower-case words of the family name: 'van der' of 'van der Maaten'."""
-        words = self.family.split()
-        count = 0
-        while count < len(words) - 1 and words[count][0].islower():
-            count += 1
-        return " ".join(words[:count])
-
-    @property
     def is_cjk(self) -> bool:
         """Whether the name is written in Chinese characters, so the family name comes first when it is displayed."""
         return bool(re.search(r"[\u3400-\u9fff]", self.name))

@@ -60,12 +60,11 @@ def csl_item(work: Work, accessed: date | None = None) -> dict[str, Any]:
         "author": [_csl_name(person) for person in work.authors],
         "issued": {"date-parts": [[part for part in (work.year, work.month) if part]]} if work.year else None,
         "container-title": (work.container or site) if not preprint else "",
-        "event-title": work.event,
+        "event-title": work.event if work.event != work.container else "",
         "publisher": (work.container if preprint else work.publisher) if not site else "",
         "volume": work.volume,
         "issue": work.number if work.form != "report" else "",
         "page": "-".join(filter(None, work.page_range)),
-        "archive": "arXiv" if preprint and work.arxiv else "",
         "number": f"arXiv:{work.arxiv}" if preprint and work.arxiv else work.number if work.form == "report" else "",
         "genre": work.names.apa if work.form in ("thesis", "software") else "",
         "note": f"arXiv:{work.arxiv}" if work.arxiv and not preprint else "",
@@ -82,9 +81,4 @@ def csl_item(work: Work, accessed: date | None = None) -> dict[str, Any]:
 def _csl_name(person: Person) -> dict[str, str]:
     if person.organisation or not person.given:
         return {"literal": person.name}
-    name = {
-        "non-dropping-particle": person.particle,
-        "family": person.family.removeprefix(person.particle).strip(),
-        "given": person.given,
-    }
-    return {part: value for part, value in name.items() if value}
+    return {"family": person.family, "given": person.given}  # with its particle, which Zotero drops if it stands apart

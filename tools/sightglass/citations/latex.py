@@ -128,8 +128,8 @@ def biblatex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date
         "sortname": _names(work.authors, in_latin=True) if any(person.sort for person in work.authors) else "",
         "title": _title(work),
         BIBLATEX.container.get(kind, ""): where if not (work.form == "preprint" and work.arxiv) else "",
-        # EDTF's unknown year: biber demands a date of most types, and drops this one
-        "date": f"{work.year}-{work.month:02}" if work.month else str(work.year or "XXXX"),
+        # biber misses a date where nobody knows the year; styles and Zotero would print any sign for that
+        "date": f"{work.year}-{work.month:02}" if work.month else str(work.year or ""),
         "type": {"thesis": "phdthesis", "report": "techreport"}.get(kind, ""),
         "volume": escape(work.volume),
         "number": escape(work.number),
@@ -177,6 +177,8 @@ def _identifiers(work: Work, flavour: Flavour) -> dict[str, str]:
     """By what else a work can be found."""
     archive, name, archive_class = flavour.archive
     preprint = {"eprint": work.arxiv, archive: name, archive_class: work.arxiv_class} if work.arxiv else {}
+    if work.arxiv and work.form != "preprint":
+        preprint["eprinttype"] = "arxiv"  # without it Zotero drops the number of what was published since
     return {**preprint, "doi": work.doi, "isbn": work.isbn, "issn": work.issn, "url": _address(work)}
 
 

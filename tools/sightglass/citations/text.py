@@ -39,6 +39,8 @@ def _apa_description(work: Work) -> str:
         return f" [{_joined(', ', work.names.apa, work.publisher)}]"
     if work.form == "report" and work.number:
         return f" (Report No. {work.number})"
+    if work.form == "preprint" and work.arxiv:
+        return f" (arXiv:{work.arxiv})"
     return f" [{work.names.apa}]" if work.names.apa else ""
 
 

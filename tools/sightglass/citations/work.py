@@ -36,7 +36,7 @@ _FORMS = """
 form      |BibTeX       |biblatex     |RIS  |CSL             |GB/T|Zotero         |its site    |APA
 conference|inproceedings|inproceedings|CONF |paper-conference|C   |conferencePaper|            |
 journal   |article      |article      |JOUR |article-journal |J   |journalArticle |            |
-preprint  |misc         |misc         |UNPB |article         |EB  |preprint       |            |
+preprint  |misc         |online       |UNPB |article         |EB  |preprint       |            |
 chapter   |incollection |inbook       |CHAP |chapter         |M   |bookSection    |            |
 thesis    |phdthesis    |thesis       |THES |thesis          |D   |thesis         |            |Doctoral dissertation
 report    |techreport   |report       |RPRT |report          |R   |report         |            |

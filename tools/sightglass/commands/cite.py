@@ -17,6 +17,8 @@ from sightglass.commands.catalogue import fail
 from sightglass.commands.lists import known_list
 from sightglass.files import write_output
 
+ACCESSED = ("biblatex", "csl-json", "gb7714")  # the formats that have a place for it
+
 
 def cite(
     keys: Annotated[list[str] | None, typer.Argument(help="Keys of entries, as in their file names.")] = None,
@@ -36,6 +38,10 @@ def cite(
     """
     if style not in FORMATS:
         raise fail(f"unknown format '{style}'{catalogues.nearest(style, FORMATS)}; known: {', '.join(FORMATS)}")
+    if accessed and style not in ACCESSED:
+        raise fail(
+            f"{style} says nothing of the day of access: leave --accessed out, or take {', '.join(ACCESSED[:-1])} or {ACCESSED[-1]}"
+        )
     if not (keys or reading_list or everything):
         raise fail("name at least one key, or --list NAME, or --all")
     catalogue = catalogues.load()
