@@ -110,7 +110,7 @@ def test_help_has_examples() -> None:
 def test_a_day_of_access_is_refused_where_no_format_has_a_place_for_it() -> None:
     code, out, err = run("some-post", "--accessed", "2026-11-28")
     assert (code, out) == (2, "")
-    assert "take biblatex, csl-json or gb7714" in err
+    assert "take one of biblatex, csl-json, gb7714" in err
     for style in ("biblatex", "csl-json", "gb7714"):
         assert run("some-post", "--accessed", "2026-11-28", "--format", style)[0] == 0
 
