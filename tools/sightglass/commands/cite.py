@@ -39,9 +39,7 @@ def cite(
     if style not in FORMATS:
         raise fail(f"unknown format '{style}'{catalogues.nearest(style, FORMATS)}; known: {', '.join(FORMATS)}")
     if accessed and style not in ACCESSED:
-        raise fail(
-            f"{style} says nothing of the day of access: leave --accessed out, or take {', '.join(ACCESSED[:-1])} or {ACCESSED[-1]}"
-        )
+        raise fail(f"{style} has no place for a day of access; take one of {', '.join(ACCESSED)}")
     if not (keys or reading_list or everything):
         raise fail("name at least one key, or --list NAME, or --all")
     catalogue = catalogues.load()
