@@ -145,12 +145,7 @@
   let turn = 0, focusAfterDrawing = null, pending = null, problem = "";
 
   function save(name, text, type) {
-    const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
-    const anchor = element("a", { href: url, download: name, hidden: "" });
-    document.body.append(anchor);
-    anchor.click();
-    anchor.remove();
-    setTimeout(() => URL.revokeObjectURL(url), 10000);
+    basket.save(name, text, type);
     told.textContent = words.downloaded(name);
     basket.say(words.downloaded(name));
   }

@@ -125,6 +125,17 @@
     return done;
   }
 
+  /** Hands a text over as a file. */
+  function save(name, text, type) {
+    const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+    const anchor = document.createElement("a");
+    Object.assign(anchor, { href: url, download: name, hidden: true });
+    document.body.append(anchor);
+    anchor.click();
+    anchor.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  }
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-sg-add], [data-sg-copy], .md-code__button[data-md-type=copy]");
     if (!button) return;
@@ -153,7 +164,7 @@
   }
 
   window.sightglassBasket = {
-    read, write, clean, address, say, copy, base, pages: new URL(link.dataset.folder || "", base), language: words === WORDS.zh ? "zh" : "en",
+    read, write, clean, address, say, copy, save, base, pages: new URL(link.dataset.folder || "", base), language: words === WORDS.zh ? "zh" : "en",
     isStored: () => !unstored,
   };
   show();

@@ -76,5 +76,7 @@
       }
     });
   }
+  const plan = document.querySelector("[data-sg-plan]"), basket = window.sightglassBasket;
+  if (plan && basket) import("./plan-form.js").then(({ planForm }) => planForm(plan, basket));
   document.documentElement.classList.add("sg-lists-ready"); // shows what works only now, in its own place
 })();

@@ -17,6 +17,7 @@ from icalendar import Calendar
 from sightglass import lists
 from sightglass.catalogue import Catalogue, check
 from sightglass.catalogue.models import Method, Paper, Post, ReadingList, Session, Taxonomy
+from sightglass.lists import plans
 from sightglass.pages.lists import list_files, list_pages
 from sightglass.pages.site import Site
 
@@ -222,7 +223,7 @@ def test_notes_keep_their_paragraphs(site: Site) -> None:
 
 def test_files_are_what_the_command_line_writes(site: Site) -> None:
     files = list_files(site)
-    assert sorted(files) == ["lists/term.bib", "lists/term.ics", "lists/term.ris"]
+    assert sorted(files) == ["lists/term.bib", "lists/term.ics", "lists/term.plan.json", "lists/term.ris"]
     assert files["lists/term.ics"] == lists.calendar("term", site.catalogue.lists["term"], site.catalogue)
 
 
@@ -381,6 +382,88 @@ def test_the_same_list_gives_the_same_bytes_at_any_time() -> None:
     stamps = {line for line in unfolded(ics(lst)) if line.startswith("DTSTAMP")}
     assert stamps == {"DTSTAMP:20260220T100000Z"}
     assert b"METHOD" not in ics(lst)  # with a METHOD, DTSTAMP would have to be the moment of the build
+
+
+@pytest.mark.parametrize(
+    ("title", "escaped"),
+    [
+        ("A, b; c", r"A\, b\; c"),
+        (r"Back\slash \, \; and \n", r"Back\\slash \\\, \\\; and \\n"),
+        ("Two\nlines", r"Two\nlines"),
+        ("从 CAM，到；更多,", r"从 CAM，到；更多\,"),
+    ],
+)
+def test_the_calendars_name_is_escaped_like_every_text(title: str, escaped: str) -> None:
+    content = ics(planned(reading_list(1, title=title)))
+    lines = unfolded(content)
+    assert lines[3:5] == [f"NAME:{escaped}", f"X-WR-CALNAME:{escaped}"]
+    assert f"SUMMARY:{escaped}: Session 1" in lines
+    assert events(content)[0]["summary"] == f"{title}: Session 1"
+
+
+# A reader's own dates
+
+OWN = {"timezone": BERLIN, "announced": [MAKING]}
+
+
+def own(lst: ReadingList, first: str = "2026-10-15", **options: Any) -> ReadingList:
+    return plans.planned(lst, date.fromisoformat(first), 3, time(16), **{**OWN, **options})
+
+
+def test_a_readers_plan_dates_every_session_and_leaves_the_groups_term_out() -> None:
+    sessions = [
+        {"id": "a", "title": "A", "start": "2026-03-05 16:00", "status": "done", "presenter": "Bo", "notes": "N."},
+        {"title": "B", "start": "2026-03-12 16:00", "status": "cancelled", "place": "Room 1", "minutes": 30},
+    ]
+    lst = reading_list(sessions=sessions, group="Vision", term="Summer")
+    before = lst.model_copy(deep=True)
+    plan = own(lst, presenters=["Ada"], skip=[date(2026, 10, 20)])
+    assert lst == before
+    assert starts(plan) == ["2026-10-15 16:00", "2026-10-29 16:00"]
+    assert [(s.id, s.status, s.presenter, s.place, s.minutes, s.notes) for s in plan.sessions] == [
+        ("a", "planned", "Ada", None, 60, None),
+        ("b", "planned", "Ada", None, 60, None),
+    ]
+    assert (plan.group, plan.term) == (None, None)
+
+
+def test_a_readers_calendar_says_its_moments_in_utc_over_daylight_saving() -> None:
+    content = plans.calendar("term", own(reading_list(4)), CATALOGUE) or b""
+    assert b"TZID" not in content
+    moments = [line for line in unfolded(content) if line.startswith("DTSTART")]
+    assert moments == [f"DTSTART:2026{day}Z" for day in ("1015T140000", "1022T140000", "1029T150000", "1105T150000")]
+    assert [event["summary"] for event in events(content)] == [f"T: Session {i}" for i in range(1, 5)]
+
+
+def test_each_change_of_a_readers_plan_is_newer_and_keeps_its_names() -> None:
+    later = MAKING + timedelta(days=2)
+    first = plans.calendar("term", own(reading_list(2)), CATALOGUE) or b""
+    moved = own(reading_list(2), "2026-10-22", announced=[later, MAKING])  # in any order
+    second = plans.calendar("term", moved, CATALOGUE) or b""
+    assert [event["uid"] for event in events(second)] == [event["uid"] for event in events(first)]
+    assert [(event["sequence"], event["dtstamp"].dt) for event in events(first)] == [(0, MAKING)] * 2
+    assert [(event["sequence"], event["dtstamp"].dt) for event in events(second)] == [(1, later)] * 2
+
+
+def test_a_strict_parser_takes_a_readers_calendar(require_module: Callable[[str, str], Any]) -> None:
+    stream = require_module("ical.calendar_stream", "pip install ical")
+    plan = own(reading_list(**CHINESE), place="Room 2.14, Building; B")
+    content = plans.calendar("term", plan, CATALOGUE, "https://x.example/") or b""
+    (event,) = stream.IcsCalendarStream.calendar_from_ics(content.decode()).events
+    assert event.summary == f"{plan.title}: {plan.sessions[0].title}"
+    assert event.location == "Room 2.14, Building; B"
+    assert event.dtstart == datetime(2026, 10, 15, 14, tzinfo=UTC)
+
+
+def test_the_texts_of_a_plan_are_those_of_its_calendar() -> None:
+    lst = reading_list(**CHINESE)
+    said = plans.texts("term", lst, CATALOGUE, "https://x.example/")
+    (event,) = events(plans.calendar("term", own(lst), CATALOGUE, "https://x.example/") or b"")
+    (session,) = said["sessions"]
+    assert said["title"] == lst.title
+    assert (session["summary"], session["url"]) == (event["summary"], event["url"])
+    assert session["agenda"] == event["description"].split("\n")
+    assert plans.texts("term", lst, CATALOGUE)["sessions"][0]["url"] == ""
 
 
 # What is read

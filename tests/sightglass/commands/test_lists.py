@@ -270,6 +270,57 @@ def test_export_in_every_format(root: Path) -> None:
     ]
 
 
+OWN = (
+    "plan",
+    "term",
+    "--from",
+    "2026-10-14",
+    "--every",
+    "thursday",
+    "--time",
+    "16:00",
+    "--announced",
+    "2026-09-01 08:00",
+)
+
+
+def test_plan_writes_a_calendar_and_not_the_list(root: Path) -> None:
+    before = (root / LIST).read_bytes()
+    options = ("--timezone", "Asia/Tokyo", "--skip", "2026-10-20", "--presenters", "Ada，Bo", "--minutes", "90")
+    code, out, err = run(*OWN, *options, "--place", "Room 1")
+    assert code == 0
+    assert "Thu 29 Oct 2026, 16:00–17:30 (Asia/Tokyo)  Second  Bo\n" in err
+    assert (root / LIST).read_bytes() == before
+    found = Calendar.from_ical(out).walk("VEVENT")
+    assert [f"{event.start:%m-%d %H:%M}" for event in found] == ["10-15 07:00", "10-29 07:00", "11-05 07:00"]
+    assert {event["location"] for event in found} == {"Room 1"}
+    assert found[0]["uid"] == "first.term.202609010800@sightglass"
+    assert run(*OWN, *options, "--place", "Room 1", "--output", "own.ics")[:2] == (0, "")
+    assert (root / "own.ics").read_bytes().decode() == out.replace("\r\n", "\n").replace("\n", "\r\n")
+    again = run(*OWN, "--announced", "2026-09-02 08:00")[1]
+    assert {event["sequence"] for event in Calendar.from_ical(again).walk("VEVENT")} == {1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "from when on? --from 2026-03-05"),
+        (("--from", "2026-10-14"), "at what time"),
+        (("--from", "2026-10-14", "--time", "4pm"), "'4pm' is no time"),
+        (("--from", "2026-10-14", "--time", "16:00", "--timezone", "Berlin"), "unknown time zone 'Berlin'"),
+        (("--from", "2026-10-14", "--time", "16:00", "--skip", "easter"), "'easter' is no day"),
+        (("--from", "2027-03-28", "--time", "02:30"), "never show 2027-03-28 02:30: summer time begins"),
+        (("--from", "9999-12-30", "--time", "16:00"), "after the year 9999"),
+        (("--from", "2026-10-14", "--time", "16:00", "--announced", "now"), "does not match the format"),
+        (("--from", "2026-10-14", "--time", "16:00", "--output", "no/such/x.ics"), "cannot write no/such/x.ics"),
+    ],
+)
+def test_plan_refuses(arguments: tuple[str, ...], says: str) -> None:
+    code, out, err = run("plan", "term", *arguments)
+    assert (code, out) == (2, "")
+    assert says in " ".join(err.replace("│", " ").split())
+
+
 def test_export_refuses() -> None:
     code, out, err = run("export", "term", "--format", "ics")
     assert (code, out) == (1, "")

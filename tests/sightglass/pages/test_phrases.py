@@ -37,7 +37,21 @@ EXTENSIONS = ["admonition", "attr_list", "md_in_html", "tables", "toc", "pymdown
 EXTENSIONS += ["pymdownx.superfences", "pymdownx.tabbed"]
 SAME_IN_BOTH = {"field.doi", "field.isbn", "field.arxiv"}
 # Proper names and formats that Chinese readers write in Latin letters.
-LATIN = {"BibTeX", "biblatex", "RIS", "CSL", "JSON", "APA", "GB", "bib", "ris", "JavaScript", "Sightglass", "arXiv"}
+LATIN = {
+    "BibTeX",
+    "biblatex",
+    "RIS",
+    "CSL",
+    "JSON",
+    "APA",
+    "GB",
+    "bib",
+    "ris",
+    "ics",
+    "JavaScript",
+    "Sightglass",
+    "arXiv",
+}
 LATIN |= {"Markdown", "MiB", "kB", "CPU"}
 LATIN |= {"ResNet", "DenseNet", "VGG", "AlexNet", "ImageNet", "ReLU", "GELU", "SiLU", "AOPC", "ROC"}  # the field's
 LATIN |= set(re.findall(r"[A-Za-z]{2,}", " ".join(laboratory.IN_CHINESE.values())))

@@ -23,10 +23,23 @@ from sightglass.catalogue.models import FIRST_DRAFT, ReadingList, Session
 from sightglass.commands.catalogue import AsJson, fail, known, print_json
 from sightglass.errors import FormError
 from sightglass.files import write_output, write_whole
+from sightglass.lists import plans
 from sightglass.lists import rules as list_rules
 
+TOO_LATE = "the last session would be after the year 9999"
 FORMATS = {"bib": "bibtex", "ris": "ris", "ics": "", "markdown": ""}  # with the citations' name of the format
 Name = Annotated[str, typer.Argument(help="A reading list's slug, as its file is called.")]
+First = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day that may be used.")]
+Every = Annotated[str | None, typer.Option(help="The day of the week: thursday. Left out, that of --from.")]
+At = Annotated[str | None, typer.Option("--time", help="When a session begins: 16:00")]
+Weeks = Annotated[int, typer.Option(min=1, max=52, help="Weeks from one session to the next.")]
+Skip = Annotated[
+    list[str] | None, typer.Option(help="A day of a week without a session; several with commas, or again.")
+]
+Presenters = Annotated[str | None, typer.Option(help="Names that take turns, with commas: 'Ada,Bo,Chen'")]
+Place = Annotated[str | None, typer.Option(help="A room or a link for all planned sessions.")]
+Minutes = Annotated[int | None, typer.Option(min=1, max=1440, help="How long each lasts.")]
+Zone = Annotated[str | None, typer.Option(help="IANA name: Europe/Berlin")]
 
 
 class _ShowByDefault(TyperGroup):
@@ -151,19 +164,15 @@ def _short_title(catalogue: Catalogue, key: str) -> str:
 @app.command()
 def schedule(
     name: Name,
-    first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day that may be used.")
-    ] = None,
-    every: Annotated[str | None, typer.Option(help="The day of the week: thursday. Left out, that of --from.")] = None,
-    at: Annotated[str | None, typer.Option("--time", help="When a session begins: 16:00")] = None,
-    weeks: Annotated[int, typer.Option(min=1, max=52, help="Weeks from one session to the next.")] = 1,
-    skip: Annotated[
-        list[str] | None, typer.Option(help="A day of a week without a session; several with commas, or again.")
-    ] = None,
-    presenters: Annotated[str | None, typer.Option(help="Names that take turns, with commas: 'Ada,Bo,Chen'")] = None,
-    place: Annotated[str | None, typer.Option(help="A room or a link for all planned sessions.")] = None,
-    minutes: Annotated[int | None, typer.Option(min=1, max=1440, help="How long each lasts.")] = None,
-    timezone: Annotated[str | None, typer.Option(help="IANA name: Europe/Berlin")] = None,
+    first: First = None,
+    every: Every = None,
+    at: At = None,
+    weeks: Weeks = 1,
+    skip: Skip = None,
+    presenters: Presenters = None,
+    place: Place = None,
+    minutes: Minutes = None,
+    timezone: Zone = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the dates and write nothing.")] = False,
 ) -> None:
     """Give the planned sessions of a list their dates, and tell people's calendars.
@@ -193,11 +202,11 @@ def schedule(
                 _weekday(every, first.date()),
                 _time(at, planned),
                 weeks=weeks,
-                skip=[_day(day) for value in skip or [] for day in value.split(",")],
+                skip=_days(skip),
                 presenters=_names(presenters),
             )
         except OverflowError:
-            raise fail("the last session would be after the year 9999") from None
+            raise fail(TOO_LATE) from None
     changes = {field: value for field, value in (("place", place), ("minutes", minutes)) if value}
     sessions = [s.model_copy(update=changes) if s.status == "planned" else s for s in sessions]
     scheduled = reading_list.model_copy(update={"sessions": lists.named(sessions)})
@@ -252,6 +261,66 @@ def _report(old: Session, session: Session, reading_list: ReadingList, now: date
 
 
 @app.command()
+def plan(
+    name: Name,
+    first: First = None,
+    every: Every = None,
+    at: At = None,
+    weeks: Weeks = 1,
+    skip: Skip = None,
+    presenters: Presenters = None,
+    place: Place = None,
+    minutes: Minutes = 60,
+    timezone: Zone = None,
+    announced: Annotated[
+        list[datetime] | None,
+        typer.Option(
+            formats=[lists.MINUTE], help="When these dates went out, in UTC; again for each change. Default: now."
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Write this file instead of stdout.")] = None,
+) -> None:
+    """Make a calendar with your own dates for a list; the list itself does not change.
+
+    The form on the list's page makes the same file. All sessions get new dates. A calendar that has an earlier version
+    of them moves its sessions, if --announced names the moments of the earlier versions too.
+
+    Examples:  sightglass list plan class-activation-maps --from 2027-01-07 --time 16:00 --timezone Europe/Berlin  |
+    sightglass list plan class-activation-maps --from 2027-01-07 --time 16:00 --output cam.ics
+    """
+    catalogue = catalogues.load()
+    reading_list = known_list(catalogue, name)
+    _known_zone(timezone)
+    if first is None:
+        raise fail("from when on? --from 2026-03-05")
+    _refuse_problems(catalogue, name, except_for=("announced",))
+    try:
+        made = plans.planned(
+            reading_list,
+            first.date(),
+            _weekday(every, first.date()),
+            _time(at, []),
+            timezone=timezone or reading_list.timezone,
+            announced=[moment.replace(tzinfo=UTC) for moment in announced or []] or [datetime.now(UTC)],
+            weeks=weeks,
+            skip=_days(skip),
+            presenters=_names(presenters),
+            minutes=minutes or 60,
+            place=place or None,
+        )
+    except OverflowError:
+        raise fail(TOO_LATE) from None
+    starts = [start for session in made.sessions if (start := lists.begins(session, made.timezone))]
+    never = next((start for start in starts if not lists.exists(start)), None)
+    if never:
+        raise fail(f"the clocks in {made.timezone} never show {never:{lists.MINUTE}}: summer time begins")
+    for session in made.sessions:
+        presenter = f"  {session.presenter}" if session.presenter else ""
+        typer.echo(f"{lists.when(session, made.timezone)}  {session.title}{presenter}", err=True)
+    _put(plans.calendar(name, made, catalogue, settings.load(catalogue.root).site) or b"", output)
+
+
+@app.command()
 def export(
     name: Name,
     style: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "markdown",
@@ -278,6 +347,11 @@ def export(
         content = citations.format_entries(keys, catalogue, FORMATS[style]).encode()
     if content is None:
         raise fail(f"no session of '{name}' has a date; sightglass list schedule {name} --from DATE", 1)
+    _put(content, output)
+
+
+def _put(content: bytes, output: Path | None) -> None:
+    """Write the file, or to stdout without one."""
     if output is None:
         typer.echo(content, nl=False)
         return
@@ -335,11 +409,15 @@ def _time(at: str | None, planned: list[Session]) -> time:
         raise fail(f"'{at}' is no time; write it as 16:00") from None
 
 
-def _day(text: str) -> date:
-    try:
-        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
-    except ValueError:
-        raise fail(f"--skip: '{text}' is no day; write it as 2026-04-02") from None
+def _days(skip: list[str] | None) -> list[date]:
+    """The days of all ``--skip``, each of which may name several."""
+    found = []
+    for text in ",".join(skip or []).split(",") if skip else []:
+        try:
+            found.append(datetime.strptime(text.strip(), "%Y-%m-%d").date())
+        except ValueError:
+            raise fail(f"--skip: '{text}' is no day; write it as 2026-04-02") from None
+    return found
 
 
 def _names(presenters: str | None) -> list[str]:

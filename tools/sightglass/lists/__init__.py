@@ -15,7 +15,7 @@ from functools import cache
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone
+from icalendar import Calendar, Event, Timezone, vText
 
 from sightglass.catalogue import Catalogue
 from sightglass.catalogue.models import Announcement, Entry, ReadingItem, ReadingList, Session
@@ -248,7 +248,7 @@ def calendar(slug: str, reading_list: ReadingList, catalogue: Catalogue, site: s
     result.add("prodid", "-//Sightglass//Reading lists//EN")
     result.add("version", "2.0")
     for name in ("name", "x-wr-calname"):  # RFC 7986's, and the one that programs have read for longer
-        result.add(name, reading_list.title)
+        result.add(name, vText(reading_list.title))  # the library escapes these two only if told that they are texts
     starts = [start for session in held if (start := begins(session, zone))]
     if zone != "UTC":
         margin = timedelta(days=2)  # longer than any session, in any zone
@@ -272,10 +272,10 @@ def _event(session: Session, slug: str, reading_list: ReadingList, catalogue: Ca
     event.add("sequence", len(session.announced) - 1)
     for name, at in (("dtstart", begins(session, zone)), ("dtend", ends(session, zone))):
         event.add(name, at.astimezone(UTC) if at and zone == "UTC" else at)
-    event.add("summary", f"{reading_list.group or reading_list.title}: {session.title}")
+    event.add("summary", heading(session, reading_list))
     if session.place:
         event.add("location", session.place)
-    event.add("description", "\n".join(_agenda(session, catalogue)))
+    event.add("description", "\n".join(agenda(session, catalogue)))
     if site:
         event.add("url", f"{site}lists/{slug}/#{session.id}")
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
@@ -283,7 +283,12 @@ def _event(session: Session, slug: str, reading_list: ReadingList, catalogue: Ca
     return event
 
 
-def _agenda(session: Session, catalogue: Catalogue) -> Iterator[str]:
+def heading(session: Session, reading_list: ReadingList) -> str:
+    """What a calendar calls a session: 'Vision group: CAM'."""
+    return f"{reading_list.group or reading_list.title}: {session.title}"
+
+
+def agenda(session: Session, catalogue: Catalogue) -> Iterator[str]:
     """What a session is about, as lines of plain text."""
     if session.presenter:
         yield f"Presenter: {session.presenter}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from itertools import zip_longest
 
 from sightglass import citations, lists
 from sightglass.catalogue.models import ReadingItem, ReadingList, Session
+from sightglass.lists import plans
 from sightglass.pages.entries import add_button, description, list_link, marked_meta, method_link, summary, titled
+from sightglass.pages.list_plan import plan_form
 from sightglass.pages.markup import HTML_LANGUAGE, address, code, details, either, out, page, ready, spoken, text
 from sightglass.pages.site import Site
 
@@ -32,7 +35,7 @@ def list_pages(site: Site) -> dict[str, str]:
 
 
 def list_files(site: Site) -> dict[str, str | bytes]:
-    """What is downloaded from the lists' pages: the bibliography of each, and the calendar of those with dates."""
+    """What the lists' pages load: bibliographies, the calendars of lists with dates, the texts of calendars without."""
     files: dict[str, str | bytes] = {}
     for slug, reading_list in site.catalogue.lists.items():
         keys = lists.entry_keys(reading_list, site.catalogue)
@@ -41,6 +44,8 @@ def list_files(site: Site) -> dict[str, str | bytes]:
         calendar = lists.calendar(slug, reading_list, site.catalogue, site.settings.site)
         if calendar is not None:
             files[f"lists/{slug}.ics"] = calendar
+        texts = plans.texts(slug, reading_list, site.catalogue, site.settings.site)
+        files[f"lists/{slug}.plan.json"] = json.dumps(texts, ensure_ascii=False)
     return files
 
 
@@ -48,6 +53,7 @@ def _list(site: Site, slug: str) -> str:
     reading_list = site.catalogue.lists[slug]
     facts = [text(fact) for fact in (reading_list.group, reading_list.term, _common_place(reading_list)) if fact]
     seen: set[str] = set()  # entries that Zotero was told of
+    numbered = list(enumerate(reading_list.sessions, 1))
     parts = [
         f"# {text(_title(site, reading_list))} {{ data-sg-list={slug} lang={_tongue(site, reading_list, slug)} }}\n",
         _title_zh(site, reading_list),
@@ -55,9 +61,10 @@ def _list(site: Site, slug: str) -> str:
         _next(site, slug),
         summary(site, reading_list.summary, reading_list.summary_zh),
         _tools(site, slug),
+        plan_form(site, slug, [(anchor(s, n), _title(site, s), _tongue(site, s, slug)) for n, s in numbered]),
         _progress(site, reading_list),
         _schedule(site, slug),
-        *(_session(site, slug, number, seen) for number in range(1, len(reading_list.sessions) + 1)),
+        *(_session(site, slug, number, seen) for number, _ in numbered),
         _chat(site, slug),
     ]
     return page(
@@ -70,7 +77,7 @@ def _list(site: Site, slug: str) -> str:
             for end, number in _candidates(reading_list)
         ],
         scripts=["assets/lists.js"],
-        styles=["assets/lists.css"],
+        styles=["assets/lists.css", "assets/plan.css"],
     )
 
 
