@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from sightglass.ledger import tutorials as kept
-from sightglass.pages import tutorials
+from sightglass.pages import notebooks, tutorials
 from sightglass.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,17 +48,26 @@ def built(root: Path, addresses: Settings = ADDRESSES) -> dict[str, str]:
     return {path: str(content) for path, content in tutorials.build(root, addresses=addresses).items()}
 
 
+def page(root: Path, addresses: Settings = ADDRESSES, folder: str = "") -> str:
+    """The page's HTML, as mkdocs-jupyter renders it and the site finishes it."""
+    convert = pytest.importorskip("mkdocs_jupyter.convert")
+    notebooks.prepare()
+    notebook = root / "page.ipynb"
+    notebook.write_text(built(root, addresses)[f"{folder}tutorials/counting/index.ipynb"], encoding="utf-8")
+    return notebooks.finished(convert.nb2html(str(notebook), custom_mathjax_url=""))[0]
+
+
 def cells(root: Path, addresses: Settings = ADDRESSES) -> list[str]:
     notebook = json.loads(built(root, addresses)["tutorials/counting.ipynb"])
     return ["".join(cell["source"]) for cell in notebook["cells"]]
 
 
 def test_a_page_offers_the_notebook_and_colab(root: Path) -> None:
-    page = built(root)["tutorials/counting.md"]
-    assert 'href="../counting.ipynb" download' in page
+    shown = page(root)
+    assert re.search(r'<a download[^>]* href="\.\./counting\.ipynb"', shown)
     address = "https://colab.research.google.com/github/someone/sightglass/blob/notebooks/tutorials/counting.ipynb"
-    assert address in page
-    assert "docs/tutorials/counting.py" in page
+    assert address in shown
+    assert "docs/tutorials/counting.py" in shown
 
 
 def test_a_translation_brings_the_text_and_the_tutorial_code_and_outputs(root: Path) -> None:
@@ -70,20 +80,42 @@ def test_a_translation_brings_the_text_and_the_tutorial_code_and_outputs(root: P
     outputs = kept.Kept(date="2026-03-05", seconds=1, versions={}, key="", objects={}, files={}, cells=[cell])
     kept.write(root, "counting", kept.Executed(outputs))
     pages = built(root)
-    shown = pages["zh/tutorials/counting.md"]
-    assert "# 数数：逐步讲解" in shown
+    shown = page(root, folder="zh/")
+    assert re.search(r'<h1 id="_1">数数：逐步讲解<a class="headerlink" href="#_1"', shown)
     assert "一加一。" in shown
-    assert "print(1 + 1)" in shown
-    assert 'href="../../../tutorials/counting.ipynb" download>下载笔记本' in shown
+    assert "print(1 + 1)" in re.sub("<[^>]*>", "", shown)
+    assert re.search(r'<a download[^>]* href="\.\./\.\./\.\./tutorials/counting\.ipynb">下载笔记本', shown)
     assert "docs/zh/tutorials/counting.py" in shown
     assert "Counting" not in shown
-    assert "![上面单元的输出](../../tutorials/counting-1.webp){ width=2" in shown
+    image = re.search(r"<img [^>]*>", shown)
+    assert image is not None
+    for mark in ('alt="上面单元的输出"', 'src="../../../tutorials/counting-1.webp"', 'width="2"', 'height="1"'):
+        assert mark in image[0]
     assert "执行于 2026 年 3 月 5 日" in shown
     assert 'href="counting/">数数' in pages["zh/tutorials/index.md"]
-    assert "数数" not in pages["tutorials/counting.md"]
+    assert "数数" not in page(root)
     translation.write_text("# %% [markdown]\n# # 一\n\n# %% [markdown]\n# 二\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"docs/zh/tutorials/counting\.py has 2 text cells, the tutorial 1"):
         built(root)
+
+
+def test_a_page_is_cells_alone_highlighted_and_linked_as_elsewhere(root: Path) -> None:
+    """Nothing of the styles, scripts and prompts that mkdocs-jupyter puts into a page is in it."""
+    folder = root / "docs" / "tutorials"
+    fenced = "# ## Again `twice`\n#\n# ```sh\n# ls | wc\n# ```\n#\n# | a | b |\n# | - | - |\n# | 1 | 2 |\n"
+    (folder / "counting.py").write_text(TEXT + f"\n# %% [markdown]\n{fenced}\n# %% [markdown]\n# ## Again `twice`\n")
+    shown = page(root)
+    assert not re.findall(
+        r"<(?:style|script|link|button|svg)|jp-|tabindex|\bdata:|https?://(?!(?:colab|github)\.)", shown
+    )
+    found = re.findall(r'<h2 id="([^"]*)">Again <code>twice</code><a class="headerlink" href="#\1"', shown)
+    assert found == ["again-twice", "again-twice_1"]
+    cell, shell = re.findall(
+        r'<div class="highlight"><pre><span></span><code>(.*?)</code></pre></div>', shown, re.DOTALL
+    )
+    assert '<span class="kn">import</span>' in cell
+    assert re.sub("<[^>]*>", "", shell).strip() == "ls | wc"
+    assert "<td>1</td>" in shown
 
 
 def test_every_tutorial_is_translated() -> None:
@@ -94,7 +126,7 @@ def test_every_tutorial_is_translated() -> None:
 
 @pytest.mark.parametrize("repository", ["", "https://gitlab.com/someone/sightglass/"])
 def test_colab_is_offered_only_for_what_it_can_open(root: Path, repository: str) -> None:
-    assert "colab" not in built(root, Settings(repository=repository))["tutorials/counting.md"]
+    assert "colab" not in page(root, Settings(repository=repository))
 
 
 def test_the_branch_of_the_links_is_the_one_that_is_published() -> None:
@@ -108,7 +140,7 @@ def test_the_notebook_installs_what_it_needs_and_the_text_does_not(root: Path) -
     assert 'find_spec("repro") is None' in first
     assert "git+https://github.com/someone/sightglass" in first
     assert others == cells(root, Settings())  # without an address there is nothing to install from
-    assert "pip" not in built(root)["tutorials/counting.md"]
+    assert "pip" not in page(root)
 
 
 def test_a_notebook_knows_nothing_of_this_machine_and_is_the_same_each_time(root: Path) -> None:
@@ -142,12 +174,12 @@ def test_outputs_are_kept_and_shown_and_go_stale(kernel: Path, root: Path) -> No
         "from pathlib import Path\nfrom repro.lab import SIZE, files\n\n# %%\nfiles.note(Path('weights.bin'))\nprint(SIZE + 1)",
     )
     kernel.write_text(source)
-    assert "Shown without its outputs" in built(root)["tutorials/counting.md"]
+    assert "Shown without its outputs" in page(root)
     kept.write(root, "counting", kept.execute(root, "counting"))
-    page = built(root)["tutorials/counting.md"]
-    assert "```text\n2\n```" in page
+    shown = page(root)
+    assert '<div class="highlight sg-output"><pre><code>2</code></pre></div>' in shown
     assert '"outputs": [],' in built(root)["tutorials/counting.ipynb"]
-    assert "stale" not in page
+    assert "stale" not in shown
 
     def because() -> list[str]:
         return kept.why_stale(root, "counting", kept.load(root, "counting"))
@@ -160,9 +192,9 @@ def test_outputs_are_kept_and_shown_and_go_stale(kernel: Path, root: Path) -> No
     weights.write_bytes(b"1")
     (root / "repro" / "lab" / "__init__.py").write_text("SIZE = 2\n")
     assert because() == ["repro.lab:SIZE changed"]
-    assert "stale: the code has changed since" in built(root)["tutorials/counting.md"]
+    assert "stale: the code has changed since" in page(root)
     kernel.write_text(source.replace("SIZE + 1", "SIZE + 2"))
-    assert "```text" not in built(root)["tutorials/counting.md"]  # an output beside another cell would be wrong
+    assert "sg-output" not in page(root)  # an output beside another cell would be wrong
 
 
 def test_pictures_are_kept_light(kernel: Path, root: Path) -> None:
@@ -172,7 +204,7 @@ def test_pictures_are_kept_light(kernel: Path, root: Path) -> None:
     executed = kept.execute(root, "counting")
     assert sum(map(len, executed.pictures.values())) <= kept.PICTURE_BYTES
     kept.write(root, "counting", executed)
-    assert "![Output of the cell above](counting-1.webp){ width=" in built(root)["tutorials/counting.md"]
+    assert re.search(r'<img alt="Output of the cell above"[^>]* src="\.\./counting-1\.webp"', page(root))
     assert built(root)["tutorials/counting-1.webp"]
 
 
@@ -194,7 +226,7 @@ def test_slow_prints_are_one_block(kernel: Path, root: Path) -> None:
     slowly = "0, flush=True)\nimport time\ntime.sleep(1)\nprint(1"
     kernel.write_text(TEXT.replace("1 + 1", slowly))
     kept.write(root, "counting", kept.execute(root, "counting"))
-    assert "```text\n0\n1\n```" in built(root)["tutorials/counting.md"]
+    assert "<code>0\n1</code>" in page(root)
 
 
 def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

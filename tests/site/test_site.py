@@ -64,6 +64,17 @@ def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
         assert not [url for url in foreign if not url.startswith("http://127.0.0.1")], path
 
 
+def test_a_tutorial_is_light_and_names_no_other_host(built: Path) -> None:
+    """mkdocs-jupyter's own template makes pages of 650 KB that fetch scripts from elsewhere."""
+    tutorials = list(built.glob("**/tutorials/*/index.html"))
+    assert len(tutorials) > 20
+    for path in tutorials:
+        page = path.read_text(encoding="utf-8")
+        assert len(page.encode()) <= 100_000, path
+        assert set(re.findall(r"https?://([^/\s\"'&<)]+)", page)) <= {"127.0.0.1", "www.w3.org"}, path
+        assert not re.findall(r"<img [^>]*src=\"data:", page), path
+
+
 @pytest.fixture
 def visit(browser: object, address: str) -> Iterator[Callable]:
     """Open a page; whatever it asks of other hosts or complains of in the console fails the test."""

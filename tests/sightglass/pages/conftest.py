@@ -1,4 +1,4 @@
-"""A small site: the toy catalogue with the project's templates, styles and home pages, and stubs for its guides."""
+"""A small site: the toy catalogue with the project's templates, styles and home pages, stubs for its guides, a tutorial."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ def toy_site(toy: Path) -> Path:
         for path in (toy / f"docs/{guide}.md", toy / f"docs/zh/{guide}.md"):
             path.parent.mkdir(exist_ok=True)
             path.write_text(f"# {guide}\n\n## Run a method\n\nA paragraph.\n", encoding="utf-8")
+    for folder, text in (("docs", "Counting, step by step"), ("docs/zh", "数数：逐步讲解")):
+        (toy / folder / "tutorials").mkdir()
+        tutorial = f"# %% [markdown]\n# # {text}\n#\n# ## 1 + 1\n\n# %%\nprint(1 + 1)\n"
+        (toy / folder / "tutorials/counting.py").write_text(tutorial, encoding="utf-8")
     (toy / "CONTRIBUTING.md").write_text("# Contribute\n", encoding="utf-8")
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     (toy / "mkdocs.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")

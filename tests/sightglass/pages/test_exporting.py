@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ def test_no_page_and_no_file_is_lost(toy_site: Path, tmp_path: Path, sightglass:
     page = (plain / "papers/okafor2013glow/index.html").read_text(encoding="utf-8")
     assert '<meta name="citation_author" content="Chidi Okafor">' in page
     assert "<!-- ready -->" not in page
+    assert "<code>print" in re.sub(
+        "<span[^>]*>|</span>", "", (plain / "tutorials/counting/index.html").read_text("utf-8")
+    )
     assert '<html lang="zh-Hans"' in (plain / "zh/methods/gradient-glow/index.html").read_text(encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from sightglass import ledger
 from sightglass.commands import catalogue as command
-from sightglass.ledger import Quantity, Result
+from sightglass.ledger import Quantity, Result, tutorials
 from sightglass.pages import rebuilding, rendering
 
 CLAIM = """\
@@ -137,6 +137,18 @@ def test_a_new_result_is_on_the_page_of_its_method(served: Served) -> None:
     served.rebuild()
     assert "0.75" in served.page("methods/gradient-glow")
     assert served.whole == 1
+
+
+def test_outputs_kept_anew_are_on_the_page_of_their_tutorial(served: Served) -> None:
+    cell = tutorials.Cell(source=tutorials.digest("print(1 + 1)"), outputs=[tutorials.Output(text="two")])
+    outputs = tutorials.Kept(date="2026-03-05", seconds=1, versions={}, key="", objects={}, files={}, cells=[cell])
+    tutorials.write(served.root, "counting", tutorials.Executed(outputs))
+    assert served.rebuild() == [f"{folder}tutorials/counting/index.html" for folder in ("", "zh/")]
+    assert served.whole == 1
+    quick = served.everything()
+    assert b"<code>two</code>" in quick["zh/tutorials/counting/index.html"]
+    served._build()
+    assert quick == served.everything()
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def generate(root: Path, written: Mapping[str, str]) -> Files:
     addresses = settings.load(root)
     generated: Files = {"contributing.md": (root / "CONTRIBUTING.md").read_text(encoding="utf-8")}
     generated |= tutorials.build(root, addresses=addresses)
-    prose = {**written, **generated}
+    prose = {**written, **generated} | tutorials.prose(generated)
     guides = {_url(path): title for path, text in prose.items() if (title := _title(path, text))}
     headings = {_url(path): _headings(text) for path, text in prose.items() if _url(path) in guides}
     results, dates = ledger.load_all(root), additions.added(root)

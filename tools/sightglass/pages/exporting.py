@@ -1,7 +1,8 @@
 """The pages as a plain MkDocs project, without the hook: the way to another generator that reads ``mkdocs.yml``.
 
 What is lost is what the hook adds to each page: the header with our search box, basket and language switch (the
-theme's own search and a choice of language take their place), and the check of links in generated pages.
+theme's own search and a choice of language take their place), and the check of links in generated pages.  A tutorial is
+Markdown here, for another generator has no mkdocs-jupyter.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from sightglass import settings
-from sightglass.pages import contents, languages, phrases
+from sightglass.pages import contents, languages, notebooks, phrases, tutorials
 from sightglass.pages.markup import READY
 
 MARK = "# Written by 'sightglass site --markdown': the next export replaces this folder as a whole.\n"
@@ -28,16 +29,20 @@ def project(root: Path) -> contents.Files:
     docs = {path.relative_to(root / "docs").as_posix(): path for path in (root / "docs").rglob("*") if path.is_file()}
     hand = {path: file.read_bytes() for path, file in docs.items() if file.suffix != ".py"}
     written = {path: text.decode("utf-8") for path, text in hand.items() if path.endswith(".md")}
-    generated = {path: _plain(content) for path, content in contents.generate(root, written).items()}
+    generated = dict(_plain(path, content) for path, content in contents.generate(root, written).items())
     made: contents.Files = {**hand, **generated, STYLE: HIDDEN}
     files: contents.Files = {f"docs/{path}": content for path, content in made.items()}
     files |= {f"overrides/{name}": (root / "overrides" / name).read_bytes() for name in TEMPLATES}
     return files | {"mkdocs.yml": MARK + _configuration(root, made)}
 
 
-def _plain(content: str | bytes) -> str | bytes:
-    """A page without the marks of ready-made HTML, which the hook alone reads."""
-    return content.replace(READY[0], "").replace(READY[1], "") if isinstance(content, str) else content
+def _plain(path: str, content: str | bytes) -> tuple[str, str | bytes]:
+    """A page without the marks of ready-made HTML, which the hook alone reads, or a notebook as a page."""
+    if isinstance(content, bytes):
+        return path, content
+    if tutorials.is_page(path):
+        return tutorials.page_path(path), notebooks.as_markdown(content)
+    return path, content.replace(READY[0], "").replace(READY[1], "")
 
 
 def _configuration(root: Path, made: contents.Files) -> str:

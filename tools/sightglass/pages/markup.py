@@ -49,7 +49,7 @@ def ready(made: str) -> str:
 
 
 def to(page: str, label: object, here: str, *, css: str = "", language: str = "") -> str:
-    """A link from page ``here`` to page ``page`` (both as ``papers/key.md``), its label in ``language``."""
+    """A link from page ``here`` to page ``page`` (``papers/key.md``, or ``papers/key/``), label in ``language``."""
     attributes = (f' class="{css}"' if css else "") + (f' lang="{language}"' if language else "")
     return f'<a{attributes} href="{address(page, here)}">{text(label)}</a>'
 

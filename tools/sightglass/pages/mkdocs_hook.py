@@ -10,15 +10,16 @@ import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
-from mkdocs.plugins import get_plugin_logger
+from mkdocs.plugins import event_priority, get_plugin_logger
 from mkdocs.structure import StructureItem
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
+from mkdocs.structure.toc import get_toc
 
 from sightglass import settings
 from sightglass.errors import CatalogueError
-from sightglass.pages import contents, languages, markup, phrases, rebuilding, rendering
+from sightglass.pages import contents, languages, markup, notebooks, phrases, rebuilding, rendering, tutorials
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
@@ -39,9 +40,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.repo_url = addresses.repository or None
     if not any(isinstance(extension, rendering.Ready) for extension in config.markdown_extensions):
         config.markdown_extensions.append(rendering.Ready())
+    notebooks.prepare()
     return config
 
 
+@event_priority(100)  # before mkdocs-jupyter, which makes pages of notebooks
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is made from the catalogue and the results, and the tutorials."""
     for hand in files.documentation_pages():
@@ -50,7 +53,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     written = {file.src_uri: file.content_string for file in files.documentation_pages()}
     generated = _generated(_root(config), written)
     for path, content in generated.items():
-        if (file := files.get_file_from_path(path)) is None:
+        if tutorials.is_page(path):
+            files.append(notebooks.file(config, path, str(content)))
+        elif (file := files.get_file_from_path(path)) is None:
             files.append(File.generated(config, path, content=content))
         else:
             file.content_string = str(content)
@@ -58,7 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for file in files.documentation_pages():
         if file.src_uri not in listed:
             rendering.ReadyPage(None, file, config)
-    _build.update(config=config, files=files, written=written, generated=generated)
+    _build.update(config=config, written=written, generated=generated)
     return files
 
 
@@ -80,9 +85,18 @@ def _listed(nav: Any) -> Iterator[str]:
             yield from _listed(item)
 
 
+def on_page_read_source(page: Page, **_: Any) -> str | None:
+    """A notebook is read by mkdocs-jupyter; MkDocs needs its front matter."""
+    return notebooks.front(page.file.content_string) if tutorials.is_page(page.file.src_uri) else None
+
+
 def on_page_content(content: str, page: Page, **_: Any) -> str:
-    """Warn of links that lead to nothing, which fails a strict build."""
-    for target in rendering.broken_links(page, _destinations):
+    """Finish notebooks, and warn of links that lead to nothing, which fails a strict build."""
+    made = rendering.blocks(page.markdown or "")
+    if tutorials.is_page(page.file.src_uri):
+        content, tokens = notebooks.finished(content)
+        page.toc, made = get_toc(tokens), content  # type: ignore[arg-type]  # dictionaries of the same form
+    for target in rendering.broken_links(made, page.file.url, _destinations):
         _log.warning(f"'{page.file.src_uri}' contains a link '{target}' that leads to nothing in the site.")
     return content
 
@@ -92,7 +106,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
     global _addresses, _destinations
     _destinations = frozenset(file.dest_uri for file in files)
     _addresses = frozenset(file.page.url for file in files.documentation_pages() if file.page is not None)
-    _build["nav"] = nav
+    _build.update(nav=nav, files=files)
     _navigations.clear()
     for language in phrases.LANGUAGES:
         _navigations[language] = nav if language == "en" else _translated(nav, language, files)

@@ -24,7 +24,7 @@ from mkdocs.structure.files import Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.utils import CountHandler
 
-from sightglass.pages import contents
+from sightglass.pages import contents, notebooks, tutorials
 
 FIXED = ("docs", "overrides", "mkdocs.yml", "pyproject.toml")  # what decides how every page looks
 _log = get_plugin_logger("sightglass")
@@ -66,7 +66,10 @@ class Build:
         changed = [path for path, content in generated.items() if content != self.generated[path]]
         files = [file for path in changed if (file := self.files.get_file_from_path(path))]
         for file in files:
-            file._content = generated[file.src_uri]
+            if tutorials.is_page(file.src_uri):
+                notebooks.file(self.config, file.src_uri, str(generated[file.src_uri]))
+            else:
+                file._content = generated[file.src_uri]
         pages = [file.page for file in files if file.page]
         documents = self.files.documentation_pages()
         with _strictly(self.config):

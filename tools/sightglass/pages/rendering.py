@@ -83,17 +83,21 @@ def without_markdown(text: str) -> tuple[str, list[dict[str, Any]]] | None:
             made.append(part)
             continue
         for line in filter(None, part.split("\n")):
-            heading = _HEADING.fullmatch(line)
-            if heading is None or _MARKED.search(heading[2]):
+            found = _HEADING.fullmatch(line)
+            if found is None or _MARKED.search(found[2]):
                 return None
-            level, inside, attributes = len(heading[1]), heading[2].strip(), heading[3] or ""
-            name = html.unescape(re.sub(r"<[^>]*>", "", inside)).strip()
-            anchor = unique(slugify(name, "-"), used)
-            tokens.append({"level": level, "id": anchor, "name": html.escape(name, quote=False)})
-            attributes = re.sub(r"=([\w.-]+)", r'="\1"', attributes)
-            link = f'<a class="headerlink" href="#{anchor}" title="Permanent link">&para;</a>'
-            made.append(f'<h{level}{attributes} id="{anchor}">{inside}{link}</h{level}>')
+            attributes = re.sub(r"=([\w.-]+)", r'="\1"', found[3] or "")
+            made.append(heading(len(found[1]), found[2].strip(), used, tokens, attributes))
     return "\n".join(made), nest_toc_tokens(tokens)
+
+
+def heading(level: int, inside: str, used: set[str], tokens: list[dict[str, Any]], attributes: str = "") -> str:
+    """A heading with an id that is not ``used`` yet and a link to itself; its place goes to ``tokens``."""
+    name = html.unescape(re.sub(r"<[^>]*>", "", inside)).strip()
+    anchor = unique(slugify(name, "-"), used)
+    tokens.append({"level": level, "id": anchor, "name": html.escape(name, quote=False)})
+    link = f'<a class="headerlink" href="#{anchor}" title="Permanent link">&para;</a>'
+    return f'<h{level}{attributes} id="{anchor}">{inside}{link}</h{level}>'
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
@@ -130,10 +134,14 @@ def squeezed(page: str) -> str:
     return "".join(part if number % 2 else _BREAK.sub("\n", part) for number, part in enumerate(parts))
 
 
-def broken_links(page: Page, known: frozenset[str]) -> list[str]:
-    """Links in a page's ready blocks that lead to no file of the site: MkDocs looks at Markdown's only."""
-    targets = {target for block in _BLOCK.findall(page.markdown or "") for target in _LINK.findall(block)}
-    return sorted(target for target in targets if not _leads(page.file.url, html.unescape(target), known))
+def broken_links(made: str, here: str, known: frozenset[str]) -> list[str]:
+    """Links in HTML of the page at ``here`` that lead to no file of the site: MkDocs looks at Markdown's only."""
+    return sorted(target for target in set(_LINK.findall(made)) if not _leads(here, html.unescape(target), known))
+
+
+def blocks(text: str) -> str:
+    """What of a page's Markdown is HTML already."""
+    return "\n".join(_BLOCK.findall(text))
 
 
 def _leads(here: str, target: str, known: frozenset[str]) -> bool:

@@ -162,7 +162,7 @@ class Site:
 
     def tutorial_of(self, slug: str) -> str | None:
         """The method's tutorial page, if there is one, in this language where it is translated."""
-        path, folder = f"tutorials/{slug}.md", phrases.FOLDERS[self.language]
+        path, folder = f"tutorials/{slug}/", phrases.FOLDERS[self.language]
         if (self.root / f"docs/{folder}tutorials/{slug}.py").is_file():
             return path
         return self.shared(path) if (self.root / f"docs/tutorials/{slug}.py").is_file() else None

@@ -1,31 +1,33 @@
 """Tutorials: notebooks kept as text (jupytext's percent format) under ``docs/tutorials/``, one for each method.
 
-A page shows the outputs that ``sightglass tutorials`` has kept; building it executes nothing and needs no torch.  (The
-plugin mkdocs-jupyter keys its cache on the notebook alone, keeps a failed cell as a success and makes pages of 600 KB;
-here the cells go through the same theme as every other page.)  A Chinese page takes its text cells from the file of
-the same name under ``docs/zh/tutorials/``, and the code and its outputs from the English one.
+A page is a notebook with the outputs that ``sightglass tutorials`` has kept: building it executes nothing and needs no
+torch.  mkdocs-jupyter renders it (``sightglass.pages.notebooks``).  A Chinese page takes its text cells from the file
+of the same name under ``docs/zh/tutorials/``, and the code and its outputs from the English one.
 
-Beside each page lies its ``.ipynb``, without outputs, made here and never by hand.  Its first cell installs the project
-where it is missing, so that it runs wherever it is opened.  CI puts these files into the branch ``notebooks`` of the
-repository, for Google Colab opens notebooks from GitHub and from nowhere else on the web.
+Beside each page lies an ``.ipynb`` to download, without outputs, made here and never by hand.  Its first cell installs
+the project where it is missing, so that it runs wherever it is opened.  CI puts these files into the branch
+``notebooks`` of the repository, for Google Colab opens notebooks from GitHub and from nowhere else on the web.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
-import hashlib
+import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sightglass.errors import TranslationError
 from sightglass.ledger import tutorials as kept
 from sightglass.ledger.tutorials import FOLDER
-from sightglass.pages.markup import address, out, page, to, unbroken
+from sightglass.pages.markup import address, inline, out, page, to, unbroken
 from sightglass.pages.phrases import FOLDERS, day, phrase
+from sightglass.pages.pictures import image
 from sightglass.settings import Settings
 
+PAGE = "index.ipynb"  # the notebook that is a page: its folder is the page's address
 BRANCH = "notebooks"  # where .ci/publish-notebooks puts the .ipynb files
 GITHUB = "https://github.com/"
 COLAB = "https://colab.research.google.com/github/"
@@ -51,7 +53,7 @@ def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
     notebooks: dict[str, Any] = {}
     for file in sorted((root / FOLDER).glob("*.py")):
         slug = file.stem
-        notebooks[slug], plain = _notebook(file.read_text(encoding="utf-8"), slug, addresses)
+        notebooks[slug], plain = _notebook(file.read_text(encoding="utf-8"), addresses)
         built[f"tutorials/{slug}.ipynb"] = plain
         for picture in (root / "results" / "tutorials").glob(f"{slug}-[0-9]*.webp"):
             built[f"tutorials/{picture.name}"] = picture.read_bytes()
@@ -62,27 +64,52 @@ def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
         index = [f"# {heading}\n", phrase(language, "tutorials lead") + "\n"]
         for slug, notebook in notebooks.items():
             source = f"docs/{folder}tutorials/{slug}.py"
-            shown, path = notebook, f"tutorials/{slug}.md"
+            shown, path = notebook, f"tutorials/{slug}/"
             if (root / source).is_file():
-                shown = _translated(notebook, root / source, source) if folder else notebook
+                shown = _translated(notebook, root / source, source) if folder else copy.deepcopy(notebook)
                 path = folder + path
                 note = _note(slug, executed[slug], slug in stale, language)
-                head = f"{_buttons(slug, source, addresses, language)}\n{{ .sg-facts }}\n{note}"
-                title, _, rest = _markdown(shown, executed[slug], language).partition("\n")
-                built[path] = page(_heading(shown) or slug, f"{title}\n\n{head}\n{rest}", source=source)
+                _fill(shown, _buttons(slug, source, addresses, language) + note, executed[slug], path, language)
+                shown.metadata |= {"title": _heading(shown) or slug, "source": source}
+                built[path + PAGE] = json.dumps(shown, ensure_ascii=False)
             index.append(f"- {to(path, _heading(shown) or slug, here)}")
         built[here] = page(heading, "\n".join(index))
     return built
 
 
+def is_page(path: str) -> bool:
+    """Whether a generated file is a notebook that is shown, and not one to download."""
+    return path.endswith(f"/{PAGE}")
+
+
+def prose(generated: Mapping[str, str | bytes]) -> dict[str, str]:
+    """The text cells of all notebooks that are shown, by ``page_path``."""
+    notebooks = {path: json.loads(content) for path, content in generated.items() if is_page(path)}
+    return {page_path(path): _text(notebook["cells"]) for path, notebook in notebooks.items()}
+
+
+def page_path(path: str) -> str:
+    """The path that a page in Markdown would have at the address of a notebook."""
+    return path.replace(f"/{PAGE}", ".md")
+
+
+def _text(cells: Sequence[Mapping[str, Any]]) -> str:
+    return "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+
+
 @functools.lru_cache(maxsize=256)
-def _notebook(source: str, slug: str, addresses: Settings) -> tuple[Any, str]:
+def _notebook(source: str, addresses: Settings) -> tuple[Any, str]:
     """A tutorial's cells, and its ``.ipynb``."""
     import jupytext  # here, not above: the pure pages do not need it
+    import nbformat
 
     notebook = jupytext.reads(source, fmt="py:percent")
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return notebook, str(jupytext.writes(_by_itself(notebook, slug, addresses), fmt="ipynb"))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    about = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.metadata = nbformat.from_dict(about)  # jupytext's are about the text file
+    for number, cell in enumerate(notebook.cells):  # new ids at each build would make each file a new one
+        cell.id = f"cell-{number}"
+    return notebook, str(jupytext.writes(_by_itself(notebook, addresses), fmt="ipynb"))
 
 
 def _translated(notebook: Any, path: Path, source: str) -> Any:
@@ -101,64 +128,59 @@ def _translated(notebook: Any, path: Path, source: str) -> Any:
 
 def _heading(notebook: Any) -> str:
     """The text of the first heading."""
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    first = re.search(r"^# (.+)$", text, re.MULTILINE)
+    first = re.search(r"^# (.+)$", _text(notebook.cells), re.MULTILINE)
     return first[1].strip() if first else ""
 
 
 def _buttons(slug: str, source: str, addresses: Settings, language: str) -> str:
     """Where the notebook is found as a file."""
-    file = address(f"tutorials/{slug}.ipynb", f"{FOLDERS[language]}tutorials/{slug}.md")
+    file = address(f"tutorials/{slug}.ipynb", f"{FOLDERS[language]}tutorials/{slug}/")
     buttons = [f'<a href="{file}" download>{phrase(language, "tutorial download")}</a>']
     if addresses.repository.startswith(GITHUB):
         colab = addresses.repository.replace(GITHUB, COLAB, 1)
         buttons.append(out(f"{colab}blob/{BRANCH}/tutorials/{slug}.ipynb", phrase(language, "tutorial colab")))
     if addresses.repository:
         buttons.append(out(f"{addresses.repository}blob/main/{source}", phrase(language, "tutorial source")))
-    return " · ".join(buttons)
+    return f'<p class="sg-facts">{" · ".join(buttons)}</p>\n'
 
 
 def _note(slug: str, outputs: kept.Kept | None, stale: bool, language: str) -> str:
     """When the outputs were made."""
     if outputs is None:
-        return f"\n!!! note\n    {phrase(language, 'tutorial not executed', slug=slug)}\n"
+        return f'<p class="sg-facts">{inline(phrase(language, "tutorial not executed", slug=slug))}</p>\n'
     when, seconds = day(language, outputs.date), f"{outputs.seconds:.0f}"
     state = "tutorial stale" if stale else "tutorial executed"
-    return f"\n{phrase(language, state, date=when, seconds=seconds)}\n{{ .sg-facts }}\n"
+    return f'<p class="sg-facts">{phrase(language, state, date=when, seconds=seconds)}</p>\n'
 
 
-def _by_itself(notebook: Any, slug: str, addresses: Settings) -> Any:
-    """The notebook for people who have nothing but this one file; the same each time it is made."""
+def _by_itself(notebook: Any, addresses: Settings) -> Any:
+    """The notebook for people who have nothing but this one file."""
     import nbformat
 
     alone = copy.deepcopy(notebook)
-    alone.metadata = {"kernelspec": notebook.metadata["kernelspec"]}  # jupytext's are about the text file
     if addresses.repository:
         source = INSTALL.format(repository=addresses.repository.rstrip("/")).rstrip()
-        alone.cells.insert(0, nbformat.v4.new_code_cell(source))
-    for number, cell in enumerate(alone.cells):  # new ids at each build would make each file a new one
-        cell.id = hashlib.sha256(f"{slug} {number}".encode()).hexdigest()[:8]
+        alone.cells.insert(0, nbformat.v4.new_code_cell(source, id="install"))
     return alone
 
 
-def _markdown(notebook: Any, outputs: kept.Kept | None, language: str) -> str:
-    """Cells as Markdown, each with what is kept of it; a cell that was written anew has nothing yet."""
-    parts: list[str] = []
-    left = list(outputs.cells) if outputs else []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            parts.append(cell.source)
-        elif cell.cell_type == "code" and cell.source.strip():
-            parts.append(f"```python\n{cell.source}\n```")
-            beside = left.pop(0) if left else None
-            if beside and beside.source == kept.digest(cell.source):
-                parts += [_output(output, language) for output in beside.outputs]
-    return "\n\n".join(parts) + "\n"
+def _fill(notebook: Any, head: str, outputs: kept.Kept | None, here: str, language: str) -> None:
+    """Put the head below the title, and with each cell what is kept of it; a cell written anew has nothing yet."""
+    first = next((cell for cell in notebook.cells if cell.cell_type == "markdown"), None)
+    if first is not None:
+        title, _, rest = first.source.partition("\n")
+        first.source = f"{title}\n\n{head}\n{rest}"
+    left = iter(outputs.cells if outputs else [])
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()):
+        beside = next(left, None)
+        if beside and beside.source == kept.digest(cell.source):
+            cell.outputs = [_output(output, here, language) for output in beside.outputs]
 
 
-def _output(output: kept.Output, language: str) -> str:
-    if output.picture:
-        size = f"width={output.width} height={output.height}"
-        path = "../../tutorials/" if FOLDERS[language] else ""
-        return f"![{phrase(language, 'tutorial output')}]({path}{output.picture}){{ {size} loading=lazy }}"
-    return f"```text\n{output.text}\n```"
+def _output(output: kept.Output, here: str, language: str) -> Any:
+    from nbformat.v4 import new_output
+
+    if output.picture is None:
+        return new_output("stream", text=output.text)
+    source, said = address(f"tutorials/{output.picture}", here), phrase(language, "tutorial output")
+    return new_output("display_data", {"text/html": image(source, said, output.width, output.height)})
