@@ -16,9 +16,10 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 
+import sightglass
 from sightglass import settings
 from sightglass.errors import CatalogueError
-from sightglass.pages import contents, languages, markup, phrases, rebuilding, rendering
+from sightglass.pages import additions, contents, languages, markup, phrases, rebuilding, rendering
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
@@ -125,18 +126,30 @@ def on_env(env: jinja2.Environment, config: MkDocsConfig, files: Files) -> jinja
     """Give the templates ``say(key)``, a phrase in the language of the page, and what else they ask for."""
 
     @jinja2.pass_context
-    def say(context: jinja2.runtime.Context, key: str) -> str:
-        page = context.get("page")
-        return phrases.phrase(languages.language_of(page.url if page else ""), key)
+    def say(context: jinja2.runtime.Context, key: str, **values: object) -> str:
+        return phrases.phrase(_language(context), key, **values)
+
+    changed = additions.changed(_root(config))
+
+    @jinja2.pass_context
+    def catalogue_changed(context: jinja2.runtime.Context) -> str:
+        return phrases.day(_language(context), changed.isoformat()) if changed else ""
 
     _build["env"] = env
     theme = jinja2.FileSystemLoader([folder for folder in config.theme.dirs if folder != config.theme.custom_dir])
     env.loader = jinja2.ChoiceLoader([jinja2.PrefixLoader({"theme": theme}), *([env.loader] if env.loader else [])])
     env.auto_reload = False  # each build has an environment of its own
     env.globals |= {"say": say, "phrase": phrases.phrase, "kept": rendering.kept_templates()}
+    env.globals |= {"version": sightglass.__version__, "catalogue_changed": catalogue_changed}
     env.globals["feeds"] = files.get_file_from_path("feed.xml") is not None
     env.globals["alternates_of"] = lambda url: languages.alternates(url, _addresses)
     return env
+
+
+def _language(context: jinja2.runtime.Context) -> str:
+    """The interface's language on the page that is rendered."""
+    page = context.get("page")
+    return languages.language_of(page.url if page else "")
 
 
 def on_post_page(output: str, **_: Any) -> str:
