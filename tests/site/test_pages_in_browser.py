@@ -361,7 +361,7 @@ def test_everything_is_there_without_scripts(path: str, visit: Callable) -> None
 # What machines read
 
 
-def test_every_page_says_what_a_link_to_it_looks_like(pages: dict[str, str]) -> None:
+def test_every_page_says_what_a_link_to_it_looks_like(built: Path, pages: dict[str, str]) -> None:
     for path, source in pages.items():
         card = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):[^"]+)" content="([^"]*)">', source))
         assert card["og:url"] == PUBLISHED + path

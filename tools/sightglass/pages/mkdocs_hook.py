@@ -38,6 +38,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     addresses = settings.load(_root(config))
     config.site_url = config.site_url or addresses.site or None
     config.repo_url = addresses.repository or None
+    config.repo_name = "/".join(
+        addresses.repository.rstrip("/").split("/")[-2:]
+    )  # owner/name, beside the header's icon
     if not any(isinstance(extension, rendering.Ready) for extension in config.markdown_extensions):
         config.markdown_extensions.append(rendering.Ready())
     return config
