@@ -404,10 +404,8 @@ BROKEN = [
         swap("A small library with gradient maps for convolutional networks.", f"{MARK}To be written."),
         "still to be written",
     ),
-    Broken("summary", GLOW, swap("summary_zh: 把类别得分的梯度画在图像上。\n", ""), "a Chinese summary too"),
     Broken("subject", TOOL, swap("topics:\n  - toolkit\n", ""), "at least one topic"),
     Broken("about-none", TOOL, swap("about_none: its README names no method\n", ""), "or say why there are none"),
-    Broken("about-none", TOOL, swap("about_none_zh: README 未说明实现了哪些方法\n", ""), "or say why there are none"),
     Broken(
         "about-none",
         POST,

@@ -75,7 +75,7 @@ def test_home_says_what_this_is_on_one_screen(path: str, visit: Callable) -> Non
     assert page.locator("article h1").count() == 1
     for part, count in (
         (".sg-home-search input", 1),
-        (".sg-strip img", 6),
+        (".sg-seen label", 6),
         (".sg-verified li", 1),
         (".sg-doors li", 4),
     ):
@@ -85,11 +85,29 @@ def test_home_says_what_this_is_on_one_screen(path: str, visit: Callable) -> Non
         )
     doors = [link.get_attribute("href") for link in page.locator(".sg-doors strong a").all()]
     assert [re.sub(r"^(\.\./)*", "", str(door)) for door in doors] == [
-        "browse/",
+        "methods/",
         "guide/#run-a-method",
+        "lists/",
         "cite/",
-        "contributing/",
     ]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("path", ["", "zh/"])
+def test_the_photograph_of_home_shows_another_method_by_key_and_nothing_moves(
+    path: str, scripts: bool, visit: Callable
+) -> None:
+    page = visit(path, scripts=scripts)
+    box, captions = page.locator(".sg-home").bounding_box(), page.locator(".sg-seen-said p")
+    page.locator(".sg-seen input").nth(0).focus()
+    page.keyboard.press("Space")
+    for number in range(6):
+        shown = [each for each in range(6) if captions.nth(each).is_visible()]
+        assert shown == [number]
+        style = page.locator(".sg-seen img").evaluate("image => getComputedStyle(image).objectPosition")
+        assert style.startswith(f"{20 * number}%")
+        assert page.locator(".sg-home").bounding_box() == box
+        page.keyboard.press("ArrowRight")
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -341,14 +359,18 @@ def test_everything_is_there_without_scripts(path: str, visit: Callable) -> None
 # What machines read
 
 
-def test_every_page_says_what_a_link_to_it_looks_like(pages: dict[str, str]) -> None:
+def test_every_page_says_what_a_link_to_it_looks_like(built: Path, pages: dict[str, str]) -> None:
     for path, source in pages.items():
         card = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):[^"]+)" content="([^"]*)">', source))
         assert card["og:url"] == PUBLISHED + path
         assert card["og:title"] == card["twitter:title"] != ""
         assert card["og:description"], path
         assert card["og:locale"] == ("zh_CN" if path.startswith("zh/") else "en_GB")
-        assert "og:image" not in card
+        picture = card["og:image"].removeprefix(PUBLISHED)
+        assert (built / picture).is_file(), (path, picture)
+        own = re.search(r"methods/([\w-]+)/$", path)
+        photograph = f"pictures/photographs/{own[1]}.webp" if own else ""
+        assert picture == (photograph if photograph and (built / photograph).is_file() else "assets/site.webp")
     assert "Learning Deep Features" in pages["zh/papers/zhou2016learning/"].partition('"og:title"')[2][:100]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import sightglass
-from sightglass.commands import add, catalogue, cite, lab, links, lists, photographs, run, tutorials, verify
+from sightglass.commands import add, catalogue, cite, lab, links, lists, photographs, readme, run, tutorials, verify
 from sightglass.errors import CatalogueError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ for name, command in (
     ("schema", catalogue.schema),
     ("links", links.links),
     ("site", catalogue.site),
+    ("readme", readme.readme),
 ):
     app.command(name)(command)
 app.add_typer(lists.app, name="list")

@@ -34,6 +34,15 @@ def test_check_says_in_one_line_that_results_are_stale(toy: Path, sightglass: An
     assert (done.code, done.err) == (0, "stale: results of heat-sum; run sightglass verify --stale\n")
 
 
+def test_check_accepts_an_entry_without_chinese_and_says_so(toy: Path, sightglass: Any) -> None:
+    path = toy / "catalog/papers/okafor2013glow.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("summary_zh: 把类别得分的梯度画在图像上。\n", ""), "utf-8")
+    done = sightglass("check")
+    assert done.code == 0
+    assert "no Chinese summary yet" in done.err
+    assert done.err.rstrip().endswith("okafor2013glow")
+
+
 def test_check_lists_places_and_counts(toy: Path, sightglass: Any) -> None:
     (toy / TOOL).write_text((toy / TOOL).read_text("utf-8").replace("kind: library", "kind: libary"), "utf-8")
     done = sightglass("check")

@@ -1,18 +1,19 @@
-"""The home page: what it counts, what is verified today, and its pictures."""
+"""The home page: what it counts, what is reproduced, how current it is, and its photograph."""
 
 from __future__ import annotations
 
-import shutil
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sightglass import pages
+from sightglass import catalogue, pages
 from sightglass.catalogue import Catalogue
 from sightglass.catalogue.models import Family, Method, Taxonomy
 from sightglass.ledger import Quantity, Result, keys
-from sightglass.pages.home import home, states
+from sightglass.pages.home import SEEN, home, states
 
-WEBP = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (639).to_bytes(3, "little") + (479).to_bytes(3, "little")
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def claim(number: int, **fields: object) -> dict:
@@ -47,16 +48,7 @@ def site(tmp_path: Path) -> pages.Site:
         slug: Method.model_validate(base | {"name": slug, "claims": held})
         for slug, held in {"fresh": claims, "old": claims[:1], "never": claims[:2]}.items()
     }
-    families = [
-        Family(id=slug, name=slug.title(), name_zh="族", description="d", description_zh="述")
-        for slug in ("attribution", "inversion", "drawn-by-nobody")
-    ]
-    root = Path(__file__).resolve().parents[3]
-    for slug in ("attribution", "inversion"):
-        (tmp_path / "docs/assets/families").mkdir(parents=True, exist_ok=True)
-        shutil.copy(root / f"docs/assets/families/{slug}.svg", tmp_path / "docs/assets/families")
-    (tmp_path / "results/cpu").mkdir(parents=True)
-    (tmp_path / "results/cpu/fresh.webp").write_bytes(WEBP)
+    families = [Family(id="attribution", name="Attribution", name_zh="族", description="d", description_zh="述")]
     books = Catalogue(tmp_path, {}, methods, {}, Taxonomy(families=families, topics=[]), {})
 
     def result(slug: str, key: str, date: str) -> Result:
@@ -88,7 +80,8 @@ def test_claims_are_counted_by_how_they_stand_today(site: pages.Site) -> None:
 
 def test_home_shows_what_is_verified_with_a_date_and_a_way_to_the_ledger(site: pages.Site) -> None:
     made = home(site, "<!-- verified -->")
-    assert "<strong>2</strong> claims holding" in made
+    assert "<strong>2</strong> of 3 methods run here" in made
+    assert "<strong>2</strong> of 8 claims reproduced" in made
     assert "<strong>1</strong> stale" in made
     assert "5 March 2026" in made
     assert 'href="claims/"' in made
@@ -100,15 +93,38 @@ def test_home_without_claims_says_nothing_about_them(site: pages.Site) -> None:
     assert home(bare, "<!-- verified -->") == ""
 
 
-def test_the_gallery_shows_what_was_measured_first_and_then_families_that_have_a_drawing(site: pages.Site) -> None:
-    made = home(site, "<!-- gallery -->")
-    order = [
-        made.index(path) for path in ("pictures/cpu/fresh.webp", "families/attribution.svg", "families/inversion.svg")
-    ]
-    assert order == sorted(order)
-    assert 'width="640" height="480"' in made
-    assert "drawn-by-nobody" not in made
-    assert 'src="../pictures/cpu/fresh.webp"' in home(site.in_language("zh"), "<!-- gallery -->")
+def test_the_description_of_home_has_the_same_numbers(site: pages.Site) -> None:
+    said = json.loads(home(site, "<!-- description -->"))
+    assert "2 of 3 methods run here" in said
+    assert "2 of 8 claims" in said
+    assert "8 条论文结论中 2 条" in home(site.in_language("zh"), "<!-- description -->")
+
+
+def test_home_says_how_current_it_is_as_far_as_that_is_known() -> None:
+    toy = catalogue.load(Path(__file__).parents[1] / "toy")
+    papers = {"catalog/papers/okafor2013glow.yaml": datetime(2026, 3, 4, tzinfo=UTC)}
+    later = papers | {"catalog/lists/first-weeks.yaml": datetime(2026, 3, 9, tzinfo=UTC)}
+    assert "added on 4 March 2026." in home(pages.Site(toy, added=later), "<!-- current -->")  # a list is no entry
+    undated = home(pages.Site(toy), "<!-- current -->")
+    assert "added on" not in undated
+    assert "The facts of 3 of 5 entries" in undated
+    assert "Of 10 links, 1 " in undated
+    assert "2 papers from 2013 to 2015," in home(pages.Site(toy), "<!-- holds -->")
+
+
+def test_the_photograph_shows_each_method_with_its_idea() -> None:
+    project = pages.Site(catalogue.load(ROOT))
+    made = home(project, "<!-- photograph -->")
+    assert made.count('type="radio"') == made.count("<label>") == 1 + len(SEEN)
+    assert made.count(" checked") == 1
+    for slug in SEEN:
+        assert f'href="methods/{slug}/"' in made
+    assert "Grad-CAM shows where in an image a network finds evidence for a class." in made
+    assert 'src="../pictures/photographs/five-methods.webp"' in home(project.in_language("zh"), "<!-- photograph -->")
+
+
+def test_without_the_picture_home_shows_no_photograph(site: pages.Site) -> None:
+    assert home(site, "<!-- photograph -->") == ""
 
 
 def test_the_search_of_home_is_a_plain_form(site: pages.Site) -> None:

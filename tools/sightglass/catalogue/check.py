@@ -383,14 +383,12 @@ def texts(catalogue: Catalogue) -> Iterator[Problem]:
         if not entry.topics and not entry.about and not (isinstance(entry, Paper) and entry.proposes):
             yield source.problem((), "subject", "an entry has at least one topic, or a method that it is about")
         methods = catalogue.methods_of(entry)
-        if not methods and not (entry.about_none and entry.about_none_zh):
-            message = "name the methods that it treats in 'about', or say why there are none: about_none, about_none_zh"
+        if not methods and not entry.about_none:
+            message = "name the methods that it treats in 'about', or say why there are none: about_none"
             yield source.problem((), "about-none", message)
         if methods and (entry.about_none or entry.about_none_zh):
             field = "about_none" if entry.about_none else "about_none_zh"
             yield source.problem((field,), "about-none", f"it is about '{methods[0]}': leave this out", at_key=True)
-        if not entry.summary_zh:
-            yield source.problem((), "summary", "an entry has a Chinese summary too: summary_zh")
         for i, word in enumerate(entry.protect):
             if not re.search(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", entry.title):
                 yield source.problem(("protect", i), "protect", f"'{word}' is no word of the title")

@@ -61,6 +61,8 @@ def check(
         links = sum(len(entry.links) for entry in catalogue.entries.values())
         counted = f"{len(catalogue.entries)} entries, {len(catalogue.methods)} methods, {links} links"
         typer.echo(f"{counted}: {len(problems)} problem{'' if len(problems) == 1 else 's'}", err=bool(problems))
+        if untranslated := [key for key, entry in catalogue.entries.items() if not entry.summary_zh]:
+            typer.echo(f"no Chinese summary yet, for somebody who writes Chinese: {', '.join(untranslated)}", err=True)
         if stale := _stale(catalogue):
             typer.echo(stale, err=True)
     if problems:

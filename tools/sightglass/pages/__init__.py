@@ -55,6 +55,8 @@ def build(site: Site) -> dict[str, str | bytes]:
     pages |= index_files(site)
     pages |= moved_pages()
     pages["catalogue.json"] = json.dumps(catalogue_json(site), ensure_ascii=False, separators=(",", ":"))
+    if site.settings.site:
+        pages["robots.txt"] = f"User-agent: *\nAllow: /\nSitemap: {site.settings.site}sitemap.xml\n"
     samples = site.root / PICTURE.replace("pictures/", "results/", 1)
     if samples.is_file():
         pages[PICTURE] = samples.read_bytes()

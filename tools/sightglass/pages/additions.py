@@ -50,6 +50,17 @@ def added(root: Path) -> dict[str, datetime]:
     return found
 
 
+def changed(root: Path) -> datetime | None:
+    """When the catalogue was changed last, as far as git knows."""
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return None
+    command = [git, "-C", str(root), "log", "-1", "--format=%H %cI", "--", "catalog"]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603  # fixed arguments
+    name, _, when = done.stdout.strip().partition(" ")
+    return datetime.fromisoformat(when) if when and name not in _shallow(git, root) else None
+
+
 def _shallow(git: str, root: Path) -> set[str]:
     """Commits whose parents a shallow clone does not have."""
     command = [git, "-C", str(root), "rev-parse", "--git-path", "shallow"]

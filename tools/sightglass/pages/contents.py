@@ -14,6 +14,7 @@ from sightglass.catalogue import check
 from sightglass.errors import CatalogueError
 from sightglass.pages import additions, phrases, tutorials
 
+_ISSUE = re.compile(r"\[([^\]]+)\]\(\.\./\.\./issues/\S+\)")
 Files = dict[str, str | bytes]  # by path in the site, pages as Markdown
 
 
@@ -26,7 +27,12 @@ def generate(root: Path, written: Mapping[str, str]) -> Files:
     if problems:
         raise CatalogueError(problems)
     addresses = settings.load(root)
-    generated: Files = {"contributing.md": (root / "CONTRIBUTING.md").read_text(encoding="utf-8")}
+    contributing = {"contributing.md": (root / "CONTRIBUTING.md").read_text(encoding="utf-8"), **written}
+    generated: Files = {
+        path: _issues(contributing[path], addresses.repository)
+        for path in (f"{folder}contributing.md" for folder in phrases.FOLDERS.values())
+        if path in contributing
+    }
     generated |= tutorials.build(root, addresses=addresses)
     prose = {**written, **generated} | tutorials.prose(generated)
     guides = {_url(path): title for path, text in prose.items() if (title := _title(path, text))}
@@ -39,6 +45,13 @@ def generate(root: Path, written: Mapping[str, str]) -> Files:
         if home in written:
             generated[home] = pages.home(site.in_language(language), written[home])
     return generated
+
+
+def _issues(text: str, repository: str) -> str:
+    """A guide with its links to new issues, which are relative on GitHub, made whole, or plain words."""
+    if repository:
+        return text.replace("](../../issues/", f"]({repository}issues/")
+    return _ISSUE.sub(r"\1", text)
 
 
 def _now() -> datetime:

@@ -91,6 +91,7 @@ def method_page(site: Site, slug: str) -> str:
         description=description(site, method.idea or method.summary, method.idea_zh or method.summary_zh),
         hide=["navigation"],
         source=f"catalog/methods/{slug}.yaml",
+        picture=site.photograph_of(slug),
     )
 
 

@@ -17,9 +17,20 @@ from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
 
+import sightglass
 from sightglass import settings
 from sightglass.errors import CatalogueError
-from sightglass.pages import contents, languages, markup, notebooks, phrases, rebuilding, rendering, tutorials
+from sightglass.pages import (
+    additions,
+    contents,
+    languages,
+    markup,
+    notebooks,
+    phrases,
+    rebuilding,
+    rendering,
+    tutorials,
+)
 
 _navigations: dict[str, Navigation] = {}  # of the build that runs, by language
 _addresses: frozenset[str] = frozenset()  # of all pages of the build that runs
@@ -38,6 +49,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     addresses = settings.load(_root(config))
     config.site_url = config.site_url or addresses.site or None
     config.repo_url = addresses.repository or None
+    config.repo_name = "/".join(
+        addresses.repository.rstrip("/").split("/")[-2:]
+    )  # owner/name, beside the header's icon
     if not any(isinstance(extension, rendering.Ready) for extension in config.markdown_extensions):
         config.markdown_extensions.append(rendering.Ready())
     notebooks.prepare()
@@ -139,18 +153,30 @@ def on_env(env: jinja2.Environment, config: MkDocsConfig, files: Files) -> jinja
     """Give the templates ``say(key)``, a phrase in the language of the page, and what else they ask for."""
 
     @jinja2.pass_context
-    def say(context: jinja2.runtime.Context, key: str) -> str:
-        page = context.get("page")
-        return phrases.phrase(languages.language_of(page.url if page else ""), key)
+    def say(context: jinja2.runtime.Context, key: str, **values: object) -> str:
+        return phrases.phrase(_language(context), key, **values)
+
+    changed = additions.changed(_root(config))
+
+    @jinja2.pass_context
+    def catalogue_changed(context: jinja2.runtime.Context) -> str:
+        return phrases.day(_language(context), changed.isoformat()) if changed else ""
 
     _build["env"] = env
     theme = jinja2.FileSystemLoader([folder for folder in config.theme.dirs if folder != config.theme.custom_dir])
     env.loader = jinja2.ChoiceLoader([jinja2.PrefixLoader({"theme": theme}), *([env.loader] if env.loader else [])])
     env.auto_reload = False  # each build has an environment of its own
     env.globals |= {"say": say, "phrase": phrases.phrase, "kept": rendering.kept_templates()}
+    env.globals |= {"version": sightglass.__version__, "catalogue_changed": catalogue_changed}
     env.globals["feeds"] = files.get_file_from_path("feed.xml") is not None
     env.globals["alternates_of"] = lambda url: languages.alternates(url, _addresses)
     return env
+
+
+def _language(context: jinja2.runtime.Context) -> str:
+    """The interface's language on the page that is rendered."""
+    page = context.get("page")
+    return languages.language_of(page.url if page else "")
 
 
 def on_post_page(output: str, **_: Any) -> str:

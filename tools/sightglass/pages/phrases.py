@@ -411,17 +411,51 @@ PHRASES: dict[str, tuple[str, str]] = {
     # The home page
     "search example": ("Search: Grad-CAM, zeiler 2014, 可视化", "搜索：Grad-CAM、zeiler 2014、可视化"),
     "search button": ("Search", "搜索"),
-    "count entries": ("{count} entries", "条目 {count} 条"),
-    "count methods": ("{count} methods", "方法 {count} 种"),
-    "count runs": ("{count} running here", "可运行 {count} 种"),
-    "count claims": ("{count} claims", "论文结论 {count} 条"),
-    "verified today": ("Verified", "验证结果"),
-    "state.holds": ("claims holding", "条已复现"),
-    "state.fails as expected": (
-        "not reproduced on our small networks (reasons given)",
-        "条未在小网络上复现（附原因）",
+    "home description": (
+        "Papers, tools and posts on looking inside convolutional networks: {entries} entries; {runs} of {methods} "
+        "methods run here; {holds} of {claims} claims of their papers are reproduced on small networks",
+        "关于卷积网络可视化与可解释性的论文、工具和文章：条目 {entries} 条；{methods} 种方法中 {runs} 种可运行；"
+        "{claims} 条论文结论中 {holds} 条已在小网络上复现",
     ),
-    "state.fails": ("failing", "条未复现"),
+    "home.run": ("{runs} of {methods} methods run here", "{methods} 种方法中 {runs} 种可运行"),
+    "home.holds": (
+        "{papers} papers{between}, {tools} tools, {posts} posts and {resources} other resources in English and "
+        "Chinese, and {methods} methods that they propose or explain.",
+        "中英文论文 {papers} 篇{between}、工具 {tools} 个、文章 {posts} 篇、其他资源 {resources} 个，"
+        "以及其中提出或介绍的方法 {methods} 种。",
+    ),
+    "home.years": (" from {first} to {last}", "（{first}–{last} 年）"),
+    "home.newest": ("The newest entry was added on {date}.", "最新条目添加于 {date}。"),
+    "home.compared": (
+        "The facts of {count} of {all} entries were compared with a source.",
+        "{all} 条条目中，{count} 条的信息已与来源核对。",
+    ),
+    "home.links": (
+        "Of {count} links, {marked} are marked as dead, moved or doubtful ([list](links.md)).",
+        "{count} 个链接中，{marked} 个标记为失效、已迁移或存疑（[见列表](links.md)）。",
+    ),
+    "seen.choose": ("What to show of the photograph", "选择显示的内容"),
+    "seen.photograph": ("Photograph", "原图"),
+    "seen.as it is": (
+        "The photograph alone. The network's first choice is “Egyptian cat”; the methods are asked about this class.",
+        "原始照片。网络预测的首位类别是“埃及猫”，各方法都针对这一类别。",
+    ),
+    "seen.alt": (
+        "A cat's face, and over it what the chosen method finds for the class Egyptian cat",
+        "一张猫脸，以及叠加在上面的、所选方法针对类别“埃及猫”的结果",
+    ),
+    "seen.more": ("More on {name}", "{name} 详情"),
+    "seen.how": (
+        "Network: EfficientNet-Lite0, trained on ImageNet. Photograph: Stefan van der Walt, CC0.",
+        "网络：EfficientNet-Lite0，在 ImageNet 上训练。照片：Stefan van der Walt，CC0。",
+    ),
+    "verified today": ("What is reproduced", "复现情况"),
+    "state.holds": ("of {all} claims reproduced on small networks", "条论文结论已在小网络上复现（共 {all} 条）"),
+    "state.fails as expected": (
+        "not reproduced there (reasons given)",
+        "条未复现（附原因）",
+    ),
+    "state.fails": ("failing", "条未达到判定标准"),
     "state.reported": ("reported without a verdict", "条仅列数值，不作判定"),
     "state.stale": ("stale: the code has changed since", "条待重测：测量之后代码有改动"),
     "state.not run": ("not run yet", "条未运行"),
@@ -470,14 +504,20 @@ PHRASES: dict[str, tuple[str, str]] = {
     "tutorial output": ("Output of the cell above", "上面单元的输出"),
     # The feed
     "site description": (
-        "The literature on looking inside convolutional networks, with methods that run and claims that are measured "
-        "again at every change",
-        "关于卷积网络可视化与可解释性的文献库：方法可直接运行，论文结论在每次提交时重新验证",
+        "Papers, tools and posts on looking inside convolutional networks, with code for part of the methods and "
+        "measurements of what their papers claim",
+        "关于卷积网络可视化与可解释性的论文、工具和文章；部分方法附有可运行的代码，并实测了论文中的结论",
     ),
     "additions": ("additions", "新增内容"),
     # The frame of every page
     "search label": ("Search the catalogue", "搜索文献库"),
     "search placeholder": ("Search / 搜索", "搜索 / Search"),
+    "footer.code": ("Code: {licence}", "代码：{licence}"),
+    "footer.catalogue": ("Catalogue: {licence}", "文献库：{licence}"),
+    "footer.source": ("Source", "源代码"),
+    "footer.cite": ("Cite this site", "引用本站"),
+    "footer.version": ("Sightglass {version}", "Sightglass {version}"),
+    "footer.changed": ("Catalogue changed on {date}", "文献库更新于 {date}"),
     "hits": ("Hits", "搜索结果"),
     "dark": ("Switch to dark mode", "切换到深色模式"),
     "light": ("Switch to light mode", "切换到浅色模式"),

@@ -1,0 +1,43 @@
+"""The README's table of the methods that run: family, what each gives, its claims, its files."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sightglass import ledger
+from sightglass.pages.home import state
+from sightglass.pages.site import Site
+from sightglass.running import runnable
+
+START, END = "<!-- methods: made by sightglass readme -->\n", "<!-- /methods -->\n"
+
+
+def filled(site: Site, text: str) -> str:
+    """The README with its table as it has to be now.  Raises ValueError if it has no place for one."""
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"README.md has no lines {START.strip()} and {END.strip()}")
+    return before + start + table(site) + end + after
+
+
+def table(site: Site) -> str:
+    """The methods that run, by family in the taxonomy's order, and how many more are described."""
+    catalogue = site.catalogue
+    running = {slug: path for slug in catalogue.methods if (path := site.module_of(slug))}
+    rows = ["| Family | Method | Gives | Claims reproduced | Files |", "| --- | --- | --- | --- | --- |"]
+    for family in catalogue.families.values():
+        for slug, path in running.items():
+            if catalogue.methods[slug].family == family.id:
+                rows.append(f"| {family.name} | {_method(site, slug, path)} |")
+    more = len(catalogue.methods) - len(running)
+    return "\n".join(rows) + f"\n\n{more} more methods are described in `catalog/methods/`, without code.\n"
+
+
+def _method(site: Site, slug: str, path: str) -> str:
+    method, found = site.catalogue.methods[slug], runnable.find(site.root, slug)
+    counted = Counter(state(claim, site.results.get(slug, []), site) for claim in method.claims if not claim.ours)
+    experiment = (ledger.experiment_of(site.root, slug) or "").replace(".", "/")
+    gives = (found and found.gives) or "numbers"
+    files = f"[code]({path}), [experiment]({experiment}.py), [entry](catalog/methods/{slug}.yaml)"
+    return f"{method.name} | {gives} | {counted['holds']} of {counted.total()} | {files}"
