@@ -24,7 +24,7 @@ def toy_site(toy: Path) -> Path:
     for guide in ("cite/index", "guide", "data", "founding-notes", "architecture", "contributing"):
         for path in (toy / f"docs/{guide}.md", toy / f"docs/zh/{guide}.md"):
             path.parent.mkdir(exist_ok=True)
-            path.write_text(f"# {guide}\n\n## Run a method\n\nA paragraph.\n", encoding="utf-8")
+            path.write_text(f"# {guide}\n\n## Run a method\n\n## Read as a group\n\nA paragraph.\n", encoding="utf-8")
     for folder, text in (("docs", "Counting, step by step"), ("docs/zh", "数数：逐步讲解")):
         (toy / folder / "tutorials").mkdir()
         tutorial = f"# %% [markdown]\n# # {text}\n#\n# ## 1 + 1\n\n# %%\nprint(1 + 1)\n"
