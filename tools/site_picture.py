@@ -1,4 +1,4 @@
-"""A picture of the built home page, for README.md and for cards: ``python tools/site_picture.py``, after ``make site``."""
+"""A picture of the built home page for README.md and cards: ``python tools/site_picture.py``, after ``make site``."""
 
 from __future__ import annotations
 

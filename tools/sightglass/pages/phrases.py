@@ -516,7 +516,6 @@ PHRASES: dict[str, tuple[str, str]] = {
     "footer.catalogue": ("Catalogue: {licence}", "文献库：{licence}"),
     "footer.source": ("Source", "源代码"),
     "footer.cite": ("Cite this site", "引用本站"),
-    "footer.version": ("Sightglass {version}", "Sightglass {version}"),
     "footer.changed": ("Catalogue changed on {date}", "文献库更新于 {date}"),
     "hits": ("Hits", "搜索结果"),
     "dark": ("Switch to dark mode", "切换到深色模式"),
