@@ -12,7 +12,7 @@ from pathlib import Path
 from sightglass import ledger, pages, settings
 from sightglass.catalogue import check
 from sightglass.errors import CatalogueError
-from sightglass.pages import additions, phrases, tutorials
+from sightglass.pages import additions, neighbours, phrases, tutorials
 
 _ISSUE = re.compile(r"\[([^\]]+)\]\(\.\./\.\./issues/\S+\)")
 Files = dict[str, str | bytes]  # by path in the site, pages as Markdown
@@ -44,7 +44,7 @@ def generate(root: Path, written: Mapping[str, str]) -> Files:
         home = f"{folder}index.md"
         if home in written:
             generated[home] = pages.home(site.in_language(language), written[home])
-    return generated
+    return neighbours.linked(generated)
 
 
 def _issues(text: str, repository: str) -> str:

@@ -64,6 +64,14 @@ def _runs_first(site: Site, slugs: list[str]) -> list[str]:
     )
 
 
+def by_family(site: Site) -> list[str]:
+    """All methods as the gallery shows them: family by family, what runs first in each."""
+    order = list(site.catalogue.families)
+    return sorted(
+        _runs_first(site, list(site.catalogue.methods)), key=lambda s: order.index(site.catalogue.methods[s].family)
+    )
+
+
 def _families(site: Site) -> dict[str, str]:
     pages = {}
     cards = []

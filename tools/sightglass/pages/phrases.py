@@ -802,6 +802,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{count} sets of weights, trained between {first} and {last} with {versions}.",
         "共 {count} 份权重，训练于 {first} 至 {last}，使用 {versions}。",
     ),
+    "where": ("You are here", "当前位置"),
+    "neighbours": ("Previous and next page", "上一页和下一页"),
+    "previous": ("Previous", "上一页"),
+    "next": ("Next", "下一页"),
     # The navigation: the English titles stand in mkdocs.yml
     "nav.Home": ("Home", "首页"),
     "nav.Browse": ("Browse", "浏览"),
