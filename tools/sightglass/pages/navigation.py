@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page
 
 from sightglass.pages import languages, phrases
 from sightglass.pages.neighbours import spoken
+from sightglass.pages.tutorials import page_path
 
 ELSE = "browse.md"  # what a page belongs to whose folder has no list of its own
 
@@ -53,7 +54,7 @@ def place(nav: Navigation, language: str, files: Files) -> None:
         page = file.page
         if page is None or file.src_uri in by_path or languages.language_of(file.src_uri) != language:
             continue
-        listing = f"{posixpath.dirname(file.src_uri)}/index.md"
+        listing = f"{posixpath.dirname(page_path(file.src_uri))}/index.md"
         page.parent = by_path.get(listing) or by_path.get(folder + ELSE)  # type: ignore[assignment]  # a page will do
     for page in nav.pages:
         page.previous_page = page.next_page = None
