@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from sightglass.catalogue import ENTRY_FOLDERS
+from sightglass.catalogue.models import Person
 from sightglass.pages import pictures
 from sightglass.pages.browse import shortened
 from sightglass.pages.claims import claims_page
@@ -15,6 +17,7 @@ from sightglass.pages.methods import other_name
 from sightglass.pages.site import Site
 
 STYLES = ["assets/gallery.css"]
+MANY = 3  # papers: whoever wrote as many stands at the head of the list of people, too
 
 
 def index_pages(site: Site) -> dict[str, str]:
@@ -171,15 +174,36 @@ def _years(site: Site) -> dict[str, str]:
 
 
 def _people(site: Site) -> dict[str, str]:
+    """A page for each author of a paper, and their list: those of several papers first, then all by family name."""
     pages = {}
     here = "people/index.md"
-    rows = []
+    letters: dict[str, list[str]] = defaultdict(list)
     for slug, (person, keys) in site.people.items():
         own = f"people/{slug}.md"
         name_zh = f'<p lang="zh-Hans" class="sg-title-zh">{text(person.zh)}</p>\n\n' if person.zh else ""
-        pages[own] = page(person.display, f"# {text(person.display)}\n\n{name_zh}{ready(items(site, keys, own))}")
-        rows.append([to(own, person.display, here), str(len(keys))])
-    rows.sort(key=lambda row: -int(row[1]))
-    body = f"# {site.say('people')}\n\n{site.say('people lead')}\n\n"
-    body += ready(table([site.say("person"), site.say("papers")], rows))
-    return pages | {here: page(site.say("people"), body)}
+        pages[own] = page(person.display, f"# {text(person.display)}\n\n{ready(name_zh + items(site, keys, own))}")
+        letters[person.filed[:1].upper()].append(_filed(person, keys, own, here))
+    most = sorted(site.people.items(), key=lambda named: -len(named[1][1]))
+    first = [_filed(*of, f"people/{slug}.md", here) for slug, of in most if len(of[1]) >= MANY]
+    links = "".join(f'<li><a class="sg-tag" href="#{letter}">{letter}</a></li>' for letter in letters)
+    made = (
+        f'<label class="sg-scripted">{site.say("filter names")} <input type="search" autocomplete="off"></label>\n'
+        f'<p class="sg-meta" role="status" data-found="{site.say("people found")}"></p>\n'
+        f'<nav aria-label="{site.say("letters")}"><ul class="sg-letters">{links}</ul></nav>\n'
+    )
+    if first:
+        made += f"<section><h2>{site.say('many papers', count=MANY)}</h2>\n{bullets(first)}</section>\n"
+    for letter, people in letters.items():
+        made += f'<section><h2 id="{letter}">{letter}</h2>\n{bullets(people)}</section>\n'
+    lead = f"# {site.say('people')}\n\n{site.say('people lead', count=len(site.people))}\n\n"
+    body = lead + ready(f'<div class="sg-people">\n{made}</div>')
+    return pages | {
+        here: page(site.say("people"), body, hide=["toc"], scripts=["assets/people.js"], styles=["assets/people.css"])
+    }
+
+
+def _filed(person: Person, keys: list[str], own: str, here: str) -> str:
+    """A person as an item of the list, family name first, with the number of papers if there are several."""
+    name_zh = f' <span lang="zh-Hans">{text(person.zh)}</span>' if person.zh else ""
+    count = f' <span class="sg-count">{len(keys)}</span>' if len(keys) > 1 else ""
+    return to(own, person.display if person.is_cjk else person.name, here) + name_zh + count
