@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from sightglass import citations
+from sightglass.pages import together
 from sightglass.pages.additions import feed
 from sightglass.pages.basket import basket_files, basket_page
 from sightglass.pages.benchmark import benchmark_page
@@ -51,6 +52,7 @@ def build(site: Site) -> dict[str, str | bytes]:
             list(catalogue.entries), catalogue, name
         )
     pages |= list_files(site)
+    pages |= together.files(site)
     pages |= basket_files(site)
     pages |= index_files(site)
     pages |= moved_pages()

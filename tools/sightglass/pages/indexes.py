@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sightglass.catalogue import ENTRY_FOLDERS
 from sightglass.catalogue.models import Person
-from sightglass.pages import pictures
+from sightglass.pages import pictures, together
 from sightglass.pages.browse import shortened
 from sightglass.pages.claims import claims_page
 from sightglass.pages.entries import items, summary
@@ -54,6 +54,11 @@ def _card(site: Site, slug: str, here: str) -> str:
 def gallery(site: Site, slugs: list[str], here: str) -> str:
     """Methods as cards, six beside each other on a wide screen."""
     return f'<ul class="sg-cards">\n{"".join(_card(site, slug, here) for slug in slugs)}</ul>\n'
+
+
+def _all(site: Site, keys: list[str], here: str) -> str:
+    """A list of entries, below it what is offered for all of them."""
+    return ready(together.offered(site, keys, here) + items(site, keys, here))
 
 
 def _grid(cards: Iterable[str]) -> str:
@@ -150,7 +155,7 @@ def _venues(site: Site) -> dict[str, str]:
         own = f"venues/{venue_id.lower()}.md"
         name, tongue = site.name_of(venue), HTML_LANGUAGE.get(site.tongue_of(venue), "en")
         pages[own] = page(
-            name, f"# {text(name)} {{ lang={tongue} }}\n\n{other_name(site, venue)}\n{ready(items(site, keys, own))}"
+            name, f"# {text(name)} {{ lang={tongue} }}\n\n{other_name(site, venue)}\n{_all(site, keys, own)}"
         )
         link = spoken(to(own, name, here), site.tongue_of(venue), site.language)
         rows.append([link, text(venue_id), site.say(f"venue.{venue.kind}"), str(len(keys))])
@@ -163,7 +168,7 @@ def _years(site: Site) -> dict[str, str]:
     for year, keys in site.by_year.items():
         here = f"years/{year}.md"
         heading = site.say("year heading", year=year)
-        pages[here] = page(heading, f"# {heading}\n\n{ready(items(site, keys, here))}")
+        pages[here] = page(heading, f"# {heading}\n\n{_all(site, keys, here)}")
     here = "years/index.md"
     rows = [[to(f"years/{year}.md", year, here), str(len(keys))] for year, keys in site.by_year.items()]
     undated = [key for key, entry in site.catalogue.entries.items() if not entry.year]
@@ -181,7 +186,7 @@ def _people(site: Site) -> dict[str, str]:
     for slug, (person, keys) in site.people.items():
         own = f"people/{slug}.md"
         name_zh = f'<p lang="zh-Hans" class="sg-title-zh">{text(person.zh)}</p>\n\n' if person.zh else ""
-        pages[own] = page(person.display, f"# {text(person.display)}\n\n{ready(name_zh + items(site, keys, own))}")
+        pages[own] = page(person.display, f"# {text(person.display)}\n\n{ready(name_zh)}{_all(site, keys, own)}")
         letters[person.filed[:1].upper()].append(_filed(person, keys, own, here))
     most = sorted(site.people.items(), key=lambda named: -len(named[1][1]))
     first = [_filed(*of, f"people/{slug}.md", here) for slug, of in most if len(of[1]) >= MANY]

@@ -56,6 +56,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "cite": ("Cite", "引用"),
     "download": ("Download: {files}", "下载：{files}"),
     "copy": ("Copy {format}", "复制 {format}"),
+    "add all": ("Add all to the basket", "全部加入文献篮"),
+    "download bib": ("Download .bib", "下载 .bib"),
     "add to basket": ("Add to the basket", "加入文献篮"),
     "related": ("Related", "相关"),
     "builds on": ("Builds on", "基于以下工作"),
