@@ -62,8 +62,9 @@ def build(site: Site) -> dict[str, str | bytes]:
     samples = site.root / PICTURE.replace("pictures/", "results/", 1)
     if samples.is_file():
         pages[PICTURE] = samples.read_bytes()
-    for drawn in (site.root / "results" / "photographs").glob("*.webp"):
-        pages[f"pictures/photographs/{drawn.name}"] = drawn.read_bytes()
+    for folder in ("photographs", "strips"):
+        for drawn in (site.root / "results" / folder).glob("*.webp"):
+            pages[f"pictures/{folder}/{drawn.name}"] = drawn.read_bytes()
     for slug, results in site.results.items():
         for result in results:
             picture = site.root / "results" / result.device / f"{slug}.webp"

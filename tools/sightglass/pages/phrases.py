@@ -125,6 +125,27 @@ PHRASES: dict[str, tuple[str, str]] = {
     "ours": ("our own comparison", "本项目自设的对照"),
     "read": ("Read", "阅读"),
     "photograph of": ("{name} on a photograph", "{name}：作用于照片"),
+    "on photographs": ("On three photographs", "作用于三张照片"),
+    "strip alt": (
+        "The photographs: a cat, a cup of coffee, and halves of both side by side",
+        "所用照片：一只猫、一杯咖啡，以及两者各半并排",
+    ),
+    "strip of": (
+        "{name} for the predicted class on a cat and on a cup of coffee, and for espresso on both side by side",
+        "{name}：在猫和咖啡的照片上针对预测类别，在两者并排的照片上针对浓缩咖啡",
+    ),
+    "strips say": (
+        "Each map is for the class that the network predicts; on the third photograph, for espresso. Yellow marks what "
+        "matters most. A map with a sign shows evidence for the class in red and against it in blue.",
+        "每张热力图针对网络预测的类别，第三张照片针对浓缩咖啡。黄色处最重要；有正负的热力图以红色表示支持该类别的证据，"
+        "以蓝色表示反对的证据。",
+    ),
+    "no strip": (
+        "Not drawn: the network of these photographs, EfficientNet-Lite0, does not fit. This method needs {needs}.",
+        "未绘制：这些照片所用的网络 EfficientNet-Lite0 不符合要求。此方法需要{needs}。",
+    ),
+    "strip missing": ("Not drawn yet", "尚未绘制"),
+    "choose.does": ("What it does", "作用"),
     "no photograph": (
         "No photograph yet. These are the laboratory's scenes, where the right answer is known.",
         "尚未在照片上绘制。这里是真值已知的合成场景图像。",
