@@ -4,9 +4,9 @@
 (function () {
   "use strict";
 
-  const basket = window.sightglassBasket, listFile = window.sightglassListFile;
+  const basket = window.sightglassBasket, texts = window.sightglassTexts, listFile = window.sightglassListFile;
   const root = document.getElementById("sg-basket");
-  if (!basket || !listFile || !root) return;
+  if (!basket || !texts || !listFile || !root) return;
 
   const WORDS = {
     en: {
@@ -15,7 +15,7 @@
       filled: (n) => `Filled from the link: ${n}.`, added: (n) => `Added from the link: ${n}.`, replaced: (n) => `Replaced by the link's ${n}.`, kept: "Yours is as it was.",
       offer: (n, fresh) => `The link that you opened holds ${n}, ${fresh} of them not in your basket.`, add: "Add them to mine", replace: "Replace mine", keep: "Keep mine as it is",
       gone: "not in the catalogue any more", unstored: "This browser does not store the basket. It stays in this page's address: keep the page open, or copy its link.",
-      failed: (why) => `The citations could not be loaded (${why}).`, again: "Try again", cite: "Cite", format: "Format", copy: "Copy", download: "Download", downloaded: (name) => `Downloaded: ${name}`, text: "The file",
+      again: "Try again", cite: "Cite", format: "Format", copy: "Copy", download: "Download", text: "The file",
       share: "Share", shareText: "Whoever opens this link gets these entries; a basket of their own is not touched without a question.", copyLink: "Copy the link", link: "Link to this basket",
       list: "Make a reading list", listText: "A file for catalog/lists/, as sightglass check wants it. Dates, presenters and questions are added there.",
       title: "Title", aTitle: "Reading list", summary: "Summary", aSummary: (n) => `Chosen from the catalogue, ${n}.`, sessions: "Sessions", one: "One for everything", each: "One for each entry",
@@ -26,7 +26,7 @@
       filled: (n) => `已从链接加入 ${n}。`, added: (n) => `已从链接加入 ${n}。`, replaced: (n) => `已换成链接中的 ${n}。`, kept: "保持不变。",
       offer: (n, fresh) => `链接中有 ${n}，其中 ${fresh} 条不在当前的文献篮里。`, add: "并入我的文献篮", replace: "替换我的文献篮", keep: "不作更改",
       gone: "已不在文献库中", unstored: "浏览器无法保存文献篮；内容保留在本页地址中：请不要关闭本页，或复制链接。",
-      failed: (why) => `无法加载引文（${why}）。`, again: "重试", cite: "引用", format: "格式", copy: "复制", download: "下载", downloaded: (name) => `已下载：${name}`, text: "文件内容",
+      again: "重试", cite: "引用", format: "格式", copy: "复制", download: "下载", text: "文件内容",
       share: "分享", shareText: "打开此链接的人会得到这些文献；对方已有的文献篮须经确认才会更改。", copyLink: "复制链接", link: "此文献篮的链接",
       list: "生成阅读清单", listText: "放入 catalog/lists/ 的文件，符合 sightglass check 的要求。日期、主讲人和问题可在其中补充。",
       title: "标题", aTitle: "阅读清单", summary: "简介", aSummary: (n) => `选自文献库，共 ${n}。`, sessions: "讨论次数", one: "全部一次", each: "每篇一次",
@@ -73,26 +73,6 @@
     focusAfterDrawing = keys[position + 1] || keys[position - 1] || "";
   }
 
-  /* ---- What the catalogue says of the keys */
-
-  const parts = new Map();
-  function part(key) {
-    const number = [...key].reduce((sum, character) => sum + character.charCodeAt(0), 0) % PARTS; // as in sightglass/pages/basket.py
-    if (!parts.has(number)) {
-      const loading = fetch(new URL(`basket/parts/${number}.json`, basket.base)).then((response) => {
-        if (!response.ok) throw new Error(String(response.status));
-        return response.json();
-      });
-      loading.catch(() => parts.delete(number));
-      parts.set(number, loading);
-    }
-    return parts.get(number);
-  }
-  async function load(keys) {
-    const pairs = await Promise.all(keys.map(async (key) => [key, await part(key)]));
-    return new Map(pairs.filter(([key, records]) => Object.hasOwn(records, key)).map(([key, records]) => [key, records[key]]));
-  }
-
   /* ---- The page */
 
   const heading = document.querySelector("article h1");
@@ -118,7 +98,7 @@
   formats.addEventListener("change", () => drawText());
   const cited = element("pre", { class: "sg-basket-text", tabindex: "0", role: "region", "aria-label": words.text });
   const copyCited = button(words.copy, (node) => basket.copy(node, cited.textContent));
-  const downloadCited = button(words.download, () => { const format = chosenFormat(); save(citedName(format), cited.textContent, format.type); });
+  const downloadCited = button(words.download, () => { const format = chosenFormat(); save(texts.file(records, format).name, cited.textContent, format.type); });
 
   const shared = element("input", { class: "sg-basket-link-text", readonly: "", "aria-label": words.link });
   shared.addEventListener("focus", () => shared.select());
@@ -144,21 +124,16 @@
   let records = new Map(); // those of the basket that the catalogue knows, in the reader's order
   let turn = 0, focusAfterDrawing = null, pending = null, problem = "";
 
-  function save(name, text, type) {
-    basket.save(name, text, type);
-    told.textContent = words.downloaded(name);
-    basket.say(words.downloaded(name));
-  }
+  function save(name, text, type) { told.textContent = texts.save(name, text, type); }
 
   const chosenFormat = () => FORMATS.find((format) => format.name === formats.querySelector("input:checked").value);
-  const citedName = (format) => `${records.size === 1 ? [...records.keys()][0] : `sightglass-${records.size}-entries`}${format.ending}`;
 
   function drawText() {
     const format = chosenFormat();
-    const keys = [...records.keys()].sort(); // keys are ASCII, so this is Python's order
-    cited.textContent = format.opening + keys.map((key) => records.get(key).texts[format.name]).join(format.separator) + format.closing;
+    const { name, text } = texts.file(records, format);
+    cited.textContent = text;
     cited.classList.toggle("sg-wraps", format.type === "text/plain");
-    downloadCited.textContent = `${words.download} ${citedName(format)}`;
+    downloadCited.textContent = `${words.download} ${name}`;
   }
 
   function drawFile() {
@@ -190,7 +165,7 @@
     notice.replaceChildren();
     const show = (text, ...buttons) => notice.append(element("div", { class: "sg-basket-notice" }, element("p", {}, text), bar(...buttons)));
     if (!basket.isStored()) show(words.unstored);
-    if (problem) show(words.failed(problem), button(words.again, () => draw()));
+    if (problem) show(texts.failed(problem), button(words.again, () => draw()));
     if (pending) {
       const own = basket.read(), keys = pending, fresh = keys.filter((key) => !own.includes(key));
       const decide = (next, message) => { pending = null; forget(); if (next) change(next, message); else { told.textContent = message; basket.say(message); drawNotice(); } heading.focus(); };
@@ -205,7 +180,7 @@
     if (!basket.isStored() && !pending) history.replaceState(null, "", basket.address(keys)); // survives a reload
     let found = new Map();
     problem = "";
-    try { found = await load(keys); } catch (error) { if (mine === turn) problem = error.message; }
+    try { found = await texts.load(keys, PARTS); } catch (error) { if (mine === turn) problem = error.message; }
     if (mine !== turn) return; // a later change is being drawn
     records = found;
     const focused = document.activeElement && document.activeElement.dataset.key;

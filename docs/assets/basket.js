@@ -12,12 +12,14 @@
     en: {
       add: "Add to the basket", remove: "Remove from the basket", added: "Added to the basket", removed: "Removed from the basket",
       basket: "Basket", count: (n) => (n === 1 ? "1 entry" : `${n} entries`), labelled: (label, what) => `${label}: ${what}`,
+      addAll: (n) => `Add all ${n} to the basket`, removeAll: (n) => `Remove all ${n} from the basket`,
       changed: (what, title, count) => `${what}: ${title}. Basket: ${count}`, copied: "Copied", failed: "Not copied: select the text",
       lost: "; this browser does not store it: open the basket before you leave this page",
     },
     zh: {
       add: "加入文献篮", remove: "移出文献篮", added: "已加入文献篮", removed: "已移出文献篮",
       basket: "文献篮", count: (n) => `${n} 条`, labelled: (label, what) => `${label}：${what}`,
+      addAll: (n) => `全部 ${n} 条加入文献篮`, removeAll: (n) => `全部 ${n} 条移出文献篮`,
       changed: (what, title, count) => `${what}：${title}。文献篮：${count}`, copied: "已复制", failed: "未能复制：请选中文字",
       lost: "；浏览器无法保存，请在离开本页前打开文献篮",
     },
@@ -77,9 +79,22 @@
     else { button.setAttribute("aria-label", words.labelled(label, titleOf(button))); button.title = label; }
   }
 
+  /** The keys that a button for all entries stands for: those in its attribute, else those of the page's text. */
+  function together(button) {
+    const own = button.closest(".sg-together, .sg-tools").querySelector("[data-sg-add-all]").dataset.sgAddAll;
+    return own ? own.split(",") : [...new Set([...document.querySelectorAll("article [data-sg-add]")].map(({ dataset }) => dataset.sgAdd))];
+  }
+
+  function dressTogether(button, chosen = new Set(read())) {
+    const keys = together(button), inside = keys.every((key) => chosen.has(key));
+    button.textContent = (inside ? words.removeAll : words.addAll)(keys.length);
+    button.classList.toggle("sg-in", inside);
+  }
+
   function dressAll(root) {
     const chosen = new Set(read());
     root.querySelectorAll("[data-sg-add]").forEach((button) => dress(button, chosen));
+    root.querySelectorAll("[data-sg-add-all]").forEach((button) => dressTogether(button, chosen));
   }
 
   /** Everything on the page that depends on the basket. */
@@ -96,6 +111,13 @@
     const keys = read(), inside = keys.includes(key);
     write(inside ? keys.filter((other) => other !== key) : [...keys, key]);
     say(words.changed(inside ? words.removed : words.added, title, words.count(read().length)) + (unstored ? words.lost : ""));
+  }
+
+  function toggleTogether(keys) {
+    const own = read(), fresh = keys.filter((key) => !own.includes(key));
+    write(fresh.length ? [...own, ...fresh] : own.filter((key) => !keys.includes(key)));
+    const what = fresh.length ? words.added : words.removed, count = words.count(fresh.length || keys.length);
+    say(words.changed(what, count, words.count(read().length)) + (unstored ? words.lost : ""));
   }
 
   async function toClipboard(text) {
@@ -115,14 +137,18 @@
   /** Copies `text` and says so, on the button and aloud. */
   async function copy(button, text) {
     const done = await toClipboard(text);
-    const said = done ? words.copied : words.failed;
+    tell(button, done ? words.copied : words.failed);
+    return done;
+  }
+
+  /** Says `said` for a moment on the button, and aloud. */
+  function tell(button, said) {
     if (!button.dataset.label) button.dataset.label = button.textContent;
     button.style.minWidth = `${button.offsetWidth}px`; // nothing moves when the word changes
     button.textContent = said;
     say(said);
     clearTimeout(Number(button.dataset.timer));
     button.dataset.timer = setTimeout(() => { button.textContent = button.dataset.label; delete button.dataset.label; }, FEEDBACK_MS);
-    return done;
   }
 
   /** Hands a text over as a file. */
@@ -137,9 +163,10 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-sg-add], [data-sg-copy], .md-code__button[data-md-type=copy]");
+    const button = event.target.closest("[data-sg-add], [data-sg-add-all], [data-sg-copy], .md-code__button[data-md-type=copy]");
     if (!button) return;
     if (button.dataset.sgAdd) toggle(button.dataset.sgAdd, titleOf(button));
+    else if ("sgAddAll" in button.dataset) toggleTogether(together(button));
     else if ("sgCopy" in button.dataset) copy(button, `${button.parentElement.parentElement.querySelector("code").textContent.trimEnd()}\n`);
     else say(words.copied); // the theme's own button
   });
@@ -164,7 +191,7 @@
   }
 
   window.sightglassBasket = {
-    read, write, clean, address, say, copy, save, base, pages: new URL(link.dataset.folder || "", base), language: words === WORDS.zh ? "zh" : "en",
+    read, write, clean, address, say, tell, copy, save, together, dressTogether, base, pages: new URL(link.dataset.folder || "", base), language: words === WORDS.zh ? "zh" : "en",
     isStored: () => !unstored,
   };
   show();

@@ -45,6 +45,7 @@ export function browse(root) {
   const say = JSON.parse(root.dataset.words);
   const form = root.querySelector("form"), input = form.elements.q, sort = form.elements.sort;
   const filter = root.querySelector(".sg-filter"), count = root.querySelector("[role=status]");
+  const together = root.querySelector(".sg-together"), addAll = together.firstElementChild;
   const chosenList = root.querySelector(".sg-chosen"), list = root.querySelector(".sg-results"), more = root.querySelector(".sg-more");
   const answers = root.querySelector(".sg-answers"), answerList = answers.querySelector("ul"), moreAnswers = answers.querySelector("button");
   const nothing = root.querySelector(".sg-nothing"), maybe = nothing.querySelector(".sg-maybe"), everything = nothing.querySelector("li button");
@@ -214,6 +215,13 @@ export function browse(root) {
     return ranks.sort((a, b) => scores[finder.firstEntry + b] - scores[finder.firstEntry + a] || a - b);
   }
 
+  /** The basket and the bibliography for all that was found, shown or not. */
+  function drawTogether(ranks) {
+    together.hidden = !complete || ranks.length < 2;
+    addAll.dataset.sgAddAll = ranks.map((rank) => finder.records[finder.firstEntry + rank].key).join(",");
+    if (!together.hidden) window.sightglassBasket?.dressTogether(addAll);
+  }
+
   let summaries = null; // they weigh most, and are asked for once something is drawn
   function withSummaries() {
     summaries ||= stages.words().then(draw, () => { summaries = null; });
@@ -277,6 +285,7 @@ export function browse(root) {
       more.hidden = ranks.length <= state.limit;
     }
     drawNotes(match, ranks.length, drawAnswers(match));
+    drawTogether(match || state.chosen.size ? ranks : []);
     for (const { group, values } of complete ? facets : []) {
       for (const value of values.values()) {
         const number = String(value.count);

@@ -62,23 +62,23 @@ def pixels(method: OfClass, name: str = "cat", label: int = CAT, *, signed: bool
     return [images[0], over(images[0], total[0])]
 
 
-def picture(panels: Panels) -> Image.Image:
-    """Panels of one size side by side on white."""
-    whole = Image.new("RGB", (len(panels) * (SIDE + GAP) - GAP, SIDE), "white")
+def picture(panels: Panels, side: int = SIDE, gap: int = GAP) -> Image.Image:
+    """Panels side by side on white, each as large as the others."""
+    whole = Image.new("RGB", (len(panels) * (side + gap) - gap, side), "white")
     for number, panel in enumerate(panels):
-        sized = functional.interpolate(panel[None].float(), (SIDE, SIDE), mode="bicubic", antialias=True)[0]
+        sized = functional.interpolate(panel[None].float(), (side, side), mode="bicubic", antialias=True)[0]
         values = (255 * sized.detach().clamp(0, 1)).round().byte().permute(1, 2, 0).numpy()
-        whole.paste(Image.fromarray(values), (number * (SIDE + GAP), 0))
+        whole.paste(Image.fromarray(values), (number * (side + gap), 0))
     return whole
 
 
-def light(whole: Image.Image, made_by: str) -> bytes:
+def light(whole: Image.Image, made_by: str, limit: int = BYTES) -> bytes:
     """The picture as WebP, in the best quality with which it is light enough for a page, and how it was made."""
     notes = Image.Exif()
     notes[ExifTags.Base.ImageDescription] = made_by
     for quality in (85, 70, 55, 40, 25):
         written = BytesIO()
         whole.save(written, "WEBP", quality=quality, method=6, exif=notes.tobytes())
-        if written.tell() <= BYTES:
+        if written.tell() <= limit:
             break
     return written.getvalue()

@@ -43,6 +43,18 @@ def test_parts_of_a_name(name: str, family: str, given: str, slug: str) -> None:
     assert (person.family, person.given, person.slug) == (family, given, slug)
 
 
+@pytest.mark.parametrize(
+    ("name", "sort", "filed"),
+    [
+        ("van der Maaten, Laurens", None, "van-der-maaten-laurens"),
+        ("Øland, Łukasz", None, "oland-lukasz"),
+        ("周, 博磊", "Zhou, Bolei", "zhou-bolei"),
+    ],
+)
+def test_people_are_filed_by_family_name(name: str, sort: str | None, filed: str) -> None:
+    assert Person(name=name, sort=sort).filed == filed
+
+
 def test_a_group_is_never_taken_apart() -> None:
     group = Person(name="Toys, Inc.", organisation=True)
     assert (group.family, group.given, group.display) == ("Toys, Inc.", "", "Toys, Inc.")

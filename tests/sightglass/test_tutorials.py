@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from sightglass.ledger import tutorials as kept
-from sightglass.pages import notebooks, tutorials
+from sightglass.pages import Site, methods, notebooks, tutorials
+from sightglass.pages.entries import entry_page
 from sightglass.settings import Settings
+
+from tests.sightglass.pages.test_pages import body, catalogue, method, paper
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESSES = Settings(repository="https://github.com/someone/sightglass/")
@@ -45,7 +48,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def built(root: Path, addresses: Settings = ADDRESSES) -> dict[str, str]:
-    return {path: str(content) for path, content in tutorials.build(root, addresses=addresses).items()}
+    site = Site(catalogue(root, {}), settings=addresses)
+    return {path: str(content) for path, content in tutorials.build(site).items()}
 
 
 def page(root: Path, addresses: Settings = ADDRESSES, folder: str = "") -> str:
@@ -229,6 +233,21 @@ def test_slow_prints_are_one_block(kernel: Path, root: Path) -> None:
     assert "<code>0\n1</code>" in page(root)
 
 
+def test_tutorial_method_and_paper_lead_to_each_other(root: Path) -> None:
+    (root / "docs/zh/tutorials").mkdir(parents=True)
+    (root / "docs/zh/tutorials/counting.py").write_text("# %% [markdown]\n# # 数数\n", encoding="utf-8")
+    entries = {"known": paper(proposes=["counting"], title="Counting <b>"), "other": paper()}
+    site = Site(catalogue(root, entries, {"counting": method(name="Counting", proposed_by=["known"])}))
+    for language in ("en", "zh"):
+        local, folder = site.in_language(language), "zh/" if language == "zh" else ""
+        [first, *_] = json.loads(tutorials.build(site)[f"{folder}tutorials/counting/index.ipynb"])["cells"]
+        assert '<a href="../../methods/counting/">Counting</a>' in first["source"]
+        assert '<a lang="en" href="../../papers/known/">Counting &lt;b&gt;</a>' in first["source"]
+        for leading in (methods.method_page(local, "counting"), entry_page(local, "known")):
+            assert body(leading).count('href="../../tutorials/counting/"') == 1
+        assert "tutorials/" not in entry_page(local, "other")
+
+
 def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a fresh kernel, with nothing but an importable project; the installing cell then has nothing to do."""
     pytest.importorskip("torch")  # the light installation has no torch
@@ -236,7 +255,7 @@ def test_a_real_notebook_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("SIGHTGLASS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SIGHTGLASS_ROOT", raising=False)
-    source = tutorials.build(ROOT, addresses=ADDRESSES)["tutorials/cam.ipynb"]
+    source = tutorials.build(Site(catalogue(ROOT, {}), settings=ADDRESSES))["tutorials/cam.ipynb"]
     folder = tmp_path / "empty"
     folder.mkdir()
     notebook = nbformat.reads(str(source), as_version=4)

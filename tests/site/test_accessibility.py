@@ -30,6 +30,7 @@ KINDS = {  # a page of each kind; a pattern stands for the first page that it fi
     "venue": "venues/cvpr/",
     "year": "years/2016/",
     "people": "people/",
+    "person": "people/bolei-zhou/",
     "lists": "lists/",
     "list": "lists/class-activation-maps/",
     "claims": "claims/",

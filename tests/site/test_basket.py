@@ -758,3 +758,75 @@ def test_the_basket_speaks_chinese_and_is_the_same_one(visit: Visit, books: Cata
     file = page.text_content("pre.sg-basket-text >> nth=1")
     assert file.startswith("title: 阅读清单\nlanguage: zh\nsummary: 选自文献库，共 2 条。\n")
     assert canonical(file, ReadingList) == file
+
+
+# ---- Everything on a page, everything found
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("people/bolei-zhou/", "bolei-zhou.bib"),
+        ("zh/venues/cvpr/", "cvpr.bib"),
+        ("years/2016/", "2016.bib"),
+    ],
+)
+def test_all_entries_of_a_page_are_chosen_and_downloaded_at_once(
+    visit: Visit, tmp_path: Path, path: str, name: str
+) -> None:
+    page = visit(path, script=storing("zeiler2014visualizing", "thehive-cam"))
+    shown = page.locator("[data-sg-add]").evaluate_all("all => [...new Set(all.map((button) => button.dataset.sgAdd))]")
+    assert len(shown) > 3
+    everything = page.locator("[data-sg-add-all]")
+    assert str(len(shown)) in everything.inner_text()
+    everything.click()
+    assert kept(page) == list(dict.fromkeys(["zeiler2014visualizing", "thehive-cam", *shown]))
+    assert page.locator("[data-sg-add].sg-in").count() == page.locator("[data-sg-add]").count()
+    file, data = download(page, page.locator(f"a[download='{name}']"))
+    assert (file, data) == (name, on_command_line(tmp_path, shown, "bibtex"))
+    page.locator("[data-sg-add]").first.click()  # one less: the button adds again
+    everything.click()
+    everything.click()
+    assert not set(kept(page)) & set(shown)
+
+
+def test_all_entries_of_a_list_are_those_of_its_bibliography(visit: Visit, tmp_path: Path) -> None:
+    page = visit("lists/class-activation-maps/")
+    page.click("[data-sg-add-all]")
+    _, data = download(page, page.locator("a[download='class-activation-maps.bib']"))
+    assert data == on_command_line(tmp_path, kept(page), "bibtex")
+
+
+def test_a_person_of_one_paper_has_its_bibliography_and_nothing_to_choose_at_once(built: Path) -> None:
+    page = (built / "people/bilal-alsallakh/index.html").read_text(encoding="utf-8").partition("<h1")[2]
+    [key] = re.findall(r'data-sg-add="([^"]*)"', page)
+    assert f'href="../../papers/{key}.bib" download="{key}.bib"' in page
+    assert "data-sg-add-all" not in page
+
+
+@pytest.mark.parametrize("language", ["", "zh/"])
+def test_all_that_a_search_found_is_chosen_and_downloaded(visit: Visit, tmp_path: Path, language: str) -> None:
+    page = visit(f"{language}browse/")
+    page.wait_for_selector(".sg-facet label")
+    assert not page.locator(".sg-together").is_visible()
+    page.check("[data-facet=family] input[data-value=attribution]")
+    everything = page.locator("[data-sg-add-all]")
+    everything.wait_for()
+    keys = everything.get_attribute("data-sg-add-all").split(",")
+    shown = page.locator(".sg-results li").evaluate_all("rows => rows.map((row) => row.dataset.sgKey)")
+    assert keys[: len(shown)] == shown
+    assert len(keys) > len(shown) == 50  # what is further down is found as well
+    name, data = download(page, page.locator("[data-sg-bib]"))
+    assert (name, data) == (f"sightglass-{len(keys)}-entries.bib", on_command_line(tmp_path, keys, "bibtex"))
+    everything.click()
+    assert kept(page) == keys
+    page.uncheck("[data-facet=family] input[data-value=attribution]")
+    everything.wait_for(state="hidden")
+
+
+def test_a_bibliography_that_does_not_load_is_said(visit: Visit) -> None:
+    page = visit("browse/?q=occlusion")
+    page.route("**/basket/parts/*", lambda route: route.fulfill(status=503))
+    page.click("[data-sg-bib]")
+    said(page, "The citations could not be loaded (503).")
+    assert page.inner_text("[data-sg-bib]").startswith("The citations could not")

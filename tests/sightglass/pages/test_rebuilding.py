@@ -99,6 +99,15 @@ def test_after_a_quick_rebuild_every_file_is_what_a_whole_build_makes(served: Se
     assert quick == served.everything()
 
 
+def test_a_renamed_page_is_renamed_where_its_neighbours_name_it(served: Served) -> None:
+    written = served.change("catalog/papers/lin2015where.yaml", "Where the Network Looks", "Why the Network Looks")
+    assert served.whole == 1
+    for language in ("", "zh/"):
+        assert f"{language}papers/okafor2013glow/index.html" in written
+        neighbours = served.page(f"{language}papers/okafor2013glow").partition('class="sg-neighbours"')[2]
+        assert "Why the Network Looks" in neighbours
+
+
 def test_a_mistake_ends_the_rebuild_and_leaves_the_pages_until_it_is_mended(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -91,11 +91,22 @@ class Person(_Model):
     def slug(self) -> str:
         """ASCII slug of the person's page: 'bolei-zhou', 'laurens-van-der-maaten'."""
         last, _, first = (self.sort or self.name).partition(",")
-        plain = unicodedata.normalize("NFKD", f"{first} {last}".translate(_UNDECOMPOSED))
-        return re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")
+        return _in_ascii(f"{first} {last}")
+
+    @cached_property
+    def filed(self) -> str:
+        """What the name is sorted by, in ASCII: 'zhou-bolei', 'van-der-maaten-laurens'."""
+        last, _, first = (self.sort or self.name).partition(",")
+        return _in_ascii(f"{last} {first}")
 
 
 _UNDECOMPOSED = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ß": "ss", "æ": "ae", "đ": "d", "ı": "i"})
+
+
+def _in_ascii(name: str) -> str:
+    """A name in lower case, with hyphens for whatever is no letter or digit."""
+    plain = unicodedata.normalize("NFKD", name.translate(_UNDECOMPOSED))
+    return re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")
 
 
 class Link(_Model):

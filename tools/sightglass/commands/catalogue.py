@@ -18,6 +18,7 @@ from sightglass.catalogue import find as finder
 from sightglass.catalogue import schema as schemas
 from sightglass.errors import SightglassError
 from sightglass.ledger import REMEDIES, remedy, stale_parts
+from sightglass.running import strips
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 EXIT_PROBLEMS = 1
@@ -72,7 +73,7 @@ def check(
 def _stale(catalogue: Catalogue) -> str:
     """One line if the ledger does not go with the code; it is no problem of the catalogue."""
     try:
-        found = stale_parts(catalogue.root, catalogue.methods)
+        found = stale_parts(catalogue.root, catalogue.methods) + strips.stale_parts(catalogue, catalogue.methods)
     except SightglassError as error:
         return str(error)
     parts: dict[str, list[str]] = {part: [] for part in REMEDIES}

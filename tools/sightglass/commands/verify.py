@@ -20,6 +20,7 @@ from sightglass.commands.lab import Device, chosen_device, need_torch, plain_err
 from sightglass.errors import StoredError
 from sightglass.ledger import checking, selecting
 from sightglass.ledger.measuring import Job
+from sightglass.running import strips
 
 SEEDS = [0, 1, 2]
 EXIT_DIFFERS = 1
@@ -180,7 +181,7 @@ def stale(
     with plain_errors():
         catalogue = catalogues.load()
         chosen = _chosen(catalogue, names or [])
-        found = ledger.stale_parts(catalogue.root, chosen)
+        found = ledger.stale_parts(catalogue.root, chosen) + strips.stale_parts(catalogue, chosen)
     if as_json:
         print_json(found)
     else:

@@ -24,6 +24,7 @@ REMEDIES = {  # by what is stale
     "result": "sightglass verify --stale",
     "picture": "sightglass verify --stale",
     "photograph": "sightglass photographs --stale",
+    "strip": "sightglass photographs --stale",
 }
 DISTRIBUTIONS = {
     "PIL": "pillow",

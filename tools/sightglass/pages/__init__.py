@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from sightglass import citations
+from sightglass.pages import together
 from sightglass.pages.additions import feed
 from sightglass.pages.basket import basket_files, basket_page
 from sightglass.pages.benchmark import benchmark_page
@@ -17,7 +18,7 @@ from sightglass.pages.choose import choose_page
 from sightglass.pages.entries import entry_page
 from sightglass.pages.finding import index_files
 from sightglass.pages.home import home
-from sightglass.pages.indexes import index_pages
+from sightglass.pages.indexes import by_family, index_pages
 from sightglass.pages.laboratory import PICTURE, laboratory_page
 from sightglass.pages.links import links_page
 from sightglass.pages.lists import list_files
@@ -51,6 +52,7 @@ def build(site: Site) -> dict[str, str | bytes]:
             list(catalogue.entries), catalogue, name
         )
     pages |= list_files(site)
+    pages |= together.files(site)
     pages |= basket_files(site)
     pages |= index_files(site)
     pages |= moved_pages()
@@ -60,8 +62,9 @@ def build(site: Site) -> dict[str, str | bytes]:
     samples = site.root / PICTURE.replace("pictures/", "results/", 1)
     if samples.is_file():
         pages[PICTURE] = samples.read_bytes()
-    for drawn in (site.root / "results" / "photographs").glob("*.webp"):
-        pages[f"pictures/photographs/{drawn.name}"] = drawn.read_bytes()
+    for folder in ("photographs", "strips"):
+        for drawn in (site.root / "results" / folder).glob("*.webp"):
+            pages[f"pictures/{folder}/{drawn.name}"] = drawn.read_bytes()
     for slug, results in site.results.items():
         for result in results:
             picture = site.root / "results" / result.device / f"{slug}.webp"
@@ -71,7 +74,7 @@ def build(site: Site) -> dict[str, str | bytes]:
 
 
 def _pages(site: Site) -> dict[str, str]:
-    """Every generated page in the site's language, by its path in that language's folder."""
+    """Every generated page in the site's language, by its path in that language's folder, in the order of the lists."""
     pages = index_pages(site) | {"timeline.md": timeline_page(site), "genealogy.md": genealogy_page(site)}
     pages["basket.md"] = basket_page(site)
     pages["browse.md"] = browse_page(site)
@@ -79,5 +82,5 @@ def _pages(site: Site) -> dict[str, str]:
     pages["laboratory.md"] = laboratory_page(site)
     pages["benchmark.md"] = benchmark_page(site)
     pages["choose.md"] = choose_page(site)
-    pages |= {site.page_of(key): entry_page(site, key) for key in site.catalogue.entries}
-    return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in site.catalogue.methods}
+    pages |= {site.page_of(key): entry_page(site, key) for key in site.newest_first(list(site.catalogue.entries))}
+    return pages | {f"methods/{slug}.md": method_page(site, slug) for slug in by_family(site)}

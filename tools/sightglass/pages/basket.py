@@ -25,7 +25,7 @@ LABELS = {
     "apa": "APA",
     "gb7714": "GB/T 7714",
 }
-SCRIPTS = ["assets/reading-list-file.js", "assets/basket-page.js"]
+SCRIPTS = ["assets/basket-texts.js", "assets/reading-list-file.js", "assets/basket-page.js"]
 
 
 def part_of(key: str) -> int:
@@ -53,20 +53,23 @@ def basket_files(site: Site) -> dict[str, str]:
     }
 
 
+def as_file(name: str) -> dict[str, str]:
+    """How the texts of a format become a file, for scripts."""
+    style = citations.FORMATS[name]
+    return {
+        "name": name,
+        "label": LABELS[name],
+        "ending": ENDINGS[name],
+        "type": style.media_type,
+        "opening": style.opening,
+        "separator": style.separator,
+        "closing": style.closing,
+    }
+
+
 def basket_page(site: Site) -> str:
     """The page that shows the basket; how texts become a file stands in it, so that JavaScript knows no format."""
-    formats = [
-        {
-            "name": name,
-            "label": LABELS[name],
-            "ending": ENDINGS[name],
-            "type": style.media_type,
-            "opening": style.opening,
-            "separator": style.separator,
-            "closing": style.closing,
-        }
-        for name, style in citations.FORMATS.items()
-    ]
+    formats = [as_file(name) for name in citations.FORMATS]
     without = site.say("basket without javascript", page=site.written("cite/index.md"))
     body = (
         f"# {site.say('basket')}\n\n"

@@ -9,6 +9,7 @@ import html
 import json
 
 from sightglass.catalogue import ENTRY_FOLDERS, folder_of
+from sightglass.pages import together
 from sightglass.pages.entries import meta_span
 from sightglass.pages.finding import most_useful_first
 from sightglass.pages.markup import HTML_LANGUAGE, address, page, ready, to
@@ -17,6 +18,7 @@ from sightglass.pages.site import Site
 
 FIRST = 50  # entries shown at once, by the page and by its script
 HERE = "browse.md"
+SCRIPTS = ["assets/basket-texts.js"]  # beside the search box's, which starts the page
 
 FACETS = {  # the name in the address, and the phrase
     "kind": "kind",
@@ -60,7 +62,7 @@ def browse_page(site: Site) -> str:
 </details>
 <div class="sg-found">
 <p id="sg-count" class="sg-meta" role="status">{count}</p>
-<ul class="sg-chosen" aria-label="{site.say("chosen filters")}" hidden></ul>
+{together.results(site)}<ul class="sg-chosen" aria-label="{site.say("chosen filters")}" hidden></ul>
 {_nothing(site)}
 <section class="sg-answers" aria-labelledby="sg-answers" hidden>
 <h2 id="sg-answers">{site.say("answers")}</h2>
@@ -78,7 +80,8 @@ def browse_page(site: Site) -> str:
 <noscript>{site.say("without javascript")}</noscript>
 """
     lists = f"{site.say('browse lists', folders=folders)}\n{{ .sg-meta }}\n"
-    return page(site.say("browse"), f"# {site.say('browse')}\n\n{ready(made)}\n{lists}", hide=["navigation", "toc"])
+    body = f"# {site.say('browse')}\n\n{ready(made)}\n{lists}"
+    return page(site.say("browse"), body, hide=["navigation", "toc"], scripts=SCRIPTS)
 
 
 def _nothing(site: Site) -> str:

@@ -14,10 +14,11 @@ from sightglass.ledger.benchmark import OURS
 from sightglass.pages import pictures
 from sightglass.pages.benchmark import rows_of
 from sightglass.pages.entries import method_link
-from sightglass.pages.guidance import resolution, said
-from sightglass.pages.markup import page, ready, table, text
+from sightglass.pages.guidance import first_sentence, resolution, said
+from sightglass.pages.markup import page, ready, table
 from sightglass.pages.site import Site
-from sightglass.running import runnable
+from sightglass.running import runnable, strips
+from sightglass.running.strips import THEMSELVES
 
 HERE = "choose.md"
 # What is measured under which endings of a quantity's name; the plain gradient's, of the same run, stands beside it.
@@ -52,7 +53,9 @@ def choose_page(site: Site) -> str:
     slugs = compared(site)
     names = ("method", "choose.shows", "needs of network", "cost", "choose.speed", *(f"choose.{m}" for m in MEASURES))
     rows = [_row(site, slug) for slug in slugs]
-    made = table([site.say(name) for name in names], rows, css="sg-choice", stacks=True, marks=_marks(site, slugs))
+    marks = _marks(site, slugs)
+    made = _strips(site, slugs, marks)
+    made += table([site.say(name) for name in names], rows, css="sg-choice", stacks=True, marks=marks)
     body = f"# {title}\n\n{site.say('choose.lead')}\n\n{ready(_questions(site) + made)}\n"
     reading = "".join(f"- {site.say(f'choose.reading {part}')}\n" for part in (*MEASURES, "networks", "gaps"))
     return page(title, f"{body}## {site.say('choose.reading')}\n\n{reading}", hide=["navigation", "toc"])
@@ -84,15 +87,40 @@ def _marks(site: Site, slugs: list[str]) -> list[str]:
     return marks
 
 
+def _strips(site: Site, slugs: list[str], marks: list[str]) -> str:
+    """The photographs, and below them each method's map over them with one line that says what it does."""
+    photographs = f"{site.say('on photographs')} {_strip(site, THEMSELVES, site.say('strip alt'))}"
+    header = [site.say("method"), photographs, site.say("choose.does")]
+    rows = []
+    for slug in slugs:
+        method = site.catalogue.methods[slug]
+        does = [words and first_sentence(words)[0] for words in (method.idea, method.idea_zh)]
+        if not method.idea:
+            does = [method.summary, method.summary_zh]
+        drawn = _strip(site, slug, site.say("strip of", name=site.name_of(method)))
+        rows.append([method_link(site, slug, HERE), drawn or _why_none(site, slug), said(site, *does)])
+    said_of_colours = f'<p class="sg-meta">{site.say("strips say")}</p>\n'
+    return table(header, rows, css="sg-choice sg-strips", marks=marks) + said_of_colours
+
+
+def _strip(site: Site, name: str, alternative: str) -> str:
+    if not (site.root / strips.FOLDER / f"{name}.webp").is_file():
+        return ""
+    return pictures.picture(site, f"pictures/{strips.FOLDER.name}/{name}.webp", alternative, HERE)
+
+
+def _why_none(site: Site, slug: str) -> str:
+    """Why a method has no strip."""
+    need = site.catalogue.methods[slug].network
+    if need not in strips.UNMET:
+        return site.say("strip missing")
+    return site.say("no strip", needs=site.say(f"network.{need}"))
+
+
 def _row(site: Site, slug: str) -> list[str]:
     method = site.catalogue.methods[slug]
-    picture, name = site.photograph_of(slug), method_link(site, slug, HERE)
-    if picture:
-        name += "<br>" + pictures.picture(
-            site, picture, text(site.say("photograph of", name=site.name_of(method))), HERE
-        )
     return [
-        name,
+        method_link(site, slug, HERE),
         resolution(site, slug) or site.say("resolution.pixels"),
         site.say(f"network.{method.network}") if method.network else "–",
         said(site, method.passes, method.passes_zh) or "–",

@@ -6,13 +6,14 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sightglass import ledger, pages, settings
 from sightglass.catalogue import check
 from sightglass.errors import CatalogueError
-from sightglass.pages import additions, phrases, tutorials
+from sightglass.pages import additions, neighbours, phrases, tutorials
 
 _ISSUE = re.compile(r"\[([^\]]+)\]\(\.\./\.\./issues/\S+\)")
 Files = dict[str, str | bytes]  # by path in the site, pages as Markdown
@@ -33,18 +34,18 @@ def generate(root: Path, written: Mapping[str, str]) -> Files:
         for path in (f"{folder}contributing.md" for folder in phrases.FOLDERS.values())
         if path in contributing
     }
-    generated |= tutorials.build(root, addresses=addresses)
+    site = pages.Site(catalogue, ledger.load_all(root), addresses, added=additions.added(root), now=_now())
+    generated |= tutorials.build(site)
     prose = {**written, **generated} | tutorials.prose(generated)
     guides = {_url(path): title for path, text in prose.items() if (title := _title(path, text))}
     headings = {_url(path): _headings(text) for path, text in prose.items() if _url(path) in guides}
-    results, dates = ledger.load_all(root), additions.added(root)
-    site = pages.Site(catalogue, results, addresses, guides, headings=headings, added=dates, now=_now())
+    site = replace(site, guides=guides, headings=headings)
     generated |= pages.build(site)
     for language, folder in phrases.FOLDERS.items():
         home = f"{folder}index.md"
         if home in written:
             generated[home] = pages.home(site.in_language(language), written[home])
-    return generated
+    return neighbours.linked(generated)
 
 
 def _issues(text: str, repository: str) -> str:

@@ -256,8 +256,10 @@ def _methods(site: Site, entry: Entry, here: str) -> str:
         relation = site.say("proposed here" if slug in proposes else "treated here")
         shown = method.summary_zh if site.language == "zh" else method.summary
         link = method_link(site, slug, here)
-        facts = f'<span class="sg-meta">{relation} · {_state(site, slug, here)}</span>'
-        found.append(f"<strong>{link}</strong> {facts}<br>\n{text(shown)}")
+        facts = [relation, _state(site, slug, here)]
+        if tutorial := site.tutorial_of(slug):
+            facts.append(to(tutorial, site.say("hit.tutorial"), here))
+        found.append(f'<strong>{link}</strong> <span class="sg-meta">{" · ".join(facts)}</span><br>\n{text(shown)}')
     drawn = next((figure for slug in proposes if (figure := _figure(site, slug, here))), "")
     return f"## {site.say('methods')}\n\n{ready(bullets(found) + drawn)}"
 

@@ -20,7 +20,7 @@ from sightglass.pages.markup import READY
 MARK = "# Written by 'sightglass site --markdown': the next export replaces this folder as a whole.\n"
 TEMPLATES = ("main.html", "partials/card.html", "partials/language.html")  # those that need no hook
 STYLE = "assets/exported.css"
-HIDDEN = "/* What the header's scripts would serve. */\n.sg-add, .sg-copy { display: none; }\n"
+HIDDEN = "/* What the header's scripts would serve. */\n.sg-add, .sg-add-all, .sg-copy { display: none; }\n"
 NOT_IN_EXPORT = ("hooks", "watch", "extra_javascript")
 
 

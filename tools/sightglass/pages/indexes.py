@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from sightglass.catalogue import ENTRY_FOLDERS
-from sightglass.pages import pictures
+from sightglass.catalogue.models import Person
+from sightglass.pages import pictures, together
 from sightglass.pages.browse import shortened
 from sightglass.pages.claims import claims_page
 from sightglass.pages.entries import items, summary
@@ -15,6 +17,7 @@ from sightglass.pages.methods import other_name
 from sightglass.pages.site import Site
 
 STYLES = ["assets/gallery.css"]
+MANY = 3  # papers: whoever wrote as many stands at the head of the list of people, too
 
 
 def index_pages(site: Site) -> dict[str, str]:
@@ -53,6 +56,11 @@ def gallery(site: Site, slugs: list[str], here: str) -> str:
     return f'<ul class="sg-cards">\n{"".join(_card(site, slug, here) for slug in slugs)}</ul>\n'
 
 
+def _all(site: Site, keys: list[str], here: str) -> str:
+    """A list of entries, below it what is offered for all of them."""
+    return ready(together.offered(site, keys, here) + items(site, keys, here))
+
+
 def _grid(cards: Iterable[str]) -> str:
     return ready(f'<div class="grid cards">\n{bullets(cards)}</div>')
 
@@ -61,6 +69,14 @@ def _runs_first(site: Site, slugs: list[str]) -> list[str]:
     methods = site.catalogue.methods
     return sorted(
         slugs, key=lambda s: (site.module_of(s) is None, methods[s].scope != "core", methods[s].name.casefold())
+    )
+
+
+def by_family(site: Site) -> list[str]:
+    """All methods as the gallery shows them: family by family, what runs first in each."""
+    order = list(site.catalogue.families)
+    return sorted(
+        _runs_first(site, list(site.catalogue.methods)), key=lambda s: order.index(site.catalogue.methods[s].family)
     )
 
 
@@ -139,7 +155,7 @@ def _venues(site: Site) -> dict[str, str]:
         own = f"venues/{venue_id.lower()}.md"
         name, tongue = site.name_of(venue), HTML_LANGUAGE.get(site.tongue_of(venue), "en")
         pages[own] = page(
-            name, f"# {text(name)} {{ lang={tongue} }}\n\n{other_name(site, venue)}\n{ready(items(site, keys, own))}"
+            name, f"# {text(name)} {{ lang={tongue} }}\n\n{other_name(site, venue)}\n{_all(site, keys, own)}"
         )
         link = spoken(to(own, name, here), site.tongue_of(venue), site.language)
         rows.append([link, text(venue_id), site.say(f"venue.{venue.kind}"), str(len(keys))])
@@ -152,7 +168,7 @@ def _years(site: Site) -> dict[str, str]:
     for year, keys in site.by_year.items():
         here = f"years/{year}.md"
         heading = site.say("year heading", year=year)
-        pages[here] = page(heading, f"# {heading}\n\n{ready(items(site, keys, here))}")
+        pages[here] = page(heading, f"# {heading}\n\n{_all(site, keys, here)}")
     here = "years/index.md"
     rows = [[to(f"years/{year}.md", year, here), str(len(keys))] for year, keys in site.by_year.items()]
     undated = [key for key, entry in site.catalogue.entries.items() if not entry.year]
@@ -163,15 +179,36 @@ def _years(site: Site) -> dict[str, str]:
 
 
 def _people(site: Site) -> dict[str, str]:
+    """A page for each author of a paper, and their list: those of several papers first, then all by family name."""
     pages = {}
     here = "people/index.md"
-    rows = []
+    letters: dict[str, list[str]] = defaultdict(list)
     for slug, (person, keys) in site.people.items():
         own = f"people/{slug}.md"
         name_zh = f'<p lang="zh-Hans" class="sg-title-zh">{text(person.zh)}</p>\n\n' if person.zh else ""
-        pages[own] = page(person.display, f"# {text(person.display)}\n\n{name_zh}{ready(items(site, keys, own))}")
-        rows.append([to(own, person.display, here), str(len(keys))])
-    rows.sort(key=lambda row: -int(row[1]))
-    body = f"# {site.say('people')}\n\n{site.say('people lead')}\n\n"
-    body += ready(table([site.say("person"), site.say("papers")], rows))
-    return pages | {here: page(site.say("people"), body)}
+        pages[own] = page(person.display, f"# {text(person.display)}\n\n{ready(name_zh)}{_all(site, keys, own)}")
+        letters[person.filed[:1].upper()].append(_filed(person, keys, own, here))
+    most = sorted(site.people.items(), key=lambda named: -len(named[1][1]))
+    first = [_filed(*of, f"people/{slug}.md", here) for slug, of in most if len(of[1]) >= MANY]
+    links = "".join(f'<li><a class="sg-tag" href="#{letter}">{letter}</a></li>' for letter in letters)
+    made = (
+        f'<label class="sg-scripted">{site.say("filter names")} <input type="search" autocomplete="off"></label>\n'
+        f'<p class="sg-meta" role="status" data-found="{site.say("people found")}"></p>\n'
+        f'<nav aria-label="{site.say("letters")}"><ul class="sg-letters">{links}</ul></nav>\n'
+    )
+    if first:
+        made += f"<section><h2>{site.say('many papers', count=MANY)}</h2>\n{bullets(first)}</section>\n"
+    for letter, people in letters.items():
+        made += f'<section><h2 id="{letter}">{letter}</h2>\n{bullets(people)}</section>\n'
+    lead = f"# {site.say('people')}\n\n{site.say('people lead', count=len(site.people))}\n\n"
+    body = lead + ready(f'<div class="sg-people">\n{made}</div>')
+    return pages | {
+        here: page(site.say("people"), body, hide=["toc"], scripts=["assets/people.js"], styles=["assets/people.css"])
+    }
+
+
+def _filed(person: Person, keys: list[str], own: str, here: str) -> str:
+    """A person as an item of the list, family name first, with the number of papers if there are several."""
+    name_zh = f' <span lang="zh-Hans">{text(person.zh)}</span>' if person.zh else ""
+    count = f' <span class="sg-count">{len(keys)}</span>' if len(keys) > 1 else ""
+    return to(own, person.display if person.is_cjk else person.name, here) + name_zh + count

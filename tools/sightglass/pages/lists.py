@@ -14,6 +14,7 @@ from sightglass.pages.entries import add_button, description, list_link, marked_
 from sightglass.pages.list_plan import plan_form
 from sightglass.pages.markup import HTML_LANGUAGE, address, code, details, either, out, page, ready, spoken, text
 from sightglass.pages.site import Site
+from sightglass.pages.together import add_all
 
 DOWNLOADS = {"bib": "bibtex", "ris": "ris"}
 
@@ -95,7 +96,7 @@ def _tools(site: Site, slug: str) -> str:
         suffixes.append("ics")
     files = " ".join(f'<a href="{base}.{suffix}" download="{slug}.{suffix}">.{suffix}</a>' for suffix in suffixes)
     links.append(site.say("list.download", files=files))
-    buttons = (
+    buttons = add_all(site, lists.entry_keys(site.catalogue.lists[slug], site.catalogue)) + (
         f'<button type="button" data-sg-print>{site.say("list.print")}</button> '
         f'<button type="button" data-sg-copy-chat data-sg-copied="{site.say("list.copied")}"'
         f' data-sg-uncopied="{site.say("list.uncopied")}">{site.say("list.copy")}</button> <span role="status"></span>'

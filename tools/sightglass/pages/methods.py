@@ -82,7 +82,7 @@ def method_page(site: Site, slug: str) -> str:
         guidance.when(site, slug, method, here),
         _claims(site, slug, here),
         _related(site, slug, method, here),
-        _read(site, slug, method, here),
+        _read(site, slug, here),
         _history(site, method, here),
     ]
     return page(
@@ -118,6 +118,8 @@ def _head(site: Site, slug: str, method: Method, here: str) -> str:
     proposed = [titled(site, key, here) for key in method.proposed_by]
     if proposed:
         lines.append(f'<p class="sg-facts">{site.say("proposed in", papers="; ".join(proposed))}</p>')
+    if tutorial := site.tutorial_of(slug):
+        lines.append(f'<p class="sg-facts">{to(tutorial, site.say("tutorial", name=site.name_of(method)), here)}</p>')
     if method.aliases:
         lines.append(f'<p class="sg-facts">{site.say("also called", names=text(", ".join(method.aliases)))}</p>')
     if site.module_of(slug) is None:
@@ -225,13 +227,11 @@ def _related(site: Site, slug: str, method: Method, here: str) -> str:
     return f"## {site.say('related methods')}\n\n" + ready("\n".join(lines)) if lines else ""
 
 
-def _read(site: Site, slug: str, method: Method, here: str) -> str:
-    """Entries on the method, the reading lists that hold it, its tutorial."""
+def _read(site: Site, slug: str, here: str) -> str:
+    """Entries on the method, and the reading lists that hold it."""
     made = items(site, site.by_method.get(slug, []), here)
     if lists := [list_link(site, each, here) for each in site.lists_with.get(slug, [])]:
         made += f"<p>{site.say('method in lists', lists=', '.join(lists))}</p>\n"
-    if tutorial := site.tutorial_of(slug):
-        made += f"<p>{to(tutorial, site.say('tutorial', name=site.name_of(method)), here)}</p>\n"
     return f"## {site.say('read')}\n\n{ready(made)}"
 
 

@@ -11,9 +11,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import event_priority, get_plugin_logger
-from mkdocs.structure import StructureItem
 from mkdocs.structure.files import File, Files
-from mkdocs.structure.nav import Link, Navigation, Section
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
 
@@ -25,6 +24,7 @@ from sightglass.pages import (
     contents,
     languages,
     markup,
+    navigation,
     notebooks,
     phrases,
     rebuilding,
@@ -123,30 +123,9 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
     _build.update(nav=nav, files=files)
     _navigations.clear()
     for language in phrases.LANGUAGES:
-        _navigations[language] = nav if language == "en" else _translated(nav, language, files)
+        _navigations[language] = nav if language == "en" else navigation.translated(nav, language, files)
+        navigation.place(_navigations[language], language, files)
     return nav
-
-
-def _translated(nav: Navigation, language: str, files: Files) -> Navigation:
-    listed: list[Page] = []
-
-    def translate(item: StructureItem) -> StructureItem:
-        title = phrases.phrase(language, f"nav.{item.title}")
-        if isinstance(item, Section):
-            section = Section(title, [translate(child) for child in item.children])
-            for child in section.children:
-                child.parent = section
-            return section
-        file = isinstance(item, Page) and files.get_file_from_path(languages.counterpart(item.file.src_uri, language))
-        if not file or file.page is None:
-            return Link(title, getattr(item, "url", ""))
-        file.page.title = title  # what the navigation calls it; the page's own heading is its own affair
-        listed.append(file.page)
-        return file.page
-
-    translated = Navigation([translate(item) for item in nav.items], listed)
-    translated.homepage = listed[0] if listed else nav.homepage
-    return translated
 
 
 def on_env(env: jinja2.Environment, config: MkDocsConfig, files: Files) -> jinja2.Environment:
@@ -191,9 +170,11 @@ def on_serve(server: LiveReloadServer, builder: Callable[[], None], **_: Any) ->
 
 
 def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:
-    """What the template needs: navigation and description in the page's language, its other languages, its source."""
+    """What the template needs: navigation and description in the page's language, its place, its other languages."""
     language = languages.language_of(page.url)
     context["nav"] = _navigations[language]
+    context["trail"] = navigation.trail(page, _navigations[language])
+    context["neighbours"] = navigation.neighbours(page)
     page.meta.setdefault("description", phrases.phrase(language, "site description"))
     context["alternates"] = languages.alternates(page.url, _addresses)
     context["others"] = [

@@ -53,7 +53,8 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 def front(content: str) -> str:
     """The front matter of a notebook's page."""
     metadata = json.loads(content)["metadata"]
-    return page(metadata["title"], "", source=metadata["source"], styles=STYLES)
+    ways = {way: metadata.get(way) for way in ("previous", "next")}
+    return page(metadata["title"], "", source=metadata["source"], styles=STYLES, **ways)
 
 
 def as_markdown(content: str) -> str:

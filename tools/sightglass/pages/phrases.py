@@ -56,6 +56,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "cite": ("Cite", "引用"),
     "download": ("Download: {files}", "下载：{files}"),
     "copy": ("Copy {format}", "复制 {format}"),
+    "add all": ("Add all to the basket", "全部加入文献篮"),
+    "download bib": ("Download .bib", "下载 .bib"),
     "add to basket": ("Add to the basket", "加入文献篮"),
     "related": ("Related", "相关"),
     "builds on": ("Builds on", "基于以下工作"),
@@ -123,6 +125,27 @@ PHRASES: dict[str, tuple[str, str]] = {
     "ours": ("our own comparison", "本项目自设的对照"),
     "read": ("Read", "阅读"),
     "photograph of": ("{name} on a photograph", "{name}：作用于照片"),
+    "on photographs": ("On three photographs", "作用于三张照片"),
+    "strip alt": (
+        "The photographs: a cat, a cup of coffee, and halves of both side by side",
+        "所用照片：一只猫、一杯咖啡，以及两者各半并排",
+    ),
+    "strip of": (
+        "{name} for the predicted class on a cat and on a cup of coffee, and for espresso on both side by side",
+        "{name}：在猫和咖啡的照片上针对预测类别，在两者并排的照片上针对浓缩咖啡",
+    ),
+    "strips say": (
+        "Each map is for the class that the network predicts; on the third photograph, for espresso. Yellow marks what "
+        "matters most. A map with a sign shows evidence for the class in red and against it in blue.",
+        "每张热力图针对网络预测的类别，第三张照片针对浓缩咖啡。黄色处最重要；有正负的热力图以红色表示支持该类别的证据，"
+        "以蓝色表示反对的证据。",
+    ),
+    "no strip": (
+        "Not drawn: the network of these photographs, EfficientNet-Lite0, does not fit. This method needs {needs}.",
+        "未绘制：这些照片所用的网络 EfficientNet-Lite0 不符合要求。此方法需要{needs}。",
+    ),
+    "strip missing": ("Not drawn yet", "尚未绘制"),
+    "choose.does": ("What it does", "作用"),
     "no photograph": (
         "No photograph yet. These are the laboratory's scenes, where the right answer is known.",
         "尚未在照片上绘制。这里是真值已知的合成场景图像。",
@@ -224,9 +247,13 @@ PHRASES: dict[str, tuple[str, str]] = {
     "without year": ("Without a confirmed year", "年份未证实"),
     "people": ("People", "人物"),
     "people lead": (
-        "Authors of three or more papers of the catalogue.",
-        "在文献库中有三篇或更多论文的作者。",
+        "The {count} authors of the catalogue's papers, by family name; numbers count their papers.",
+        "文献库中论文的 {count} 位作者，按姓氏排序；数字为论文篇数。",
     ),
+    "filter names": ("Filter by name", "按姓名筛选"),
+    "people found": ("{shown} of {all} people", "共 {all} 人，显示 {shown} 人"),
+    "letters": ("Letters", "字母"),
+    "many papers": ("{count} papers or more", "{count} 篇或更多论文"),
     "person": ("Person", "人物"),
     "lists": ("Reading lists", "阅读清单"),
     "sessions and items": ("{sessions} sessions, {items} things to read", "{sessions} 次讨论，{items} 条阅读材料"),
@@ -801,6 +828,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{count} sets of weights, trained between {first} and {last} with {versions}.",
         "共 {count} 份权重，训练于 {first} 至 {last}，使用 {versions}。",
     ),
+    "where": ("You are here", "当前位置"),
+    "neighbours": ("Previous and next page", "上一页和下一页"),
+    "previous": ("Previous", "上一页"),
+    "next": ("Next", "下一页"),
     # The navigation: the English titles stand in mkdocs.yml
     "nav.Home": ("Home", "首页"),
     "nav.Browse": ("Browse", "浏览"),

@@ -108,14 +108,14 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 def kept_templates() -> Callable[..., Markup]:
     """``kept(name)`` for templates: a template that shows nothing of a page but whether and where it is in the
-    navigation, rendered once for all pages of a folder that are not in it.
+    navigation, rendered once for all pages of a folder that are not in it; ``kept(name, super)`` for such a block.
     """
     made: dict[tuple[str, str], str] = {}
 
     @jinja2.pass_context
-    def kept(context: jinja2.runtime.Context, name: str) -> Markup:
+    def kept(context: jinja2.runtime.Context, name: str, block: Callable[[], str] | None = None) -> Markup:
         def render() -> str:
-            return context.environment.get_template(name).render(context.get_all())
+            return block() if block else context.environment.get_template(name).render(context.get_all())
 
         page = context.get("page")
         if page is None or any(page is listed for listed in context["nav"].pages):

@@ -18,7 +18,6 @@ from sightglass.pages import phrases
 from sightglass.settings import Settings
 
 _Group = TypeVar("_Group", str, int)
-PERSON_PAGE_FROM = 3  # papers, before a person has a page
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Site:
 
     @cached_property
     def people(self) -> dict[str, tuple[Person, list[str]]]:
-        """People with three or more papers: by slug the fullest form of the name, and the keys, newest first."""
+        """Authors of papers by slug, in the order of family names: the fullest form of the name; keys, newest first."""
         keys: dict[str, list[str]] = defaultdict(list)
         forms: dict[str, Person] = {}
         for key, entry in self.catalogue.of_folder("papers").items():
@@ -84,8 +83,8 @@ class Site:
                 keys[person.slug].append(key)
                 if person.slug not in forms or (person.zh and not forms[person.slug].zh):
                     forms[person.slug] = person
-        chosen = [slug for slug, papers in keys.items() if len(set(papers)) >= PERSON_PAGE_FROM]
-        return {slug: (forms[slug], self.newest_first(keys[slug])) for slug in sorted(chosen)}
+        ordered = sorted(keys, key=lambda slug: (forms[slug].filed, slug))
+        return {slug: (forms[slug], self.newest_first(keys[slug])) for slug in ordered}
 
     def newest_first(self, keys: list[str]) -> list[str]:
         """Keys without repetition, by year downwards (no year last), then by title."""

@@ -16,15 +16,18 @@ import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sightglass.errors import TranslationError
 from sightglass.ledger import tutorials as kept
 from sightglass.ledger.tutorials import FOLDER
+from sightglass.pages.entries import method_link, titled
 from sightglass.pages.markup import address, inline, out, page, to, unbroken
 from sightglass.pages.phrases import FOLDERS, day, phrase
 from sightglass.pages.pictures import image
+from sightglass.pages.site import Site
 from sightglass.settings import Settings
 
 PAGE = "index.ipynb"  # the notebook that is a page: its folder is the page's address
@@ -44,11 +47,12 @@ if importlib.util.find_spec("repro") is None:
 """
 
 
-def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
+def build(site: Site) -> dict[str, str | bytes]:
     """Pages in each language, pictures and ``.ipynb`` files of all tutorials by path, and their index.
 
     TranslationError if a translation has not as many text cells as its tutorial.
     """
+    root, addresses = site.root, site.settings
     built: dict[str, str | bytes] = {}
     notebooks: dict[str, Any] = {}
     for file in sorted((root / FOLDER).glob("*.py")):
@@ -62,6 +66,7 @@ def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
     for language, folder in FOLDERS.items():
         here, heading = f"{folder}tutorials/index.md", phrase(language, "nav.Tutorials")
         index = [f"# {heading}\n", phrase(language, "tutorials lead") + "\n"]
+        pages: dict[str, Any] = {}
         for slug, notebook in notebooks.items():
             source = f"docs/{folder}tutorials/{slug}.py"
             shown, path = notebook, f"tutorials/{slug}/"
@@ -69,11 +74,17 @@ def build(root: Path, *, addresses: Settings) -> dict[str, str | bytes]:
                 shown = _translated(notebook, root / source, source) if folder else copy.deepcopy(notebook)
                 path = folder + path
                 note = _note(slug, executed[slug], slug in stale, language)
-                _fill(shown, _buttons(slug, source, addresses, language) + note, executed[slug], path, language)
+                head = _buttons(slug, source, addresses, language) + note + _subject(site.in_language(language), slug)
+                _fill(shown, head, executed[slug], path, language)
                 shown.metadata |= {"title": _heading(shown) or slug, "source": source}
-                built[path + PAGE] = json.dumps(shown, ensure_ascii=False)
+                pages[path] = shown
             index.append(f"- {to(path, _heading(shown) or slug, here)}")
         built[here] = page(heading, "\n".join(index))
+        for (before, one), (after, other) in pairwise(pages.items()):  # as neighbours.py has it for Markdown
+            one.metadata["next"], other.metadata["previous"] = (
+                [path, shown.metadata["title"], ""] for path, shown in ((after, other), (before, one))
+            )
+        built |= {path + PAGE: json.dumps(shown, ensure_ascii=False) for path, shown in pages.items()}
     return built
 
 
@@ -142,6 +153,18 @@ def _buttons(slug: str, source: str, addresses: Settings, language: str) -> str:
     if addresses.repository:
         buttons.append(out(f"{addresses.repository}blob/main/{source}", phrase(language, "tutorial source")))
     return f'<p class="sg-facts">{" · ".join(buttons)}</p>\n'
+
+
+def _subject(site: Site, slug: str) -> str:
+    """The method that the tutorial of the same name is about, and where it was proposed."""
+    method = site.catalogue.methods.get(slug)
+    if method is None:
+        return ""
+    here = f"tutorials/{slug}.md"
+    found = [site.say("page of the method", method=method_link(site, slug, here))]
+    if papers := [titled(site, key, here) for key in method.proposed_by]:
+        found.append(site.say("proposed in", papers="; ".join(papers)))
+    return f'<p class="sg-facts">{" · ".join(found)}</p>\n'
 
 
 def _note(slug: str, outputs: kept.Kept | None, stale: bool, language: str) -> str:

@@ -47,29 +47,48 @@ class Shown:
     result: NDArray[np.float32]  # without the batch: (h, w) for a map, (C, H, W) for what is like an image
 
 
-def show(call: Call, image: Tensor | None, report: Callable[[float], None] = lambda share: None) -> Shown:
-    """Run the method on one image ``(1 or 3, H, W)`` in [0, 1], or on none if it takes none, and draw its result.
+@dataclass(frozen=True)
+class Computed:
+    """What a method returned for one image, before it is drawn."""
+
+    start: Tensor  # (C, H, W), as the network sees the image; zeros where there is none
+    result: Tensor  # without the batch
+    predicted: _Prediction
+    facts: dict[str, Any]
+
+    @property
+    def like_the_image(self) -> bool:
+        """Whether the result has the image's shape and colours."""
+        return self.result.shape == self.start.shape and len(self.result) == 3
+
+
+def compute(call: Call, image: Tensor | None, report: Callable[[float], None] = lambda share: None) -> Computed:
+    """Run the method on one image ``(1 or 3, H, W)`` in [0, 1], or on none if it takes none.
 
     Raises ValueError, of a class that says which, if something given does not fit the model or the method.
     """
     method, see = call.method, call.network.preprocessing
-    view = see.view(image) if image is not None else None
-    start = torch.zeros(see.channels, see.crop, see.crop) if view is None else view
+    start = torch.zeros(see.channels, see.crop, see.crop) if image is None else see.view(image)
     batch = start[None].to(call.device)
     predicted = _predicted(call, batch)
     arguments, facts = _arguments(call, batch, predicted)
     if method.takes("report"):
         arguments["report"] = report
     returned = call.function(call.network.model, **arguments, **(call.options or {}))
-    result = _checked(call, returned, start)
+    return Computed(start, _checked(call, returned, start), predicted, facts)
+
+
+def show(call: Call, image: Tensor | None, report: Callable[[float], None] = lambda share: None) -> Shown:
+    """``compute``, and draw the result."""
+    method, found = call.method, compute(call, image, report)
+    view, result, facts = found.start if image is not None else None, found.result, found.facts
     facts |= {"shape": list(result.shape), "minimum": _short(result.min()), "maximum": _short(result.max())}
     if method.gives in (*MAPS, "reconstruction"):
-        assert view is not None  # noqa: S101  # both kinds take an image
-        figure = _picture_of_map(call, view, result, facts)
+        figure = _picture_of_map(call, found)
     else:
         after = _predicted(call, result[None].to(call.device))
         facts |= {"becomes": after.name, "becomes_probability": _short(after.probability)}
-        figure = _picture_of_image(call, view, result, predicted, after, facts)
+        figure = _picture_of_image(call, view, result, found.predicted, after, facts)
     stored = result[0] if method.gives in MAPS and len(result) == 1 else result
     return Shown(facts, figure, stored.numpy())
 
@@ -182,9 +201,9 @@ def _checked(call: Call, returned: Any, start: Tensor) -> Tensor:
 # The picture
 
 
-def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str, Any]) -> Figure:
+def _picture_of_map(call: Call, found: Computed) -> Figure:
     """The image; the map over it; the map alone.  What is like an image: its sign, and its own colours, as well."""
-    method, coloured = call.method, result.shape == view.shape and len(result) == 3
+    method, view, result, facts, coloured = call.method, found.start, found.result, found.facts, found.like_the_image
     if method.gives == "reconstruction":
         title = f"{method.slug}: unit {facts['unit']} of {facts['layer']} (activation {facts['activation']:g})"
     else:
@@ -194,7 +213,7 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
         flat = result.abs().sum(0, keepdim=True)
         flat = flat.clamp(max=_almost_largest(flat))
     where = "where" if flat.any() else "zero everywhere: nothing to show"
-    over = _on_pixels(call, flat, view) if method.gives in MAPS and not coloured else flat
+    over = on_pixels(call, flat, view) if method.gives in MAPS and not coloured else flat
     row = [figures.Panel("what the network sees", view), figures.Panel(where, view, over)]
     if coloured:
         sign = figures.Panel("red for, blue against", _red_and_blue(result.sum(0, keepdim=True)))
@@ -206,14 +225,14 @@ def _picture_of_map(call: Call, view: Tensor, result: Tensor, facts: Mapping[str
     return figures.panels([row], f"{title}, {call.model_name}", unit)
 
 
-def _on_pixels(call: Call, heatmap: Tensor, view: Tensor) -> Tensor:
+def on_pixels(call: Call, heatmap: Tensor, view: Tensor) -> Tensor:
     """If a heatmap's grid does not simply divide the image, its module has ``on_pixels``, which says where it lies."""
-    on_pixels = getattr(inspect.getmodule(call.function), "on_pixels", None)
-    if on_pixels is None:
+    places = getattr(inspect.getmodule(call.function), "on_pixels", None)
+    if places is None:
         return heatmap
-    takes = inspect.signature(on_pixels).parameters
+    takes = inspect.signature(places).parameters
     options = {name: value for name, value in (call.options or {}).items() if name in takes}
-    placed: Tensor = on_pixels(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
+    placed: Tensor = places(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
     return placed
 
 
