@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -193,11 +194,19 @@ def test_a_schema_that_cannot_be_written_gives_one_line(toy: Path, sightglass: A
 
 
 def test_a_terminal_without_chinese_is_no_reason_to_fail(toy: Path) -> None:
+    pty = pytest.importorskip("pty")
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", "from sightglass.cli import main; main()", "show", "heat-sum"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # our own
-    assert (done.returncode, done.stderr) == (0, "")
-    assert r"\u70ed\u56fe\u6c42\u548c" in done.stdout  # 热图求和
+    terminal, output = pty.openpty()
+    with subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.PIPE) as process:
+        os.close(output)
+        shown = b""
+        with contextlib.suppress(OSError):  # of a terminal whose program has ended
+            while part := os.read(terminal, 4096):
+                shown += part
+        assert process.stderr is not None
+        assert (process.wait(), process.stderr.read()) == (0, b"")
+    assert rb"\u70ed\u56fe\u6c42\u548c" in shown  # 热图求和
 
 
 @pytest.mark.parametrize("words", [["chekc"], ["find", "--knd", "x"], ["show"], []])

@@ -531,7 +531,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "tutorial output": ("Output of the cell above", "上面单元的输出"),
     # The feed
     "site description": (
-        "Papers, tools and posts on looking inside convolutional networks, with code for part of the methods and "
+        "Papers, tools and posts on looking inside convolutional networks, with code for some of the methods and "
         "measurements of what their papers claim",
         "关于卷积网络可视化与可解释性的论文、工具和文章；部分方法附有可运行的代码，并实测了论文中的结论",
     ),
