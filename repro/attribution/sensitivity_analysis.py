@@ -24,6 +24,7 @@ if the logits do not depend on the image.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -33,6 +34,8 @@ from repro.engine import checks, gradients, watching
 from repro.engine.errors import OptionsError
 from repro.engine.results import Attribution, Heatmap
 
+Output = Callable[[nn.Module, Tensor, Tensor], Tensor]  # of model, images and one class per image, its gradient
+
 
 def sensitivity_analysis(
     model: nn.Module, images: Tensor, target_classes: Tensor, *, of: Literal["logit", "probability"] = "logit"
@@ -40,7 +43,7 @@ def sensitivity_analysis(
     """Heatmap R ``(B, 1, H, W)`` of ``images (B, C, H, W)``, for one class per image, ``(B,)``."""
     if of not in ("logit", "probability"):
         raise OptionsError(f"of must be 'logit' or 'probability', not {of!r}")
-    output = gradients.pixel_gradient if of == "logit" else explanation_vectors
+    output: Output = gradients.pixel_gradient if of == "logit" else explanation_vectors
     return output(model, images, target_classes).square().sum(1, keepdim=True)  # Eq. (b)
 
 
@@ -48,7 +51,7 @@ def explanation_vectors(model: nn.Module, images: Tensor, target_classes: Tensor
     """Gradient zeta ``(B, C, H, W)`` of the probability that the class is another than that of ``target_classes``."""
     with watching.observing(model):
         pixels = watching.pixels(images)
-        logits = model(pixels)
+        logits: Tensor = model(pixels)
         classes = checks.class_indices(target_classes, logits)
         own = logits.gather(1, classes[:, None])
         others = logits.scatter(1, classes[:, None], -torch.inf).logsumexp(1, keepdim=True)

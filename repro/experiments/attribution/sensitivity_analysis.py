@@ -11,7 +11,7 @@ from repro.attribution.sensitivity_analysis import explanation_vectors, sensitiv
 from repro.attribution.simple_taylor import simple_taylor
 from repro.engine.gradients import pixel_gradient
 from repro.engine.heatmaps import max_normalise
-from repro.lab import figures, metrics, networks, photo_panels, scenes
+from repro.lab import figures, metrics, networks, photo_panels, protocols, scenes
 
 STEP = 0.5  # length of the step: as much as half the range of one value of one pixel, spread over all
 SURE = 0.01
@@ -29,7 +29,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     images, _ = networks.inputs(one.images, one.labels, device)
     with torch.no_grad():
         logits, classes = model(images).max(1)
-    maps = {"sensitivity": sensitivity_analysis, "taylor": simple_taylor}
+    maps: dict[str, protocols.Method] = {"sensitivity": sensitivity_analysis, "taylor": simple_taylor}
     sums = {name: method(model, images, classes).sum((1, 2, 3)) for name, method in maps.items()}
     vectors = explanation_vectors(model, images, classes)
     gradient = pixel_gradient(model, images, classes)
@@ -56,7 +56,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     for i, label in enumerate(one.labels):
         row = [figures.Panel(scenes.CLASSES[label], images[i])]
         for of in ("logit", "probability"):
-            heatmap = sensitivity_analysis(model, images[i : i + 1], classes[i : i + 1], of=of)  # type: ignore[arg-type]
+            heatmap = sensitivity_analysis(model, images[i : i + 1], classes[i : i + 1], of=of)
             row.append(figures.Panel(f"of the {of}", images[i], max_normalise(heatmap)[0]))
         for length in (0.5, 1.0, 2.0):
             moved = (images[i] + length * vectors[i])[None]
@@ -77,7 +77,7 @@ def _flips(model: nn.Module, images: Tensor, classes: Tensor, directions: Tensor
 
 def _along(directions: Tensor) -> Tensor:
     """Each of length 1."""
-    return directions / directions.flatten(1).norm(dim=1).clamp_min(1e-30)[:, None, None, None]
+    return directions / directions.flatten(1).norm(dim=1).clamp_min(1e-30)[:, None, None, None]  # type: ignore[no-any-return]
 
 
 def _correlation(sums: Tensor, logits: Tensor) -> float:
