@@ -189,6 +189,28 @@ def _run(func: Any, args: Any, kwargs: Any, given: Tensor) -> tuple[Step | str, 
     return (name if factor is None else Scaling(below, factor)), result
 
 
+def place_keeping(func: Any, args: Any, kwargs: Any, given: Tensor) -> tuple[Step | str, Any]:
+    """Run a torch function; the step that it is to ``given``, or its name, and its result.
+
+    For recorders that ask only where things lie: ReLU6, average pooling and padding are steps too.
+    """
+    below, name = given.shape, func.__name__.strip("_")
+    step, result = _run(func, args, kwargs, given)
+    if name == "relu6" or (name == "hardtanh" and (kwargs.get("min_val", args[1] if len(args) > 1 else -1)) == 0):
+        return Rectification(below), result
+    if name == "avg_pool2d":
+        named = dict(zip(_POOLING, args, strict=False)) | kwargs
+        kernel = _pair(named["kernel_size"])
+        return Window(
+            below, kernel, _pair(named.get("stride") or kernel), _pair(named.get("padding", 0)), (1, 1)
+        ), result
+    if name == "pad":
+        added = [*(args[1] if len(args) > 1 else kwargs["pad"]), 0, 0]
+        if min(added) >= 0:
+            return Window(below, (1, 1), (1, 1), (added[2], added[0]), (1, 1)), result
+    return step, result
+
+
 def _convolution(named: dict[str, Any], given: Tensor) -> Step | str:
     weight = named["weight"]
     kernel, stride, dilation = _pair(weight.shape[2:]), _pair(named.get("stride", 1)), _pair(named.get("dilation", 1))
