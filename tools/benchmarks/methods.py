@@ -123,6 +123,13 @@ def to_the_maps_and_to_the_pixels(s: Subject) -> object:
     return torch.autograd.grad(logits, maps, chosen, retain_graph=True), torch.autograd.grad(logits, pixels, chosen)
 
 
+def through_reference_and_image_to_the_pixels(s: Subject) -> object:
+    """Forward once for one reference and once for the images, and back to these."""
+    with torch.no_grad():
+        s.model(torch.zeros_like(s.images[:1]))
+    return to_the_pixels(s)
+
+
 def forward_whole_and_covered(window: int, stride: int) -> Runner:
     """Forward once for the image, and once for each place of a square that covers a part of it."""
 
@@ -202,6 +209,23 @@ def _zennit_epsilon(canonizers: list[Any]) -> Any:
     composites, rules, types = (importlib.import_module(f"zennit.{part}") for part in ("composites", "rules", "types"))
     layers = [*composites.layer_map_base(), ((types.Convolution, nn.Linear), rules.Epsilon(1e-6))]
     return composites.LayerMapComposite(layers, canonizers=canonizers)
+
+
+def zennit_deep_taylor() -> Runner:
+    attribution, composites, rules, types = (
+        importlib.import_module(f"zennit.{part}") for part in ("attribution", "composites", "rules", "types")
+    )
+    canonizers = importlib.import_module("zennit.torchvision")
+    layers = [*composites.layer_map_base(), ((types.Convolution, nn.Linear), rules.ZPlus())]
+    pixels = [(types.Convolution, rules.ZBox(0.0, 1.0))]
+
+    def run(s: Subject) -> object:
+        residual = [canonizers.ResNetCanonizer()] if hasattr(s.model, "layer4") else []
+        composite = composites.SpecialFirstLayerMapComposite(layers, pixels, canonizers=residual)
+        with attribution.Gradient(s.model, composite) as attributor:
+            return attributor(s.images.detach().clone().requires_grad_(), s.chosen)
+
+    return run
 
 
 def zennit_occlusion(window: int, stride: int) -> Runner:
