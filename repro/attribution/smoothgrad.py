@@ -10,7 +10,7 @@ Paper: ``smilkov2017smoothgrad``.  It has no journal version and its equations n
 
 The attribution is ``(B, C, H, W)``, signed, in logits per unit of the image's values.  With ``squared=True`` it is the
 mean of the squares, as in the code of the paper's authors (PAIR's saliency) by default: never negative, in the square
-of that unit.
+of that unit, and in half precision easily too small for it.
 
 Noise is drawn on the CPU, in single precision, from the seed and the number of the sample: it is the same on every
 device, for every image of a batch, and whatever ``batch`` is.  The noisy copies are not cut off at 0 and 1, which would

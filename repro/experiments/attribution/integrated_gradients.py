@@ -22,13 +22,13 @@ warnings.simplefilter("ignore", CompletenessWarning)  # gaps are what is measure
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:
-    """The claims' quantities on zf-scenes and 32 held-out scenes with one object.
+    """The claims' quantities on zf-scenes and 24 held-out scenes with one object.
 
     "complete" is the share of attributions whose sum is within 5% of the difference of the logits; "energy" the share
     of a map on the object; "rewritten" the norm of what changes, as a share, if the network is written in another way.
     """
     model = networks.load("zf-scenes", seed).to(device)
-    one = scenes.one_object(32, seed)
+    one = scenes.one_object(24, seed)
     images, classes = networks.inputs(one.images, one.labels, device)
     gradient = pixel_gradient(model, images, classes)
     on_grey = partial(integrated_gradients, baseline=GREY, batch=32)
@@ -39,7 +39,9 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         "gradient-times-difference": gradient * (images - GREY),
         "difference": images - GREY,
     }
-    gaps = {name: completeness_gap(model, images, classes, maps[name], GREY) for name in ("ig", "gradient-times-difference")}
+    gaps = {
+        name: completeness_gap(model, images, classes, maps[name], GREY) for name in ("ig", "gradient-times-difference")
+    }
     few, of_few, other = images[:8], classes[:8], rewritten(model)
     return {
         **{f"{name}-complete": float((gap < ALLOWED).float().mean()) for name, gap in gaps.items()},
@@ -53,7 +55,9 @@ def rewritten(model: nn.Module) -> nn.Module:
     """The same function with one more layer: the last convolution turned by a rotation of its channels, and back."""
     model = copy.deepcopy(model)
     name, last = [(name, each) for name, each in model.named_modules() if isinstance(each, nn.Conv2d)][-1]
-    turn, _ = torch.linalg.qr(torch.randn(last.out_channels, last.out_channels, generator=torch.Generator().manual_seed(0)))
+    turn, _ = torch.linalg.qr(
+        torch.randn(last.out_channels, last.out_channels, generator=torch.Generator().manual_seed(0))
+    )
     turn, back = turn.to(last.weight), nn.Conv2d(last.out_channels, last.out_channels, 1, bias=False).to(last.weight)
     with torch.no_grad():
         last.weight.copy_(torch.einsum("ij,j...->i...", turn, last.weight))

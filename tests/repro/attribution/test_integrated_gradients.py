@@ -11,7 +11,10 @@ from repro.engine.errors import CompletenessWarning, OptionsError
 from repro.engine.gradients import pixel_gradient
 from repro.lab import models, networks, scenes
 
-CONTRACT = {"integrated_gradients": {"steps": 8}, "integrated_gradients, exact": {"steps": 8, "rule": "gauss-legendre"}}
+CONTRACT = {
+    "integrated_gradients": {"steps": 16},
+    "integrated_gradients, gauss-legendre": {"steps": 16, "rule": "gauss-legendre"},
+}
 BENCHMARK = {
     "integrated-gradients-16-steps": {
         "floor": ("passes_to_the_pixels", 16),

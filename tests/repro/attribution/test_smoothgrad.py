@@ -9,7 +9,7 @@ from repro.engine.errors import OptionsError
 from repro.engine.gradients import pixel_gradient
 from repro.lab import models
 
-CONTRACT = {"smoothgrad": {"samples": 4}, "smoothgrad, squared": {"samples": 4, "squared": True}}
+CONTRACT = {"smoothgrad": {"samples": 4}}
 BENCHMARK = {
     "smoothgrad-8-samples": {
         "floor": ("passes_to_the_pixels", 8),
