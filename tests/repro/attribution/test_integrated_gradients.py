@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from repro.attribution.integrated_gradients import completeness_gap, integrated_gradients, nodes
 from repro.engine.errors import CompletenessWarning, OptionsError
 from repro.engine.gradients import pixel_gradient
-from repro.lab import models, networks, scenes
+from repro.lab import models, networks, photo_panels, scenes
 
 CONTRACT = {
     "integrated_gradients": {"steps": 16},
@@ -170,6 +170,22 @@ def test_the_gap_is_what_is_missing_and_a_large_one_is_warned_of() -> None:
     )
     with pytest.warns(CompletenessWarning):
         integrated_gradients(Cubic(), images, classes, steps=1, rule="end")
+
+
+def test_few_steps_are_not_enough_on_the_network_of_photographs() -> None:
+    """Its logit rises within the first steps from grey."""
+    model, image = photo_panels.network(), photo_panels.view("coffee")[:, :, ::2, ::2]
+    target = torch.tensor([photo_panels.ESPRESSO])
+    with pytest.warns(CompletenessWarning):
+        found = integrated_gradients(model, image, target, 0.5, steps=8)
+    places = torch.linspace(0, 1, 33)[:, None, None, None]
+    with torch.no_grad():
+        logits = model(0.5 + places * (image - 0.5))[:, target.item()]
+    rise = logits[-1] - logits[0]
+    assert completeness_gap(model, image, target, found, 0.5).item() == pytest.approx(
+        abs(float((found.sum() - rise) / rise)), rel=1e-3
+    )
+    assert logits[8] - logits[0] > 0.5 * rise  # a quarter of the way
 
 
 @pytest.mark.filterwarnings("error::repro.engine.errors.CompletenessWarning")
