@@ -78,15 +78,14 @@ def mean_gradient(
     ``count``, and the result does not depend on ``batch``.  Half precision is summed in single precision.
     """
     checks.check_images(images)
-    shares = images.new_full((count,), 1 / max(count, 1)) if weights is None else weights
+    shares = torch.ones(count, dtype=torch.float64) / count if weights is None else weights
     classes: Tensor | None = None
     with watching.observing(model):
         total = torch.zeros_like(images, dtype=torch.promote_types(images.dtype, torch.float32))
         shares = shares.to(total)
         for part in parts(len(images) * count, batch, report):
             which = torch.arange(part.start, part.stop)
-            numbers = which.div(len(images), rounding_mode="floor") if len(images) else which
-            rows = (which - len(images) * numbers).to(images.device)
+            numbers, rows = which // len(images), (which % len(images)).to(images.device)
             pixels = watching.pixels(version(rows, numbers))
             logits = checks.check_logits(model(pixels))
             if classes is None:  # once: to look at values waits for the device
