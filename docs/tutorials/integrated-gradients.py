@@ -22,12 +22,11 @@ import matplotlib.pyplot as plt
 import torch
 
 from repro.attribution.integrated_gradients import completeness_gap, integrated_gradients
-from repro.engine.errors import CompletenessWarning
 from repro.engine.gradients import pixel_gradient
 from repro.lab import figures, metrics, networks, photo_panels, scenes
 
 torch.set_num_threads(1)
-warnings.simplefilter("ignore", CompletenessWarning)  # gaps are printed below
+warnings.simplefilter("ignore")  # completeness gaps are printed below
 
 # %% [markdown]
 # ## Where the gradient is blind
@@ -46,7 +45,7 @@ axis.plot(x.detach(), slope, "--", label="its gradient")
 axis.set(xlabel="x")
 axis.legend(frameon=False)
 plt.show()
-print(f"gradient at x = 2: {slope[-1]:.0f}   mean gradient on the way from 0, times the way: {2 * slope.mean():.2f}")
+print(f"gradient at x = 2: {slope[-1].abs():.0f}   mean gradient on the way from 0, times the way: {2 * slope.mean():.2f}")
 
 # %% [markdown]
 # The gradient, averaged on the way and multiplied by the way, is the whole rise. That is the fundamental theorem of
@@ -109,9 +108,9 @@ for steps in (5, 10, 25, 50):
     print(f"{steps:5}{on_scenes:9.3f}{gap(photo_network, photo, espresso, steps).item():13.3f}")
 
 # %% [markdown]
-# Fifty steps serve the small network and are far from enough for the large one. Its logit on the way says why: nearly
-# all of the rise happens at the beginning, within a few steps, and the gradient there is large and changes quickly. To
-# draw this takes forward passes only.
+# Fifty steps serve the small network and are far from enough for the large one. Its logit on the way says why: three
+# quarters of the rise happen in the first tenth of the way, within five steps, and the gradient there is large and
+# changes quickly. To draw this takes forward passes only.
 
 # %%
 figure, axis = plt.subplots(figsize=(5.4, 2.6), layout="constrained")
@@ -168,7 +167,7 @@ for name, baseline in BASELINES.items():
 
 # %% [markdown]
 # On grey, about two thirds of what integrated gradients gain over the gradient come from the multiplication: what
-# differs from grey is seldom background. From black, nearly all of the gain is gone. So state the baseline whenever you
+# differs from grey is seldom background. From black, most of the gain is gone. So state the baseline whenever you
 # show such a picture, and try a second one.
 #
 # **To try:** another scene (`WHICH`); white as a baseline, `BASELINES["white"] = 1.0`; the rule of Gauss and Legendre,

@@ -15,6 +15,8 @@
 # copies of the image. This page looks at the gradient, at its square, at the speckle, and at what averaging helps.
 
 # %%
+import warnings
+
 import matplotlib.pyplot as plt
 import torch
 from torch.nn import functional
@@ -24,6 +26,7 @@ from repro.engine.gradients import pixel_gradient
 from repro.lab import figures, metrics, networks, photo_panels, protocols, scenes
 
 torch.set_num_threads(1)
+warnings.simplefilter("ignore")  # a library asks for a progress bar that is not needed
 network = networks.load("vgg-scenes", seed=0)
 some = scenes.one_object(40, seed=0)
 images, classes = networks.inputs(some.images, some.labels)
@@ -120,7 +123,7 @@ for row, samples in zip(axes, (1, 5, 25), strict=True):
     for axis, level in zip(row, (0.01, 0.05, 0.15), strict=True):
         each = smoothgrad(network, image, target, noise=level, samples=samples)
         axis.imshow(figures.overlay(image[0], each.abs().sum(1)))
-        axis.set_title(f"{samples} samples, noise {level:.0%}", fontsize=9)
+        axis.set_title(f"n = {samples}, noise {level:.0%}", fontsize=9)
         axis.axis("off")
 plt.show()
 
@@ -195,7 +198,8 @@ for axis, panel, title in zip(axes, shown, ("photograph", "gradient", "noise 5%"
 plt.show()
 
 # %% [markdown]
-# PLACEHOLDER2
+# Here the mean helps also with the paper's noise: the speckle is gone from the background and the edge of the picture,
+# and what stays lies on the eyes and the nose. How much noise is right depends on the network.
 #
 # **To try:** another scene (`WHICH`); the mean of the squares, which the paper's authors use in their code:
 # `MAPS["squares"] = smoothgrad(network, images, classes, noise=0.01, samples=25, squared=True).sum(1, keepdim=True)`,

@@ -57,7 +57,8 @@
 # EfficientNet-Lite0 是用照片训练的。下面是它对“Egyptian cat”的梯度，以及噪声为 5% 和 15% 的 SmoothGrad。
 
 # %% [markdown]
-# PLACEHOLDER2
+# 在这里，即使采用论文建议的噪声，取平均也有帮助：背景和图像边缘的斑点消失了，保留下来的部分位于眼睛和鼻子上。
+# 合适的噪声大小取决于网络。
 #
 # **试一试：** 换一张场景图像（`WHICH`）；改用平方的平均，即论文作者代码中的做法：
 # `MAPS["squares"] = smoothgrad(network, images, classes, noise=0.01, samples=25, squared=True).sum(1, keepdim=True)`，

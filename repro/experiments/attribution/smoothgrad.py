@@ -72,4 +72,4 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
 def photograph() -> photo_panels.Panels:
     """A cat: the gradient, and its mean over 25 noisy copies."""
     gradient = photo_panels.pixels(pixel_gradient)
-    return [*gradient, photo_panels.pixels(partial(smoothgrad, noise=0.05, samples=25))[1]]
+    return [*gradient, photo_panels.pixels(partial(smoothgrad, samples=25))[1]]
