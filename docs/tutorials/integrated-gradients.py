@@ -45,7 +45,9 @@ axis.plot(x.detach(), slope, "--", label="its gradient")
 axis.set(xlabel="x")
 axis.legend(frameon=False)
 plt.show()
-print(f"gradient at x = 2: {slope[-1].abs():.0f}   mean gradient on the way from 0, times the way: {2 * slope.mean():.2f}")
+print(
+    f"gradient at x = 2: {slope[-1].abs():.0f}   mean gradient on the way from 0, times the way: {2 * slope.mean():.2f}"
+)
 
 # %% [markdown]
 # The gradient, averaged on the way and multiplied by the way, is the whole rise. That is the fundamental theorem of

@@ -61,7 +61,8 @@ def rewritten(model: nn.Module) -> nn.Module:
     turn, back = turn.to(last.weight), nn.Conv2d(last.out_channels, last.out_channels, 1, bias=False).to(last.weight)
     with torch.no_grad():
         last.weight.copy_(torch.einsum("ij,j...->i...", turn, last.weight))
-        last.bias.copy_(turn @ last.bias)
+        if last.bias is not None:
+            last.bias.copy_(turn @ last.bias)
         back.weight.copy_(turn.T[:, :, None, None])
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, nn.Sequential(last, back))
