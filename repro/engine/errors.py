@@ -1,4 +1,4 @@
-"""Errors raised by the methods: one class for each kind of input that a method cannot use."""
+"""Errors raised by the methods: one class for each kind of input that a method cannot use; and what they warn of."""
 
 
 class MethodError(ValueError):
@@ -35,3 +35,7 @@ class NoRuleError(MethodError):
 
 class GradientError(MethodError):
     """The target depends on the images or feature maps through no gradient."""
+
+
+class CompletenessWarning(UserWarning):
+    """Attributions that should add up to a difference of logits are off it by more than the paper allows."""

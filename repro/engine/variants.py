@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.engine import checks
+from repro.engine import checks, watching
 from repro.engine.errors import OptionsError
+from repro.engine.gradients import gradient
 
 Report = Callable[[float], None]  # hears the share that is done, up to 1
 
@@ -53,6 +54,46 @@ def scores(
         found.append(score(version(images[rows], numbers), rows))
     together = torch.cat(found)
     return together.view(len(images), count, *together.shape[1:])
+
+
+def mean_gradient(
+    model: nn.Module,
+    images: Tensor,
+    target_classes: Tensor,
+    count: int,
+    version: Callable[[Tensor, Tensor], Tensor],
+    *,
+    weights: Tensor | None = None,
+    each: Callable[[Tensor], Tensor] | None = None,
+    batch: int = 8,
+    report: Report = silent,
+) -> Tensor:
+    """Mean over ``count`` versions of each image of the gradient of its class's logit, ``(B, C, H, W)``.
+
+    ``version(rows (N,), numbers (N,))`` makes of these images the versions with these numbers, 0 to ``count - 1``; the
+    numbers lie on the CPU, so that to read them waits for nothing.  ``weights (count,)``, whose sum is 1, are those of
+    the versions; ``each``, such as ``torch.square``, is applied to every gradient before the mean.
+
+    At most ``batch`` versions go through the network at a time and only their sum is kept: memory does not grow with
+    ``count``, and the result does not depend on ``batch``.  Half precision is summed in single precision.
+    """
+    checks.check_images(images)
+    shares = torch.ones(count, dtype=torch.float64) / count if weights is None else weights
+    classes: Tensor | None = None
+    with watching.observing(model):
+        total = torch.zeros_like(images, dtype=torch.promote_types(images.dtype, torch.float32))
+        shares = shares.to(total)
+        for part in parts(len(images) * count, batch, report):
+            which = torch.arange(part.start, part.stop)
+            numbers, rows = which // len(images), (which % len(images)).to(images.device)
+            pixels = watching.pixels(version(rows, numbers))
+            logits = checks.check_logits(model(pixels))
+            if classes is None:  # once: to look at values waits for the device
+                classes = checks.class_indices(target_classes, logits[:1].expand(len(images), -1))
+            found = gradient(logits, classes[rows], pixels).to(total.dtype)
+            found = each(found) if each else found
+            total.index_add_(0, rows, found * shares[numbers, None, None, None])
+    return total.to(images.dtype)
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,18 @@ def to_the_pixels(s: Subject) -> object:
     return torch.autograd.grad(logits, pixels, s.chosen(logits))
 
 
+def passes_to_the_pixels(passes: int, together: int = 1) -> Runner:
+    """Forward, and back to the image, so many times, each with some copies of the image together."""
+
+    def run(s: Subject) -> object:
+        copies = replace(s, images=s.images.repeat(together, 1, 1, 1), classes=s.classes.repeat(together))
+        for _ in range(passes):
+            to_the_pixels(copies)
+        return None
+
+    return run
+
+
 def to_the_maps_and_to_the_pixels(s: Subject) -> object:
     """Forward once, and back twice: to the last maps, and to the image."""
     pixels = s.images.detach().requires_grad_()
@@ -153,6 +165,16 @@ def forward_whole_and_covered(window: int, stride: int) -> Runner:
 def captum(name: str, **options: Any) -> Runner:
     attr = importlib.import_module("captum.attr")
     return lambda s: getattr(attr, name)(s.model).attribute(s.images, target=s.classes, **options)
+
+
+def captum_smoothgrad(samples: int, together: int) -> Runner:
+    attr = importlib.import_module("captum.attr")
+    options = {"nt_samples": samples, "nt_samples_batch_size": together, "stdevs": 0.15}
+
+    def run(s: Subject) -> object:
+        return attr.NoiseTunnel(attr.Saliency(s.model)).attribute(s.images, target=s.classes, abs=False, **options)
+
+    return run
 
 
 def captum_at_layer(name: str, **options: Any) -> Runner:
@@ -223,6 +245,16 @@ def zennit_deep_taylor() -> Runner:
         residual = [canonizers.ResNetCanonizer()] if hasattr(s.model, "layer4") else []
         composite = composites.SpecialFirstLayerMapComposite(layers, pixels, canonizers=residual)
         with attribution.Gradient(s.model, composite) as attributor:
+            return attributor(s.images.detach().clone().requires_grad_(), s.chosen)
+
+    return run
+
+
+def zennit_mean(name: str, **options: Any) -> Runner:
+    attribution = importlib.import_module("zennit.attribution")
+
+    def run(s: Subject) -> object:
+        with getattr(attribution, name)(s.model, **options) as attributor:
             return attributor(s.images.detach().clone().requires_grad_(), s.chosen)
 
     return run

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from repro.engine.errors import OptionsError
-from repro.engine.variants import Squares, parts, scores
+from repro.engine.errors import ClassesError, OptionsError
+from repro.engine.variants import Squares, mean_gradient, parts, scores
 
 
 def shifted(images: Tensor, numbers: Tensor) -> Tensor:
@@ -57,6 +57,65 @@ def test_nothing_is_waited_for(unwaiting) -> None:
     images = torch.rand(3, 1, 8, 8)
     squares = Squares.on(images, 4, 2, 0.5)
     scores(images, squares.count, squares.cover, lambda x, rows: x.mean((1, 2, 3)), batch=5, report=unwaiting)
+
+
+class Cubes(nn.Module):
+    """Logits sum x^3 and 2 sum x^3, whose gradients are 3 x^2 and 6 x^2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(len(images))
+        cubes = images.pow(3).sum((1, 2, 3))
+        return torch.stack([cubes, 2 * cubes], 1)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 7, 64])
+def test_the_mean_gradient_is_that_of_the_versions_one_by_one(batch: int) -> None:
+    images, classes = torch.rand(3, 2, 4, 4, dtype=torch.float64), torch.tensor([0, 1, 0])
+    weights, model, shares = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25]), Cubes(), list[float]()
+    found = mean_gradient(
+        model,
+        images,
+        classes,
+        5,
+        lambda rows, numbers: shifted(images[rows], numbers),
+        weights=weights,
+        batch=batch,
+        report=shares.append,
+    )
+    of_class = torch.tensor([3.0, 6.0, 3.0])[:, None, None, None]
+    expected = sum(weight * of_class * (images + number).square() for number, weight in enumerate(weights.double()))
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=0)
+    assert sum(model.seen) == 15
+    assert max(model.seen) <= batch
+    assert shares[-1] == 1
+
+
+def test_each_gradient_is_changed_before_the_mean() -> None:
+    images = torch.tensor([[[[1.0]]]])
+    found = mean_gradient(
+        Cubes(), images, torch.tensor([0]), 2, lambda rows, numbers: shifted(images[rows], numbers), each=torch.square
+    )
+    assert found.item() == (3.0**2 + 12.0**2) / 2
+
+
+def test_half_precision_is_summed_in_single() -> None:
+    """In half precision a sum of a thousand equal shares stops growing long before it is complete."""
+    images = torch.ones(1, 1, 1, 1, dtype=torch.float16)
+    found = mean_gradient(Cubes(), images, torch.tensor([0]), 5000, lambda rows, _: images[rows], batch=500)
+    assert found.dtype == torch.float16
+    assert found.item() == pytest.approx(3, rel=1e-3)
+
+
+def test_a_mean_gradient_of_classes_that_do_not_fit_is_refused() -> None:
+    images = torch.rand(3, 1, 2, 2)
+    for classes in ([0], [0, 1, 2]):
+        with pytest.raises(ClassesError):
+            mean_gradient(Cubes(), images, torch.tensor(classes), 2, lambda rows, _: images[rows], batch=1)
+    assert mean_gradient(Cubes(), images[:0], torch.tensor([]), 2, lambda rows, _: images[:0][rows]).shape[0] == 0
 
 
 def test_squares_by_hand() -> None:
