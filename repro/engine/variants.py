@@ -56,6 +56,48 @@ def scores(
     return together.view(len(images), count, *together.shape[1:])
 
 
+def class_scores(
+    model: nn.Module,
+    images: Tensor,
+    target_classes: Tensor,
+    count: int,
+    version: Callable[[Tensor, Tensor], Tensor],
+    *,
+    of: str = "probability",
+    batch: int = 64,
+    report: Report = silent,
+) -> tuple[Tensor, Tensor]:
+    """Probabilities (or logits) of the images for all classes, ``(B, K)``, and of ``count`` versions of each for its
+    own class, ``(B, count)``.
+
+    ``version(rows (N,), numbers (N,))`` makes versions of the images in these rows.  The model is left as it was found.
+    Raises ImagesError, LogitsError, ClassesError, OptionsError (of, batch).
+    """
+    checks.check_images(images)
+    if of not in ("probability", "logit"):
+        raise OptionsError(f"of must be 'probability' or 'logit', not {of!r}")
+
+    def told(seen: Tensor) -> Tensor:
+        logits = checks.check_logits(model(seen))
+        if of == "logit":
+            return logits
+        # half precision is too coarse for what is compared: differences of probabilities
+        return logits.softmax(1, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+    with torch.no_grad(), watching.evaluating(model):
+        whole = torch.cat([told(images[part]) for part in parts(len(images), batch)])
+        chosen = checks.class_indices(target_classes, whole)[:, None]
+        every = torch.arange(len(images), device=images.device)
+        return whole, scores(
+            every,
+            count,
+            version,
+            lambda seen, rows: told(seen).gather(1, chosen[rows])[:, 0],
+            batch=batch,
+            report=report,
+        )
+
+
 def mean_gradient(
     model: nn.Module,
     images: Tensor,

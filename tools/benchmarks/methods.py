@@ -64,6 +64,7 @@ PEERS = {  # what has to be installed, by the name that people know
     "torch-cam": "torchcam",
     "zennit": "zennit",
     "torchattacks": "torchattacks",
+    "lime": "lime",
 }
 FORGET = Path("/proc/self/clear_refs")  # Linux forgets a process's peak of memory where "5" is written here
 
@@ -154,6 +155,18 @@ def forward_whole_and_covered(window: int, stride: int) -> Runner:
                 images = s.images.clone()
                 images[:, :, top : top + window, left : left + window] = 0
                 s.model(images)
+        return None
+
+    return run
+
+
+def forward_versions(count: int, batch: int) -> Runner:
+    """Forward once for each of ``count`` versions of the image, some at a time."""
+
+    @torch.no_grad()
+    def run(s: Subject) -> object:
+        for start in range(0, count, batch):
+            s.model(s.images.expand(min(batch, count - start), -1, -1, -1))
         return None
 
     return run
@@ -274,6 +287,33 @@ def zennit_occlusion(window: int, stride: int) -> Runner:
 def torchattacks(name: str, **options: Any) -> Runner:
     library = importlib.import_module("torchattacks")
     return lambda s: getattr(library, name)(s.model, **options)(s.images, s.classes)
+
+
+def _squares(across: int) -> Tensor:
+    """``across`` by ``across`` superpixels, numbered from 0."""
+    number = torch.arange(SIZE) * across // SIZE
+    return number[:, None] * across + number
+
+
+def lime_package(samples: int, across: int) -> Runner:
+    package, progress = importlib.import_module("lime.lime_image"), importlib.import_module("tqdm")
+    options = {"top_labels": None, "hide_color": 0.5, "num_samples": samples, "batch_size": 10}
+    segments = _squares(across).numpy()
+
+    def run(s: Subject) -> object:
+        @torch.no_grad()
+        def probabilities(images: Any) -> Any:
+            given = torch.from_numpy(images).to(s.images.device, s.images.dtype)
+            return s.model(given.permute(0, 3, 1, 2)).softmax(1).cpu().numpy()
+
+        package.tqdm = lambda rows: progress.tqdm(rows, disable=True)
+        image, label = s.images[0].permute(1, 2, 0).cpu().numpy(), int(s.classes[0])
+        explainer = package.LimeImageExplainer(random_state=0)
+        return explainer.explain_instance(
+            image, probabilities, labels=(label,), segmentation_fn=lambda _: segments, **options
+        )
+
+    return run
 
 
 Asked = str | tuple[Any, ...]  # a function of this module, alone or with what it is given

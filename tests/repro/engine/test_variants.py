@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.engine.errors import ClassesError, OptionsError
-from repro.engine.variants import Squares, mean_gradient, parts, scores
+from repro.engine.variants import Squares, class_scores, mean_gradient, parts, scores
 
 
 def shifted(images: Tensor, numbers: Tensor) -> Tensor:
@@ -127,3 +127,28 @@ def test_squares_by_hand() -> None:
     assert covered[1, 0].tolist() == [[0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]  # the rest is over the border
     assert covered[2, 0].tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 1, 1, 0]]
     assert covered[3, 0].tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]]
+
+
+def test_class_scores_are_of_each_image_and_of_its_class_in_each_version() -> None:
+    model, images, classes = (
+        nn.Sequential(nn.Flatten(), nn.Linear(8, 3)).double(),
+        torch.rand(2, 2, 2, 2).double(),
+        [2, 0],
+    )
+
+    def version(rows: Tensor, numbers: Tensor) -> Tensor:
+        return images[rows] * numbers[:, None, None, None]
+
+    for of in ("logit", "probability"):
+        whole, found = class_scores(model, images, torch.tensor(classes), 4, version, of=of, batch=3)
+        for row, c in enumerate(classes):
+            for number in range(4):
+                logits = model(images[row : row + 1] * number)[0].detach()
+                told = logits if of == "logit" else logits.exp() / logits.exp().sum()
+                torch.testing.assert_close(found[row, number], told[c])
+                if number == 1:
+                    torch.testing.assert_close(whole[row], told)
+    with pytest.raises(OptionsError):
+        class_scores(model, images, torch.tensor(classes), 4, version, of="loss")
+    with pytest.raises(ClassesError):
+        class_scores(model, images, torch.tensor([0, 3]), 4, version)

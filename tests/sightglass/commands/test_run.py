@@ -188,6 +188,20 @@ def test_occlusions_grid_lies_where_its_squares_are(tmp_path: Path, monkeypatch:
     assert any(torch.equal(heatmap, expected) for heatmap in drawn)
 
 
+def test_lime_is_given_superpixels_that_follow_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from repro.lab import superpixels
+
+    made, slic = [], superpixels.slic
+    monkeypatch.setattr(superpixels, "slic", lambda *given: made.append((given[1], slic(*given))) or made[-1][1])
+    out, saved = tmp_path / "x.png", tmp_path / "x.npy"
+    call("lime", "--image", "example", "--out", out, "--save-map", saved, "--set", "samples=12", "--set", "parts=30")
+    ((count, segments),), weights = made, np.load(saved)
+    assert count == 30
+    assert all(np.ptp(weights[segments[0].numpy() == part]) == 0 for part in segments.unique())
+    assert len(np.unique(weights)) > 10
+    assert "fill=0.5 (mean|float)" in refused("lime", "--image", "example", "--out", out, "--set", "fill=black")
+
+
 def test_what_does_not_fit_is_said_in_one_line_with_a_remedy(tmp_path: Path) -> None:
     out = tmp_path / "x.png"
     run = ("cam", "--image", "example", "--out", out)

@@ -15,12 +15,13 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sightglass.errors import NotApplicableError
+from sightglass.running import runnable
 from sightglass.running.runnable import MAPS, Runnable
 from torch import Tensor, nn
 
 from repro.engine import watching
 from repro.engine.errors import LayerError
-from repro.lab import figures, models
+from repro.lab import figures, models, superpixels
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,10 @@ def _arguments(call: Call, batch: Tensor, predicted: _Prediction) -> tuple[dict[
     if method.takes("images"):
         arguments["images"] = batch
         facts |= {"predicted": predicted.name, "predicted_probability": _short(predicted.probability)}
+    if method.takes("segments"):
+        count = (call.options or {}).get("parts", runnable.options(call.function)["parts"].default)
+        arguments["segments"] = superpixels.slic(batch, count)
+        facts["superpixels"] = len(arguments["segments"].unique())
     if method.takes("shape"):
         arguments["shape"] = tuple(batch.shape[1:])
     if method.takes("target_classes"):

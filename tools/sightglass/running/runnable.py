@@ -36,9 +36,9 @@ RESULTS: dict[str, Gives] = {
     "Images": "image",
 }
 MAPS = ("heatmap", "saliency", "attribution", "relevance")  # for a class, drawn over the image
-# What the command line can hand over, and what a reader calls it; the size is the model's.
+# What the command line can hand over, and what a reader calls it; the size is the model's, superpixels are the image's.
 WORDS = {"images": "image", "target_classes": "class", "target_layer": "layer", "channels": "unit"}
-GIVEN = ("model", *WORDS, "shape")
+GIVEN = ("model", *WORDS, "shape", "segments")
 SIMPLE = (bool, int, float, str)
 PHOTO, MAX_POOLING = "photo:efficientnet-lite0", "lab:zf-scenes"
 
@@ -136,7 +136,7 @@ class Option:
 
     def told(self) -> str:
         """As an error lists it: ``stabiliser=0.25 (float)``."""
-        words = list(self.choices) or [kind.__name__ for kind in self.kinds]
+        words = [*self.choices, *(kind.__name__ for kind in self.kinds)]
         return f"{self.name}={text_of(self.default)} ({'|'.join([*words, *(['none'] if self.none else [])])})"
 
     def value(self, text: str) -> Any:

@@ -1,0 +1,1 @@
+"""Simple models fitted to what the network says: near one image, or everywhere."""
