@@ -36,8 +36,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     masks, few = one.class_masks(), slice(12)
     agreement = {}
     for samples in (1, 16):
-        first, second = (run(images[few], classes[few], noise=PAPERS, samples=samples, seed=draw) for draw in (1, 2))
-        agreement[f"agreement-{samples}"] = protocols.similarity(first, second, scenes.SIZE)
+        pair = [run(images[few], classes[few], noise=PAPERS, samples=samples, seed=draw) for draw in (1, 2)]
+        agreement[f"agreement-{samples}"] = protocols.similarity(*pair, grid=scenes.SIZE)  # type: ignore[misc, arg-type]
     return {
         **protocols.energy(maps, masks),
         **{f"{name}-auc": float(metrics.pixel_auc(each, masks).mean()) for name, each in maps.items()},
