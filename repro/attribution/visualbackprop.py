@@ -49,7 +49,7 @@ def averages(model: nn.Module, images: Tensor) -> list[Average]:
         model(recorder.images)
     longest = max((path for path, _ in recorder.averages), key=len, default=())
     if not longest:
-        raise NoRuleError("VisualBackProp needs a ReLU that can be followed from the image")
+        raise NoRuleError("no ReLU can be followed from the image")
     found = [each for each in recorder.averages if each[0] == longest[: len(each[0])]]
     return sorted(found, key=lambda each: len(each[0]))
 
@@ -87,7 +87,7 @@ class _Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         given = _tensors((args, kwargs))
         if any(each not in self._paths and not each.is_leaf for each in given):
-            raise NoRuleError(f"VisualBackProp cannot follow what is not seen: {watching.UNSCRIPTED}")
+            raise NoRuleError(f"a part of the model cannot be followed: {watching.UNSCRIPTED}")
         source = max(given, key=self._length, default=None)
         if source is None or self._length(source) < 0:
             for each in _tensors(result := func(*args, **kwargs)):
