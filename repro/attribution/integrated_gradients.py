@@ -3,7 +3,7 @@
 Where a network is saturated its gradient is flat although the image matters.  On the way from an image that shows
 nothing, the baseline, the score rises somewhere, and the gradients there add up to the whole rise (completeness).
 
-Paper: ``sundararajan2017axiomatic``, Sec. 3 (Eq. a), Sec. 5 (Eq. b) and Proposition 1 (Eq. c); letters are ours.
+Paper: ``sundararajan2017axiomatic``, Eq. (1) and (3), and Proposition 1, which is (a) here.
 
 The attribution is ``(B, C, H, W)``, signed, in logits.  Steps stand for the integral, so that its sum misses the rise
 of the logit by a gap.  More than 5%, the accuracy that the paper asks for, is warned of.
@@ -61,7 +61,7 @@ def integrated_gradients(
     mean = variants.mean_gradient(
         model, images, target_classes, steps, on_the_way, weights=weights, batch=batch, report=report
     )
-    attribution = way * mean  # Eq. (a)
+    attribution = way * mean  # Eq. (1)
     gap = completeness_gap(model, images, target_classes, attribution, start, batch=batch)
     if (gap > LARGEST_GAP).any():
         told = f"the attributions' sum is up to {float(gap.max()):.0%} off the logits' difference: take more steps"
@@ -86,7 +86,7 @@ def completeness_gap(
             logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
             ends.append(logits.gather(1, checks.class_indices(target_classes, logits)[:, None])[:, 0])
     rise = ends[0] - ends[1]
-    return (attribution.to(rise).sum((1, 2, 3)) - rise).abs() / rise.abs()  # Eq. (c)
+    return (attribution.to(rise).sum((1, 2, 3)) - rise).abs() / rise.abs()  # Eq. (a)
 
 
 def nodes(steps: int, rule: Rule = "midpoint") -> tuple[Tensor, Tensor]:
@@ -98,7 +98,7 @@ def nodes(steps: int, rule: Rule = "midpoint") -> tuple[Tensor, Tensor]:
         beside = number[:-1] / (4 * number[:-1].square() - 1).sqrt()  # Golub and Welsch 1969: nodes are eigenvalues
         roots, vectors = torch.linalg.eigh(beside.diag(1) + beside.diag(-1))
         return (1 + roots) / 2, vectors[0].square()
-    ends = number / steps  # Eq. (b)
+    ends = number / steps  # Eq. (3)
     return ends if rule == "end" else ends - 0.5 / steps, torch.full_like(ends, 1 / steps)
 
 

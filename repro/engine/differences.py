@@ -131,9 +131,9 @@ def check_rules(output: Tensor) -> None:
         below = [each for each, _ in node.next_functions if each is not None]
         name = re.sub(r"(Backwards?)?\d*$", "", node.name().rpartition("::")[2])
         if name not in _LINEAR | _PRODUCTS or getattr(node, "_saved_training", False):
-            raise NoRuleError(f"DeepLIFT has no rule for {name}, or cannot see the operation behind it")
+            raise NoRuleError(f"there is no rule for {name}, or the operation behind it cannot be seen")
         if name in _PRODUCTS and len(below) > 1:
-            raise NoRuleError(f"DeepLIFT has no rule for a product of two parts of the network ({name})")
+            raise NoRuleError(f"there is no rule for a product of two parts of the network ({name})")
         nodes += below
 
 

@@ -94,7 +94,7 @@ def grid(images: Tensor, count: int) -> Tensor:
     down = min(height, max(1, round((count * height / width) ** 0.5)))
     across = min(width, max(1, round(count / down)))
     row, column = (torch.arange(side, device=images.device) for side in (height, width))
-    labels = (row * down // height)[:, None] * across + column * across // width
+    labels: Tensor = (row * down // height)[:, None] * across + column * across // width
     return labels.expand(len(images), -1, -1)
 
 
