@@ -78,5 +78,5 @@ def residual(model: nn.Module, images: Tensor, target_classes: Tensor, relevance
 def _logits(model: nn.Module, images: Tensor, target_classes: Tensor) -> Tensor:
     """The logit of each image's class, ``(B, 1, 1, 1)``."""
     with watching.evaluating(model):
-        logits: Tensor = model(images)
+        logits = checks.check_logits(model(images))
     return logits.gather(1, checks.class_indices(target_classes, logits)[:, None])[:, :, None, None]

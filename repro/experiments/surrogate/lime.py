@@ -5,6 +5,8 @@ Controls: each superpixel hidden once, a model that knows only how many superpix
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -58,7 +60,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     two = scenes.load(400, seed, two_classes=True).take(np.array([3, 5, 23]))
     images = torch.from_numpy(two.images) / 255
     parts = Superpixels.of(images, superpixels.slic(images, PARTS), "mean").filled
-    of_both = protocols.for_both_classes(lambda *given: max_normalise(_lime(*given, samples=300)), model, two)
+    of_both = [max_normalise(each) for each in protocols.for_both_classes(partial(_lime, samples=300), model, two)]
     rows = []
     for i, pair in enumerate(two.instance_classes[:, :2]):
         weights = [figures.Panel(scenes.CLASSES[c], images[i], each[i]) for c, each in zip(pair, of_both, strict=True)]
@@ -67,8 +69,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
 
 
 def photograph() -> photo_panels.Panels:
-    """A cat and a cup of coffee, and the weights of 30 superpixels for the one and the other."""
-    return photo_panels.regions(lambda *given: _lime(*given, parts=30, samples=110))
+    return photo_panels.regions(partial(_lime, parts=30, samples=110))
 
 
 def _asked(model: nn.Module, whole: Superpixels, classes: Tensor, on: Tensor) -> Samples:
