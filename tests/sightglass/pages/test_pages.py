@@ -477,11 +477,6 @@ def test_a_method_that_does_not_run_says_so_in_one_line(tmp_path: Path) -> None:
     assert "Run it" not in method_page(site, "m")
 
 
-def test_home_says_how_much_there_is(tmp_path: Path) -> None:
-    site = pages.Site(catalogue(tmp_path, {"a": paper(), "b": paper(title="U")}, {"m": method()}))
-    assert "**2** entries · **1** methods · **0** running here · **0** claims" in pages.home(site, "x <!-- numbers -->")
-
-
 def test_catalogue_json_is_versioned_compact_and_keeps_chinese(hostile: pages.Site) -> None:
     content = str(pages.build(hostile)["catalogue.json"])
     data = json.loads(content)

@@ -18,12 +18,21 @@ RUN = sorted(
     for path in ROOT.glob("repro/*/*.py")
     if runnable.find(ROOT, path.stem.replace("_", "-")) and path.parent.name not in ("engine", "lab", "experiments")
 )
-# The one argument that is replaced, and fewer steps of what takes many: what runs is the same code.
+# What is replaced: downloaded weights, a large network, and many steps of what takes many: what runs is the same code.
 REPLACED = {
     '"DEFAULT"': '"random"',
+    '"resnet50"': '"resnet18"',
     "stride=16": "stride=64",
     "generations=60": "generations=1",
+    "samples=300": "samples=20",
+    "smoothgrad(model, images, target_classes)": "smoothgrad(model, images, target_classes, samples=2)",
+    "integrated_gradients(model, images, target_classes)": "integrated_gradients(model, images, target_classes, steps=2)",
     "network_inversion(model, images, layer)": "network_inversion(model, images, layer, rates=[0.004])",
+}
+FEWER = {  # of the command
+    "lime": ("--set samples=300", "--set samples=20"),
+    "smoothgrad": ("--out", "--set samples=2 --out"),
+    "integrated-gradients": ("--out", "--set steps=2 --out"),
 }
 MANY_STEPS = ("occlusion", "adversarial-examples", "fooling-images", "network-inversion")
 
@@ -46,7 +55,8 @@ def test_the_command_runs_as_it_stands(slug: str, tmp_path: Path, monkeypatch: p
 
     command = snippets.command(ROOT, slug)
     assert command is not None
-    command = command.replace("--weights DEFAULT", "--weights random")
+    command = command.replace("--model resnet50", "--model resnet18").replace("--weights DEFAULT", "--weights random")
+    command = command.replace(*FEWER.get(slug, ("--out", "--out")))
     if slug in MANY_STEPS:  # on a small network, where they take seconds
         command = re.sub(r"--model \S+ --weights random|--layer \S+|--set patch=64", "", command).replace("281", "3")
     monkeypatch.chdir(tmp_path)

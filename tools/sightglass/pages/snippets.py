@@ -31,6 +31,10 @@ SUITED = {
         "shown = on_pixels(falls, images.shape[2:], patch=64, stride=16)[0]",
         options="--set patch=64 --set stride=16",  # 121 squares; the default ones take six times as long
     ),
+    "lime": Suited(
+        call="shown = lime(model, images, target_classes, samples=300)[0]",
+        options="--set samples=300",  # the default thousand take minutes
+    ),
     "deconvnet": Suited(model="alexnet", layer="features.11"),  # a ResNet is no chain of layers
     "network-inversion": Suited(layer="layer1"),
     "adversarial-examples": Suited(
