@@ -289,16 +289,15 @@ def torchattacks(name: str, **options: Any) -> Runner:
     return lambda s: getattr(library, name)(s.model, **options)(s.images, s.classes)
 
 
-def _squares(across: int) -> Tensor:
-    """``across`` by ``across`` superpixels, numbered from 0."""
-    number = torch.arange(SIZE) * across // SIZE
+def _squares(across: int, side: int) -> Tensor:
+    """``across`` by ``across`` superpixels of an image, numbered from 0."""
+    number = torch.arange(side) * across // side
     return number[:, None] * across + number
 
 
 def lime_package(samples: int, across: int) -> Runner:
     package, progress = importlib.import_module("lime.lime_image"), importlib.import_module("tqdm")
     options = {"top_labels": None, "hide_color": 0.5, "num_samples": samples, "batch_size": 10}
-    segments = _squares(across).numpy()
 
     def run(s: Subject) -> object:
         @torch.no_grad()
@@ -307,6 +306,7 @@ def lime_package(samples: int, across: int) -> Runner:
             return s.model(given.permute(0, 3, 1, 2)).softmax(1).cpu().numpy()
 
         package.tqdm = lambda rows: progress.tqdm(rows, disable=True)
+        segments = _squares(across, s.images.shape[2]).numpy()
         image, label = s.images[0].permute(1, 2, 0).cpu().numpy(), int(s.classes[0])
         explainer = package.LimeImageExplainer(random_state=0)
         return explainer.explain_instance(

@@ -135,8 +135,9 @@ def _claims(site: Site, slug: str, here: str) -> str:
     fast = benchmark.speed(site, slug, here)
     if not method.claims:
         return f"## {site.say('claims')}\n\n{ready(fast)}" if fast else ""
-    held = sum(ledger.verdict(claim, results[0] if results else None) == "holds" for claim in method.claims)
-    count = f"<strong>{site.say('reproduced', held=held, all=len(method.claims))}</strong>"
+    counted = [claim for claim in method.claims if not claim.ours]
+    held = sum(ledger.verdict(claim, results[0] if results else None) == "holds" for claim in counted)
+    count = f"<strong>{site.say('reproduced', held=held, all=len(counted))}</strong>"
     laboratory = inline(site.say("reproduced otherwise").replace("laboratory.md", address("laboratory.md", here)))
     made = f"<p>{count} {laboratory}</p>\n" + "".join(_claim(site, claim, results, here) for claim in method.claims)
     for result in results:
