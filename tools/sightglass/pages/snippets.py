@@ -47,11 +47,11 @@ SUITED = {
 }
 # By what the function returns: the lines that call it, and leave in ``shown`` a map (1, h, w) or a picture (3, H, W).
 CALLS: dict[Gives, str] = {
-    "heatmap": "shown = {name}(model, images, target_classes)[0]",
-    "attribution": "attribution = {name}(model, images, target_classes)\n"
+    "heatmap": "shown = {name}({given})[0]",
+    "attribution": "attribution = {name}({given})\n"
     "shown = attribution[0].abs().sum(0, keepdim=True)\n"
     "shown = shown.clamp(max=shown.quantile(0.99))  # a few pixels would outshine the rest",
-    "relevance": "relevance = {name}(model, images, target_classes)\n"
+    "relevance": "relevance = {name}({given})\n"
     "shown = relevance[0].sum(0, keepdim=True)\n"
     "largest = shown.abs().quantile(0.99)  # a few pixels would outshine the rest\n"
     "shown = shown.clamp(-largest, largest)",
@@ -102,8 +102,10 @@ def python(root: Path, slug: str) -> str | None:
         ]
     if sees and of_class:
         lines.append("target_classes = model(images).argmax(1)  # or a class that you ask about")
-    lines.append("\n" + call.format(name=name, layer=suited.layer))
-    lines.append("title = " + ("network.classes[int(target_classes)]" if of_class else f'"{slug}, {suited.layer}"'))
+    given = "model, images" + (", target_classes" if of_class else "")
+    lines.append("\n" + call.format(name=name, layer=suited.layer, given=given))
+    title = ", ".join(filter(None, (slug, suited.layer)))
+    lines.append("title = " + ("network.classes[int(target_classes)]" if of_class else f'"{title}"'))
     before = 'figures.Panel("photograph", images[0]), ' if sees else ""
     lines.append(f"row = [{before}figures.Panel(title, {'images[0], shown' if found.gives in MAPS else 'shown'})]")
     lines.append(f'figures.panels([row]).savefig("{slug}.png")')

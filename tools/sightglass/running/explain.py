@@ -212,7 +212,9 @@ def _picture_of_map(call: Call, found: Computed) -> Figure:
     if method.gives == "reconstruction":
         title = f"{method.slug}: unit {facts['unit']} of {facts['layer']} (activation {facts['activation']:g})"
     else:
-        title = f"{method.slug} for {facts['class_name']!r} (probability {facts['probability']:.2f})"
+        title = method.slug
+        if "class_name" in facts:
+            title += f" for {facts['class_name']!r} (probability {facts['probability']:.2f})"
     flat = result
     if coloured:  # a few pixels hold the largest values; on their scale nothing else would be seen
         flat = result.abs().sum(0, keepdim=True)
