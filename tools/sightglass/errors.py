@@ -50,6 +50,10 @@ class StoredError(SightglassError):
     """A file under results/ that does not hold what it should; the message names the file."""
 
 
+class ReadmeError(SightglassError):
+    """A README that has no place for the table of methods."""
+
+
 class NoExperimentError(SightglassError):
     """A method without a reproduction or without an experiment."""
 

@@ -8,6 +8,7 @@ from sightglass import catalogue as catalogues
 from sightglass import ledger
 from sightglass.commands.catalogue import fail
 from sightglass.commands.lab import plain_errors
+from sightglass.errors import ReadmeError
 from sightglass.files import write_whole
 from sightglass.pages import Site
 from sightglass.pages import readme as pages
@@ -29,6 +30,6 @@ def readme() -> None:
             write_whole(path, new)
     except OSError as error:
         raise fail(f"{path.name}: {error.strerror}") from None
-    except ValueError as error:
+    except ReadmeError as error:
         raise fail(str(error)) from None
     typer.echo("rewritten: README.md" if new != old else "README.md is up to date")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from sightglass import ledger
+from sightglass.errors import ReadmeError
 from sightglass.pages.home import state
 from sightglass.pages.site import Site
 from sightglass.running import runnable
@@ -13,11 +14,11 @@ START, END = "<!-- methods: made by sightglass readme -->\n", "<!-- /methods -->
 
 
 def filled(site: Site, text: str) -> str:
-    """The README with its table as it has to be now.  Raises ValueError if it has no place for one."""
+    """The README with its table as it has to be now.  ReadmeError if it has no place for one."""
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise ValueError(f"README.md has no lines {START.strip()} and {END.strip()}")
+        raise ReadmeError(f"README.md has no lines {START.strip()} and {END.strip()}")
     return before + start + table(site) + end + after
 
 
