@@ -723,7 +723,7 @@ def test_without_javascript_nothing_pretends_and_everything_is_said(visit: Visit
     assert "@inproceedings{zhou2016learning" in page.inner_text(".sg-cite")
     page.click("[data-sg-basket]")
     assert page.url == f"{address}basket/"
-    assert "The basket needs JavaScript" in page.inner_text("noscript")
+    assert "The basket needs JavaScript" in page.inner_text("article noscript")
     page.click("noscript a")
     assert page.url.endswith("/cite/")
 
