@@ -29,7 +29,7 @@ const SHIFT = 3; // a posting is a number: the record's, shifted, and the field'
 const LINKED = { method: 0.35, about: 0.25, venue: 0.25, subject: 0.15 }; // the share of a match with what an entry refers to
 
 const SYNONYM = 0.9;
-const GOOD = 0.5; // of the best entry's score: what fits worse does not stand above it
+const GOOD = 0.6; // of the best entry's score: what fits worse does not stand above it
 /** The types of records that are no entries and have a page. */
 export const ANSWERS = ["method", "family", "topic", "guide", "tutorial", "list", "page"];
 const WHOLE = 1, START = 0.8, NEAR = 0.5, INSIDE = 0.35;
