@@ -99,7 +99,7 @@ plt.show()
 #
 # Ask for the class that comes second, and look again. The scores differ, the maps hardly do: z-plus drops all evidence
 # against a class, and a few layers below the logits the same units receive relevance, whatever was asked for. The map
-# shows what the network sees, not what speaks for this class rather than for another. Grad-CAM does tell them apart.
+# shows what the network sees, not what makes it this class rather than another. Grad-CAM does tell classes apart.
 
 # %%
 several, labels = networks.inputs(scene.images, scene.labels)

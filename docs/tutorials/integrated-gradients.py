@@ -133,7 +133,7 @@ plt.show()
 #
 # The attribution explains the difference from a baseline, so that another baseline gives another answer. A pixel with
 # the baseline's colour gets nothing, whatever it means to the network. Below: the scene, and the attributions from
-# grey, from black, and from the blurred image; red speaks for the class, blue against it.
+# grey, from black, and from the blurred image; red raises the score of the class, blue lowers it.
 
 # %%
 BASELINES = {"grey": GREY, "black": 0.0, "blurred": metrics.blurred(images)}

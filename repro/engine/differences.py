@@ -204,7 +204,7 @@ class _Layer:
 
 
 class _Revealed(torch.autograd.Function):
-    """The positive and the negative contributions to a nonlinearity, each with a multiplier of its own."""
+    """Separate multipliers for the positive and the negative contributions to a nonlinearity."""
 
     @staticmethod
     def forward(

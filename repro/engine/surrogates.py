@@ -38,10 +38,10 @@ def r_squared(targets: Tensor, left: Tensor, weights: Tensor) -> Tensor:
 
 
 def lasso_choice(inputs: Tensor, targets: Tensor, weights: Tensor, keep: int) -> list[int]:
-    """The inputs, at most ``keep``, that are in the lasso's model just before one more would be.
+    """The inputs that the lasso selects, at most ``keep`` of them.
 
-    The path of its solutions is followed from the largest penalty down, from one change of the set to the next (least
-    angle regression with the lasso's modification, Efron et al. 2004), so that no penalty has to be chosen.
+    The penalty falls from its largest value, and inputs enter and leave the model one by one, until one more would be
+    too many (least angle regression with the lasso's modification, Efron et al. 2004).  No penalty has to be chosen.
     """
     (x, _), (y, _) = (_centred(each.to(weights), weights) for each in (inputs, targets))
     gram, correlations = (weights[:, None] * x).T @ x, x.T @ (weights * y)

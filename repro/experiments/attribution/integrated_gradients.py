@@ -89,7 +89,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
 
 
 def photograph() -> photo_panels.Panels:
-    """A cat and what speaks for and against it, from grey."""
+    """A cat, and which pixels raise and lower its score compared with a grey image."""
     return photo_panels.pixels(partial(integrated_gradients, baseline=GREY, steps=100), signed=True)
 
 

@@ -18,7 +18,7 @@ from sightglass.pages import languages, phrases
 from sightglass.pages.neighbours import spoken
 from sightglass.pages.tutorials import page_path
 
-ELSE = "browse.md"  # what a page belongs to whose folder has no list of its own
+ELSE = "browse.md"  # the section of pages whose folder has no list page
 
 Way = tuple[str, str, str]  # a page's address, its title, the title's language (empty: that of the interface)
 

@@ -188,7 +188,7 @@ def _by_itself(notebook: Any, addresses: Settings) -> Any:
 
 
 def _fill(notebook: Any, head: str, outputs: kept.Kept | None, here: str, language: str) -> None:
-    """Put the head below the title, and with each cell what is kept of it; a cell written anew has nothing yet."""
+    """Put the head below the title, and under each code cell its kept output; a changed cell has none yet."""
     first = next((cell for cell in notebook.cells if cell.cell_type == "markdown"), None)
     if first is not None:
         title, _, rest = first.source.partition("\n")
