@@ -54,7 +54,7 @@ def built(root: Path, addresses: Settings = ADDRESSES) -> dict[str, str]:
 
 def page(root: Path, addresses: Settings = ADDRESSES, folder: str = "") -> str:
     """The page's HTML, as mkdocs-jupyter renders it and the site finishes it."""
-    convert = pytest.importorskip("mkdocs_jupyter.convert")
+    convert = pytest.importorskip("mkdocs_jupyter.convert")  # the light installation has no notebooks
     notebooks.prepare()
     notebook = root / "page.ipynb"
     notebook.write_text(built(root, addresses)[f"{folder}tutorials/counting/index.ipynb"], encoding="utf-8")

@@ -77,7 +77,7 @@ def _flips(model: nn.Module, images: Tensor, classes: Tensor, directions: Tensor
 
 def _along(directions: Tensor) -> Tensor:
     """Each of length 1."""
-    return directions / directions.flatten(1).norm(dim=1).clamp_min(1e-30)[:, None, None, None]  # type: ignore[no-any-return]
+    return directions / directions.flatten(1).norm(dim=1).clamp_min(1e-30)[:, None, None, None]  # type: ignore[no-any-return]  # norm() has no types
 
 
 def _correlation(sums: Tensor, logits: Tensor) -> float:

@@ -37,7 +37,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     agreement = {}
     for samples in (1, 16):
         pair = [run(images[few], classes[few], noise=PAPERS, samples=samples, seed=draw) for draw in (1, 2)]
-        agreement[f"agreement-{samples}"] = protocols.similarity(*pair, grid=scenes.SIZE)  # type: ignore[misc, arg-type]
+        agreement[f"agreement-{samples}"] = protocols.similarity(*pair, grid=scenes.SIZE)  # type: ignore[misc, arg-type]  # two maps
     return {
         **protocols.energy(maps, masks),
         **{f"{name}-auc": float(metrics.pixel_auc(each, masks).mean()) for name, each in maps.items()},

@@ -79,4 +79,4 @@ def test_a_sure_classifier_keeps_its_digits() -> None:
 
 def test_another_output_is_refused() -> None:
     with pytest.raises(OptionsError):
-        sensitivity_analysis(Linear(2), images_of(1), torch.tensor([0]), of="loss")  # type: ignore[arg-type]
+        sensitivity_analysis(Linear(2), images_of(1), torch.tensor([0]), of="loss")  # type: ignore[arg-type]  # what is refused

@@ -194,7 +194,7 @@ def test_a_schema_that_cannot_be_written_gives_one_line(toy: Path, sightglass: A
 
 
 def test_a_terminal_without_chinese_is_no_reason_to_fail(toy: Path) -> None:
-    pty = pytest.importorskip("pty")
+    pty = pytest.importorskip("pty")  # Windows has none
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", "from sightglass.cli import main; main()", "show", "heat-sum"]
     terminal, output = pty.openpty()
