@@ -239,7 +239,7 @@ def _problem_of(detail: Any, model: type[BaseModel], source: Source, path: Place
     if kind == "string_pattern_mismatch":
         form = FORMS[context["pattern"]]
         return source.problem((*path, *loc), "form", f"'{shown(found)}' is not of the form of {name}: {form}")
-    if kind == "value_error":  # a model's own rule, which speaks for itself
+    if kind == "value_error":  # a model's own rule, whose message is clear
         return source.problem((*path, *loc), "form", detail["msg"].removeprefix("Value error, "))
     said = detail["msg"].replace("Input should", "should").replace("dictionary or instance of", "mapping:")
     return source.problem((*path, *loc), "form", f"'{name}' {said}, found '{shown(found)}'")
