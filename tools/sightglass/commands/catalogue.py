@@ -196,7 +196,7 @@ def schema(
 
 def site(
     directory: Annotated[
-        Path | None, typer.Option("--output", help="Folder to build into, else site/; it is emptied first.")
+        Path | None, typer.Option("--output", help="Folder to build into; it is emptied first. Default: site/")
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve on --address with reload instead of building.")] = False,
     address: Annotated[str, typer.Option(help="Host and port for --serve.")] = "127.0.0.1:8000",

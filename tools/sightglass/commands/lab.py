@@ -24,10 +24,10 @@ INSTALL = "torch is not installed: make setup, or pip install -e '.[lab]' in the
 
 
 def methods(as_json: AsJson = False) -> None:
-    """List the methods that run here: what each needs and gives, its claims, and what was measured.
+    """List the methods that run here, with what each needs and returns, its claims, and what was measured.
 
-    Needs is what 'sightglass run' hands over; what stands in brackets it finds by itself. What only Python can use has
-    no command: its page and its tutorial show how.
+    'Needs' lists what 'sightglass run' passes to the method; what is in brackets has a default. Some methods
+    can only be called from Python: their pages and tutorials show how.
 
     Examples:  sightglass methods  |  sightglass methods --json
     """
@@ -70,16 +70,12 @@ def methods(as_json: AsJson = False) -> None:
 
 
 def train(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NETWORK]...", help="All networks if none is named.")
-    ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(min=0, help="May be given more than once; 0, 1 and 2 if left out.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NETWORK]...", help="Default: all networks.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Can be repeated. Default: 0, 1 and 2.")] = None,
 ) -> None:
-    """Train networks of the laboratory anew (a minute or two each) and write repro/lab/weights/.
+    """Train the laboratory's networks again (a minute or two each) and write repro/lab/weights/.
 
-    A run that was stopped goes on from its last epoch.
+    A run that was stopped continues after its last epoch.
 
     Examples:  sightglass train  |  sightglass train gap-scenes --seed 0
     """

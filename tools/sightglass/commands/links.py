@@ -75,30 +75,29 @@ class _Run:
 
 
 def links(
-    host: Annotated[str | None, typer.Option(help="Only this host and those below it: zhihu.com")] = None,
+    host: Annotated[str | None, typer.Option(help="Only this host and its subdomains: zhihu.com")] = None,
     limit: Annotated[
-        int | None, typer.Option(min=0, help="At most so many, longest ago first; 0 asks nothing and reports.")
+        int | None, typer.Option(min=0, help="Check at most this many, longest unchecked first; 0 only reports.")
     ] = None,
     since: Annotated[
         datetime.datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Leave out what was asked on this day or later.  [default: today]"),
+        typer.Option(formats=["%Y-%m-%d"], help="Skip links checked on this day or later.  [default: today]"),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Ask everything, even what was asked today.")] = False,
-    delay: Annotated[
-        float, typer.Option(min=0, help="Seconds of pause between two requests to a host.")
-    ] = _MANNERS.delay,
+    again: Annotated[bool, typer.Option("--again", help="Check everything, even what was checked today.")] = False,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds between two requests to one host.")] = _MANNERS.delay,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time, over all hosts.")] = _MANNERS.concurrency,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = _MANNERS.timeout,
     retries: Annotated[
-        int, typer.Option(min=0, help="Further tries when the fault may pass, each after twice the pause.")
+        int, typer.Option(min=0, help="Further tries after a temporary fault, each after twice the pause.")
     ] = _MANNERS.retries,
     as_json: AsJson = False,
 ) -> None:
-    """Ask every address of the catalogue whether it is still there, and report what is not fine.
+    """Check whether every link in the catalogue still works, and report those that do not.
 
-    Polite: HEAD before GET, never a body, a pause between requests to a host, robots.txt obeyed.  A link is called
-    dead only after failures on three different days, and 'unknown' where the server would not say (403, 429).
-    Results stand in results/links.json; a run that was stopped goes on where it was.
+    It is polite: HEAD before GET, never a body, a pause between requests to one host, and it obeys
+    robots.txt. A link counts as dead only after failures on three different days, and as unknown if the
+    server refuses programs (403, 429). Results are kept in results/links.json; a run that was stopped
+    continues where it was.
 
     Exit code 0: nothing new is dead; 1: a link is dead and the catalogue does not say so; 2: cannot run; 130: stopped.
 

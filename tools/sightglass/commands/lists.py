@@ -28,15 +28,16 @@ from sightglass.lists import rules as list_rules
 
 TOO_LATE = "the last session would be after the year 9999"
 FORMATS = {"bib": "bibtex", "ris": "ris", "ics": "", "markdown": ""}  # with the citations' name of the format
-Name = Annotated[str, typer.Argument(help="A reading list's slug, as its file is called.")]
+Name = Annotated[str, typer.Argument(help="A reading list's slug: its file name.")]
 First = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day that may be used.")]
-Every = Annotated[str | None, typer.Option(help="The day of the week: thursday. Left out, that of --from.")]
+Every = Annotated[str | None, typer.Option(help="The day of the week: thursday. Default: that of --from.")]
 At = Annotated[str | None, typer.Option("--time", help="When a session begins: 16:00")]
 Weeks = Annotated[int, typer.Option(min=1, max=52, help="Weeks from one session to the next.")]
 Skip = Annotated[
-    list[str] | None, typer.Option(help="A day of a week without a session; several with commas, or again.")
+    list[str] | None,
+    typer.Option(help="Any day of a week without a session; separate several by commas, or repeat the option."),
 ]
-Presenters = Annotated[str | None, typer.Option(help="Names that take turns, with commas: 'Ada,Bo,Chen'")]
+Presenters = Annotated[str | None, typer.Option(help="Names that take turns, separated by commas: 'Ada,Bo,Chen'")]
 Place = Annotated[str | None, typer.Option(help="A room or a link for all planned sessions.")]
 Minutes = Annotated[int | None, typer.Option(min=1, max=1440, help="How long each lasts.")]
 Zone = Annotated[str | None, typer.Option(help="IANA name: Europe/Berlin")]
@@ -113,9 +114,9 @@ def new(
     group: Annotated[str | None, typer.Option(help="The group that reads it.")] = None,
     term: Annotated[str | None, typer.Option(help="When: 'Summer 2026'.")] = None,
     timezone: Annotated[str | None, typer.Option(help="IANA name: Europe/Berlin")] = None,
-    language: Annotated[str, typer.Option(help="Of titles and questions: en, zh …")] = "en",
+    language: Annotated[str, typer.Option(help="Language of titles and questions: en, zh …")] = "en",
 ) -> None:
-    """Begin a reading list: write catalog/lists/NAME.yaml.
+    """Start a reading list: write catalog/lists/NAME.yaml.
 
     Examples:  sightglass list new our-term zhou2016learning grad-cam  |  sightglass list new our-term --group Vision
     """
@@ -175,11 +176,11 @@ def schedule(
     timezone: Zone = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the dates and write nothing.")] = False,
 ) -> None:
-    """Give the planned sessions of a list their dates, and tell people's calendars.
+    """Give a list's planned sessions dates, and announce them to calendars.
 
-    Sessions that are done or cancelled stay where they are, and their days are not used again. Notes, questions
-    and, without --presenters, presenters are kept. Without --from no date changes: what was changed by hand (a date,
-    a place, status: cancelled) is announced, so that calendars follow.
+    Sessions that are done or cancelled keep their dates, and their days are not used again. Notes and
+    questions are kept, and so are presenters without --presenters. Without --from no date changes; changes
+    made by hand (a date, a place, status: cancelled) are announced to calendars.
 
     Examples:  sightglass list schedule our-term --from 2026-03-05 --time 16:00 --skip 2026-04-02  |
     sightglass list schedule our-term --from 2026-05-07 --every thursday --time 16:00 --presenters Ada,Bo,Chen
@@ -275,15 +276,16 @@ def plan(
     announced: Annotated[
         list[datetime] | None,
         typer.Option(
-            formats=[lists.MINUTE], help="When these dates went out, in UTC; again for each change. Default: now."
+            formats=[lists.MINUTE],
+            help="When you announced these dates, in UTC; repeat it for each change. Default: now.",
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Write this file instead of stdout.")] = None,
 ) -> None:
     """Make a calendar with your own dates for a list; the list itself does not change.
 
-    The form on the list's page makes the same file. All sessions get new dates. A calendar that has an earlier version
-    of them moves its sessions, if --announced names the moments of the earlier versions too.
+    The form on the list's page makes the same file. All sessions get new dates. A calendar that imported an
+    earlier version moves its sessions if --announced also names the times of the earlier versions.
 
     Examples:  sightglass list plan class-activation-maps --from 2027-01-07 --time 16:00 --timezone Europe/Berlin  |
     sightglass list plan class-activation-maps --from 2027-01-07 --time 16:00 --output cam.ics

@@ -14,10 +14,10 @@ from sightglass.running import strips
 
 
 def photographs(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[METHOD]...", help="All if none is named.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[METHOD]...", help="Default: all.")] = None,
     stale: Annotated[bool, typer.Option("--stale", help="Only those missing or whose code has changed.")] = False,
 ) -> None:
-    """Draw what methods see in photographs: the pictures at the head of their pages, and the strips that compare them.
+    """Draw what methods see in photographs: the pictures at the top of their pages, and the strips that compare them.
 
     A method has a picture in results/photographs/ if its experiment has a function photograph(), and a strip in
     results/strips/ if it maps an image and fits the network of photographs. All of them take some minutes.

@@ -34,16 +34,16 @@ LONGEST_NAME = 230  # bytes; file systems take 255, and a temporary file's is lo
 
 
 def run(
-    method: Annotated[str, typer.Argument(help="Slug of a method; sightglass methods lists what each needs.")],
+    method: Annotated[str, typer.Argument(help="A method's slug; 'sightglass methods' lists what each needs.")],
     out: Annotated[Path, typer.Option(help="The picture to write, a .png file; or a folder.", metavar="FILE|FOLDER")],
     image: Annotated[
         str | None,
-        typer.Option(help="What to look at; 'example' is an image that suits the model.", metavar="FILE|FOLDER|URL"),
+        typer.Option(help="The image; 'example' is one that fits the model.", metavar="FILE|FOLDER|URL"),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="photo:efficientnet-lite0 if left out; resnet50 (torchvision), timm:resnet50, lab:gap-scenes, or your"
+            help="Default: photo:efficientnet-lite0. Or resnet50 (torchvision), timm:resnet50, lab:gap-scenes, or your"
             " own: path/to/file.py:function.",
             metavar="NAME",
         ),
@@ -53,49 +53,49 @@ def run(
         typer.Option(help="For torchvision and timm: DEFAULT (downloads), a .safetensors or .pth file, random."),
     ] = None,
     layer: Annotated[
-        str | None, typer.Option(help="Name of the target layer: layer4. The last feature maps if left out.")
+        str | None, typer.Option(help="Name of the target layer: layer4. Default: the last feature maps.")
     ] = None,
     target: Annotated[
         str | None,
         typer.Option(
             "--class",
-            help="Number or name; if left out the model's first choice, for an adversarial image its second.",
+            help="Number or name. Default: the class with the highest score; for an adversarial image, the second.",
         ),
     ] = None,
     unit: Annotated[
-        int | None, typer.Option(help="Number of the layer's unit; the one that answers most if left out.", min=0)
+        int | None, typer.Option(help="Number of the layer's unit. Default: the most active one.", min=0)
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="An option of the method's function; a wrong name lists them.", metavar="NAME=VALUE"
+            "--set", help="An option of the method's function; a wrong name lists all of them.", metavar="NAME=VALUE"
         ),
     ] = None,
     device: Device = "auto",
     save_map: Annotated[
         Path | None,
-        typer.Option(help="Also write the values themselves, a .npy file; for a folder of images a folder."),
+        typer.Option(help="Also write the values themselves, as a .npy file; for a folder of images, a folder."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Make every picture of a folder anew.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each image, on a line.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Make every picture of a folder again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each image.")] = False,
 ) -> None:
-    """Show one method on an image of your own: what the network sees, what the method finds, and a legend.
+    """Run a method on your own image and draw what the network sees, what the method finds, and a legend.
 
-    A heatmap or an attribution is laid over the image; a reconstruction, an inverted or an adversarial image stands
-    beside it. The picture's metadata say how it was made: method, model, weights, class, options, image.
+    A heatmap or an attribution is drawn over the image; a reconstruction or an adversarial image is drawn
+    beside it. The picture's metadata record how it was made: method, model, weights, class, options, image.
 
-    A model of your own is a function in a Python file, which is run. It takes nothing and returns a torch module in
-    evaluation mode that takes images (B, 3, 224, 224) in [0, 1] and returns logits (B, K), so normalise inside it; or
-    a tuple of the module, another size, and, if you like, the names of the classes. The deconvnet needs max pooling and
-    asks lab:zf-scenes if no model is named.
+    A model of your own is a function in a Python file; the file is executed. The function takes no arguments and
+    returns a torch module in evaluation mode that takes images (B, 3, 224, 224) in [0, 1] and returns logits (B, K), so
+    normalise inside it; or a tuple of the module, another size, and, if you like, the names of the classes. The
+    deconvnet needs max pooling; its default model is lab:zf-scenes.
 
     For a folder of images --out is a folder: photo.jpg becomes photo.jpg.png there. Folders inside it are not
-    followed. A picture that is there already, with the same settings, image and code in its metadata, is kept, so that
-    a run that was stopped goes on where it was; a file that is no picture of this command is left alone. What can't be
-    read is skipped and told at the end.
+    followed. A picture that already exists with the same settings, image and code in its metadata is kept, and a run
+    that was stopped continues where it was. A file that this command did not write is left alone. Unreadable
+    files are skipped and listed at the end.
 
-    Exit code 0: done; 1: some images of a folder failed; 2: something given does not fit, one line says what; 130:
-    stopped, what was finished is kept.
+    Exit code 0: done; 1: some images of a folder failed; 2: an argument is wrong, one line says which; 130:
+    stopped, finished pictures are kept.
 
     Examples:  sightglass run cam --image example --out cam.png
     |  sightglass run grad-cam --image cat.jpg --out cat.png --model resnet50 --weights DEFAULT --class "tiger cat"

@@ -21,15 +21,15 @@ EXIT_FAILED = 1
 
 
 def tutorials(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All if none is named.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all.")] = None,
     stale: Annotated[bool, typer.Option("--stale", help="Only those whose code or files have changed.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing: execute what is stale and what has its turn.")
+        bool, typer.Option("--check", help="Write nothing: execute what is stale, and some of the others in turn.")
     ] = False,
 ) -> None:
     """Execute the tutorials, two at a time, and keep what they print and draw in results/tutorials/.
 
-    The site shows what is kept and executes nothing. Exit code 1 if a cell fails, 2 if something given does not fit.
+    The site shows what is kept and executes nothing. Exit code 1: a cell failed; 2: an argument is wrong.
 
     Examples:  sightglass tutorials  |  sightglass tutorials cam  |  sightglass tutorials --stale
     """

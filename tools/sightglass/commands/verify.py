@@ -24,7 +24,7 @@ from sightglass.running import strips
 
 SEEDS = [0, 1, 2]
 EXIT_DIFFERS = 1
-Names = Annotated[list[str] | None, typer.Argument(metavar="[METHOD]...", help="All that run here if none is named.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[METHOD]...", help="Default: all that run here.")]
 
 
 @dataclass
@@ -43,37 +43,43 @@ def verify(
     names: Names = None,
     device: Device = "cpu",
     seeds: Annotated[
-        str | None, typer.Option(help="Seeds of networks and scenes, with commas; else those of the ledger, or 0,1,2.")
+        str | None,
+        typer.Option(help="Seeds of networks and scenes, separated by commas. Default: those of the ledger, or 0,1,2."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes at once; 0: one for each processor.")] = 0,
     stale: Annotated[
         bool, typer.Option("--stale", help="Only results and pictures whose code or files have changed.")
     ] = False,
     shard: Annotated[
-        str | None, typer.Option(help="One part of several that take equally long: 2/4.", metavar="PART/COUNT")
+        str | None, typer.Option(help="One of several parts that take equally long: 2/4.", metavar="PART/COUNT")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if the ledger does not say what is measured.")
+        bool, typer.Option("--check", help="Write nothing; fail if the ledger disagrees with what is measured.")
     ] = False,
     budget: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="MINUTES", help="With --check: what is stale or changed or has its turn, more if time lasts."
+            min=0,
+            metavar="MINUTES",
+            help="With --check: measure what is stale, what changed and what is due, then more while time is left.",
         ),
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(metavar="COMMIT", help="With --budget: changed since when; else the newest of two days ago."),
+        typer.Option(
+            metavar="COMMIT",
+            help="With --budget: the commit to compare with. Default: the newest that is two days old.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the claims of methods again and write the ledger: results/<device>/<method>.json and the picture.
 
-    With --check values must be those of the ledger to six digits; on another make of processor the verdicts must, and
-    values that moved further than seeds differ are listed.
+    With --check, values must agree with the ledger to six digits. On another make of processor only the
+    verdicts must agree; values that moved by more than the seeds differ are listed.
 
-    Exit code 1 if a claim turns out otherwise than expected (or, with --check, than the ledger says); 2 if something
-    given does not fit.
+    Exit code 1: a claim's verdict is not the expected one (or, with --check, not the ledger's); 2: an
+    argument is wrong.
 
     Examples:  sightglass verify  |  sightglass verify cam --seeds 0,1,2,3,4  |  sightglass verify --stale
     |  sightglass verify --check --budget 8  |  sightglass verify --check --shard 2/4
@@ -171,7 +177,7 @@ def stale(
     as_json: AsJson = False,
     check: Annotated[bool, typer.Option("--check", help="Exit code 1 if anything is stale.")] = False,
 ) -> None:
-    """Say which results and pictures the code has outgrown, and because of what; takes seconds and needs no torch.
+    """List the results and pictures that are out of date, and what changed; takes seconds and needs no torch.
 
     A result is stale if a function, class or constant that its measurement reaches has changed, or a file that it read.
     Comments, docstrings, annotations and the texts of errors do not count.

@@ -141,7 +141,8 @@ PHRASES: dict[str, tuple[str, str]] = {
         "以蓝色表示反对的证据。",
     ),
     "no strip": (
-        "Not drawn: the network of these photographs, EfficientNet-Lite0, does not fit. This method needs {needs}.",
+        "Not drawn: EfficientNet-Lite0, the network used for these photographs, does not fit. "
+        "This method needs {needs}.",
         "未绘制：这些照片所用的网络 EfficientNet-Lite0 不符合要求。此方法需要{needs}。",
     ),
     "strip missing": ("Not drawn yet", "尚未绘制"),
@@ -174,7 +175,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "when to use it": ("When to use it, and when not", "适用与不适用的情况"),
     "use it": ("Use it if", "适用"),
-    "avoid it": ("Choose another if", "不适用"),
+    "avoid it": ("Choose another method if", "不适用"),
     "shown by": ("The claims that show it:", "相关论文结论："),
     "cost": ("Cost for one image", "每张图像的开销"),
     "needs of network": ("The network needs", "对网络的要求"),
@@ -258,7 +259,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "lists": ("Reading lists", "阅读清单"),
     "sessions and items": ("{sessions} sessions, {items} things to read", "{sessions} 次讨论，{items} 条阅读材料"),
     # Reading lists
-    "list.lead": ("What a group, or a reader alone, reads in which order.", "供小组或个人使用的阅读计划。"),
+    "list.lead": ("What to read, and in which order, in a group or alone.", "供小组或个人使用的阅读计划。"),
     "list.next": ("Next session", "下一次讨论"),
     "list.following": ("next", "下一次"),
     "list.over": ("All planned sessions are over.", "计划中的讨论都已结束。"),
@@ -326,16 +327,16 @@ PHRASES: dict[str, tuple[str, str]] = {
     "plan.words.skipped": ("The week of {value} is left out.", "已跳过 {value} 所在的周。"),
     "plan.words.downloaded": ("Downloaded: {value}", "已下载：{value}"),
     "plan.words.failed": ("The calendar could not be made ({value}). Try again.", "未能生成日历（{value}），请重试。"),
-    "plan.words.linked": ("These dates are those of the link that you opened.", "以下日期来自所打开的链接。"),
+    "plan.words.linked": ("These dates come from the link that you opened.", "以下日期来自所打开的链接。"),
     "plan.words.unkept": ("This browser does not keep your choices.", "此浏览器无法保存所选内容。"),
-    "plan.words.cleared": ("Your choices are forgotten.", "所选内容已清除。"),
+    "plan.words.cleared": ("Your choices were deleted.", "所选内容已清除。"),
     "ledger": ("The ledger of claims", "论文结论验证"),
     "ledger lead": (
         "A claim is one checkable statement of a paper: where the paper makes it, what the paper measured, what the "
         "code here measures, and whether it holds. A claim that is not reproduced at this scale is shown with the "
         "reason. *Stale* means that the code has changed since the number was measured.\n\n"
-        "`sightglass verify` measures every claim again, in the [laboratory](laboratory.md); how fast the methods are, "
-        "the [benchmark](benchmark.md) says.",
+        "`sightglass verify` measures every claim again, in the [laboratory](laboratory.md). The "
+        "[benchmark](benchmark.md) shows how fast the methods are.",
         "每一行是论文中一条可检验的结论：在论文中的位置、论文报告值、本项目实测、是否复现。"
         "未在小网络上复现的结论附有原因。*待重测*表示测量之后代码有改动。"
         "\n\n`sightglass verify` 在[实验环境](laboratory.md)中重新测量全部结论；"
@@ -364,7 +365,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "method": ("Method", "方法"),
     "browse": ("Browse", "浏览"),
     "without javascript": (
-        "Without JavaScript, these are the newest entries; everything is found in the lists below.",
+        "Without JavaScript, this page shows the newest entries; the lists below have everything.",
         "未启用 JavaScript 时，以上为最新条目；全部内容可从下列清单找到。",
     ),
     "browse lists": (
@@ -398,10 +399,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "show more": ("Show more", "显示更多"),
     "found": ("{shown} of {all} entries", "共 {all} 条，显示 {shown} 条"),
     "loading": ("loading the rest …", "正在加载其余部分……"),
-    "partly": ("no exact match; these match most of the words", "没有完全匹配的结果，以下为部分匹配"),
+    "partly": ("no exact match; these match most of your words", "没有完全匹配的结果，以下为部分匹配"),
     "ignored": ("not found, ignored: {words}", "未找到、已忽略：{words}"),
     "found nothing": ("Nothing found for “{query}”.", "没有找到“{query}”。"),
-    "found nothing chosen": ("Nothing fits all the chosen filters.", "没有条目符合全部筛选条件。"),
+    "found nothing chosen": ("Nothing matches all the chosen filters.", "没有条目符合全部筛选条件。"),
     "show all entries": ("Clear the search and show all entries", "清除搜索词和筛选条件，显示全部条目"),
     "ways on": (
         'Look through the <a href="{methods}">methods, with pictures</a> or the <a href="{families}">families</a>.',
@@ -417,7 +418,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "networks": ("neural networks", "神经网络"),
     "beside": ("research, writing and tools", "科研、写作与工具"),
     "failed": (
-        "The search could not be loaded. The lists below hold everything.",
+        "The search could not be loaded. The lists below have everything.",
         "搜索无法加载。全部内容见下列清单。",
     ),
     "hit.method": ("Method", "方法"),
@@ -520,7 +521,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "tutorial colab": ("Open in Colab", "在 Colab 中打开"),
     "tutorial source": ("Source", "源文件"),
     "tutorial not executed": (
-        "Shown without its outputs: `sightglass tutorials {slug}` executes it.",
+        "Shown without its outputs; `sightglass tutorials {slug}` executes it.",
         "未显示输出：`sightglass tutorials {slug}` 会执行该教程。",
     ),
     "tutorial executed": ("Executed on {date} in {seconds} s.", "执行于 {date}，用时 {seconds} 秒。"),
@@ -628,50 +629,50 @@ PHRASES: dict[str, tuple[str, str]] = {
     "field.isbn": ("ISBN", "ISBN"),
     # The page of links that are not fine
     "links lead": (
-        "{count} addresses stand in the catalogue, and some always break. An entry's page offers an archived copy "
-        "beside every link; `sightglass links` asks all of them whether they are still there.",
+        "The catalogue has {count} links, and some always break. An entry's page offers an archived copy of each "
+        "link; `sightglass links` checks them all.",
         "文献库中有 {count} 个网址，总有一些会失效。条目页面为每个链接提供存档；"
         "`sightglass links` 逐一检查这些网址能否访问。",
     ),
-    "links asked": ("Asked last on {day}.", "上次检查：{day}。"),
-    "links not asked": ("Not asked yet.", "尚未检查。"),
+    "links asked": ("Last checked on {day}.", "上次检查：{day}。"),
+    "links not asked": ("Not checked yet.", "尚未检查。"),
     "links marked": ("marked in the catalogue: {mark}", "文献库中标记为{mark}"),
     "links since": ("failing since {day}", "自 {day} 起访问失败"),
     "links.dead": ("Dead", "失效"),
     "links.dead means": (
-        "Gone: so says the catalogue, or they failed on three different days.",
+        "The catalogue marks them as dead, or they failed on three different days.",
         "已失效：文献库如此标记，或在三个不同的日子访问失败。",
     ),
     "links.failing": ("Failing", "访问失败"),
     "links.failing means": (
-        "They failed when they were asked last, but on fewer than three days.",
+        "They failed in the last check, but on fewer than three days.",
         "上次检查时访问失败，但还不到三天。",
     ),
     "links.moved": ("Moved", "已迁移"),
     "links.moved means": ("Found at another address today.", "已迁移到其他网址。"),
     "links.doubtful": ("Doubtful", "存疑"),
     "links.doubtful means": (
-        "They may well be gone: so says the catalogue, or they lead to a home page.",
+        "They may be gone: the catalogue marks them as doubtful, or they lead to a home page.",
         "可能已失效：文献库如此标记，或只通向网站首页。",
     ),
-    "links.answers": ("Answering after all", "仍可访问"),
+    "links.answers": ("Working again", "仍可访问"),
     "links.answers means": (
-        "The catalogue marks them dead or doubtful, and yet they answer: somebody should look.",
+        "The catalogue marks them as dead or doubtful, but they answer; somebody should check.",
         "文献库标记为失效或存疑，但仍可访问，需要人工检查。",
     ),
     "links.unknown": ("Unknown", "未知"),
     "links.unknown means": (
-        "The server would not say to a program (403, 429, robots.txt); a browser may do better.",
+        "The server refuses programs (403, 429, robots.txt); try a browser.",
         "服务器拒绝自动访问（403、429、robots.txt），可用浏览器打开试试。",
     ),
     # The benchmark
-    "bench.title": ("How quick, how heavy", "速度与内存"),
+    "bench.title": ("Speed and memory", "速度与内存"),
     "bench.lead": (
-        "No method can be quicker than the forward and backward passes that it cannot do without: its *floor*, written "
-        "by hand, with no gradient for the parameters. Each figure is a ratio to the floor, 1.00 at best, of the "
-        "median time over several rounds in which floor, method and other libraries take turns; below it stands the "
-        "ratio of peak memory beyond the loaded network. On a processor all run in one thread, and the time is the "
-        "processor's own. What the [claims](claims.md) say of a method is another matter.",
+        "No method can be faster than the forward and backward passes that it needs: its *floor*, written "
+        "by hand, without gradients of the parameters. Each figure is the method's median time divided by the floor's, "
+        "1.00 at best, over several rounds in which floor, method and other libraries take turns. Below it is the "
+        "ratio of peak memory, not counting the loaded network. On a CPU everything runs in one thread, and CPU time "
+        "is measured. Speed says nothing about the [claims](claims.md).",
         "任何方法都不可能快于其必需的前向和反向传播，即手写的、不求参数梯度的*下限*。表中数字是与下限的比值，"
         "最好为 1.00：取若干轮用时的中位数，"
         "每轮中下限、方法与其他软件库轮流运行；其下是峰值内存（不含已加载的网络）的比值。CPU 上一律单线程运行，"
@@ -679,7 +680,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "见[论文结论验证](claims.md)。",
     ),
     "bench.none": (
-        "Nothing has been measured yet: `make bench` does it, in half an hour.",
+        "Nothing has been measured yet; `make bench` does it in half an hour.",
         "尚未测量：运行 `make bench`，约半小时。",
     ),
     "bench.measured": (
@@ -688,15 +689,15 @@ PHRASES: dict[str, tuple[str, str]] = {
         "测量命令 `{command}`，设备 {name}，{date}，用时 {minutes} 分钟，图像为 {size}×{size} 像素。版本：{versions}。",
     ),
     "bench.slower": (
-        "Slower than another library, by more than the rounds differ: {rows}.",
+        "Slower than another library by more than measurement noise: {rows}.",
         "慢于其他软件库，且超出测量误差：{rows}。",
     ),
     "bench.never slower": (
-        "Nowhere slower than another library by more than the rounds differ.",
+        "Never slower than another tested library beyond measurement noise.",
         "在测量误差范围内，均不慢于其他软件库。",
     ),
-    "bench.hungrier": ("Taking more memory than another library: {rows}.", "内存多于其他软件库：{rows}。"),
-    "bench.never hungrier": ("Nowhere taking more memory than another library.", "内存均不多于其他软件库。"),
+    "bench.hungrier": ("Uses more memory than another library: {rows}.", "内存多于其他软件库：{rows}。"),
+    "bench.never hungrier": ("Never uses more memory than another tested library.", "内存均不多于其他软件库。"),
     "bench.row": ("{method} (`{model}`, {count} at once)", "{method}（`{model}`，每次 {count} 张）"),
     "bench.then": ("; ", "；"),
     "bench.why.its relevance does not sum to the output there": (
