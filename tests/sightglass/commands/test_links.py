@@ -509,7 +509,7 @@ def test_ctrl_c_loses_nothing_and_the_next_run_goes_on(root: Path, start: Callab
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert "the same command goes on from here" in err
+    assert "run the same command to continue" in err
     done = len(json.loads((root / FINE).read_text())) + len(json.loads((root / STORE).read_text())["links"])
     assert 5 <= done < 40
     assert f"{40 - done} not asked yet" in out

@@ -448,7 +448,7 @@ def test_a_stopped_run_keeps_what_is_finished(tmp_path: Path, photos: Path, monk
 
     monkeypatch.setattr(explain, "show", stop)
     result = call("cam", "--image", photos, "--out", tmp_path / "out", code=130)
-    assert "stopped: 1 of 3 done; the same command goes on" in result.stderr
+    assert "stopped: 1 of 3 done; run the same command to continue" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.jpg.png"]
 
 

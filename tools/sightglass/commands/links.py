@@ -125,7 +125,7 @@ def links(
         raise fail(f"cannot write {error.filename or 'the results'}: {error.strerror}; is the disk full?") from None
     _report(run, host, as_json=as_json)
     if stopped:
-        typer.echo(f"stopped: {run.asked} of {len(urls)} asked; the same command goes on from here", err=True)
+        typer.echo(f"stopped: {run.asked} of {len(urls)} checked; run the same command to continue", err=True)
         raise typer.Exit(EXIT_STOPPED)
     if run.offline:
         raise fail("not one server answered: is this machine online?  Nothing was written")

@@ -286,7 +286,7 @@ def _run_all(job: _Job, inputs: list[_Input], *, as_json: bool) -> None:
                     typer.echo(json.dumps(facts, ensure_ascii=False))
     except KeyboardInterrupt:
         done = counts.total() + len(problems)
-        kept = "; the same command goes on from here" if many else ""
+        kept = "; run the same command to continue" if many else ""
         typer.echo(f"stopped: {done} of {len(inputs)} done{kept}", err=True)
         raise typer.Exit(EXIT_STOPPED) from None
     if not many and not as_json:

@@ -45,7 +45,7 @@ def tutorials(
             turns = {name for name in chosen if selecting.turn(name) == number % selecting.ROUNDS} if check else set()
             chosen = {name: why for name, why in chosen.items() if why or name in turns}
         if not chosen:
-            typer.echo("every tutorial is as its code would make it today: nothing to execute")
+            typer.echo("no tutorial is stale")
             return
         need_torch()
         failed = []
