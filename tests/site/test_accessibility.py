@@ -78,7 +78,7 @@ def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
         if path == "browse/":
             page.wait_for_selector(".sg-results li")
         if path in ("browse/", "claims/", "zh/claims/"):
-            page.evaluate("document.querySelectorAll('article details').forEach((box) => { box.open = true })")
+            page.evaluate("document.querySelectorAll('article details').forEach((box, i) => { box.open = i < 40 })")
         return page
 
     yield open_page

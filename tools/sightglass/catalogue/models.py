@@ -302,6 +302,9 @@ class Method(_Model):
         None, description="what is seen in its picture on a photograph: the alternative text"
     )
     photograph_says_zh: str | None = None
+    labels_zh: dict[str, Text] = Field(
+        default_factory=dict, description="its figure's labels in Chinese; {} is a part: 'noise of {}': '噪声 {}'"
+    )
     feasible: Literal["yes", "partly", "no"] = Field(description="whether it can be reproduced on small data")
     feasible_why: str | None = None
     feasible_why_zh: str | None = None
@@ -350,6 +353,7 @@ class Taxonomy(_Model):
     families: list[Family]
     topics: list[Topic]
     search: SearchWords = SearchWords()
+    labels_zh: dict[str, Text] = Field(default_factory=dict, description="Chinese labels that many figures share")
 
 
 class Venue(_Model):

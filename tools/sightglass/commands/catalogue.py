@@ -17,7 +17,7 @@ from sightglass.catalogue import check as checks
 from sightglass.catalogue import find as finder
 from sightglass.catalogue import schema as schemas
 from sightglass.errors import SightglassError
-from sightglass.ledger import REMEDIES, remedy, stale_parts
+from sightglass.ledger import REMEDIES, figure_labels, remedy, stale_parts
 from sightglass.running import strips
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
@@ -73,7 +73,11 @@ def check(
 def _stale(catalogue: Catalogue) -> str:
     """One line if the ledger does not go with the code; it is no problem of the catalogue."""
     try:
-        found = stale_parts(catalogue.root, catalogue.methods) + strips.stale_parts(catalogue, catalogue.methods)
+        found = [
+            *stale_parts(catalogue.root, catalogue.methods),
+            *figure_labels.stale_parts(catalogue, catalogue.methods),
+            *strips.stale_parts(catalogue, catalogue.methods),
+        ]
     except SightglassError as error:
         return str(error)
     parts: dict[str, list[str]] = {part: [] for part in REMEDIES}

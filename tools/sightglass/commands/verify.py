@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from sightglass.catalogue.models import Claim, Method
 from sightglass.commands.catalogue import AsJson, fail, print_json
 from sightglass.commands.lab import Device, chosen_device, need_torch, plain_errors, print_table
 from sightglass.errors import StoredError
-from sightglass.ledger import checking, selecting
+from sightglass.ledger import checking, figure_labels, selecting
 from sightglass.ledger.measuring import Job
 from sightglass.running import strips
 
@@ -96,7 +96,8 @@ def verify(
         if shard:
             part, count = _part(shard)
             chosen = {slug: chosen[slug] for slug in selecting.shard(stored, part, count)}
-        wanted = [_job(slug, method, numbers, stored[slug]) for slug, method in chosen.items()]
+        labels = {slug: {} if check else figure_labels.of(catalogue, slug) for slug in chosen}
+        wanted = [_job(slug, method, numbers, stored[slug], labels[slug]) for slug, method in chosen.items()]
         if stale:
             wanted = [job for each in wanted if (job := _stale_part(each, root))]
         processes = jobs or (1 if place != "cpu" else ledger.processors())
@@ -112,6 +113,9 @@ def verify(
                     f"what must be measured takes about {plan.must:.0f} minutes, more than the budget of {budget:g}"
                 )
         for job, found in _measure(wanted, root, place, processes, check):
+            if found.unlabelled:
+                untranslated = "; ".join(found.unlabelled)
+                told.notes.append(f"{job.slug}: labels of its figure without Chinese (labels_zh): {untranslated}")
             told.claims += [_claim_row(job.slug, claim, found.result) for claim in job.method.claims if job.numbers]
             told.differences += [f"{job.slug}: {what}, though its key does not hold it" for what in found.outside_key]
             if not check:
@@ -145,7 +149,7 @@ def _measure(
         ):
             found.append((by_slug[one.slug], one))
             if not check:
-                ledger.write(root, one.result, one.picture)
+                ledger.write(root, one.result, one.picture, one.picture_zh)
     return sorted(found, key=lambda pair: pair[0].slug)
 
 
@@ -187,7 +191,11 @@ def stale(
     with plain_errors():
         catalogue = catalogues.load()
         chosen = _chosen(catalogue, names or [])
-        found = ledger.stale_parts(catalogue.root, chosen) + strips.stale_parts(catalogue, chosen)
+        found = [
+            *ledger.stale_parts(catalogue.root, chosen),
+            *figure_labels.stale_parts(catalogue, chosen),
+            *strips.stale_parts(catalogue, chosen),
+        ]
     if as_json:
         print_json(found)
     else:
@@ -231,8 +239,10 @@ def _stored(root: Path, device: str, slug: str, *, must: bool) -> ledger.Result 
         return None
 
 
-def _job(slug: str, method: Method, seeds: list[int] | None, stored: ledger.Result | None) -> Job:
-    return Job(slug, method, seeds or (stored.seeds if stored else SEEDS), stored)
+def _job(
+    slug: str, method: Method, seeds: list[int] | None, stored: ledger.Result | None, labels: Mapping[str, str]
+) -> Job:
+    return Job(slug, method, seeds or (stored.seeds if stored else SEEDS), stored, labels_zh=labels)
 
 
 def _stale_part(job: Job, root: Path) -> Job | None:
@@ -241,8 +251,8 @@ def _stale_part(job: Job, root: Path) -> Job | None:
         return job
     numbers = bool(ledger.why_stale(job.stored, root)) or list(job.seeds) != job.stored.seeds
     picture = bool(ledger.why_picture_stale(job.stored, root)) or job.seeds[:1] != job.stored.seeds[:1]
-    stored = job.stored
-    return Job(job.slug, job.method, job.seeds, stored, numbers, picture) if numbers or picture else None
+    picture = picture or bool(job.labels_zh and figure_labels.why_stale(root, job.stored, job.labels_zh))
+    return replace(job, numbers=numbers, picture=picture) if numbers or picture else None
 
 
 def _seeds(text: str) -> list[int]:

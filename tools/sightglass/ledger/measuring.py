@@ -24,7 +24,7 @@ from typing import Any
 
 from sightglass.catalogue.models import Method
 from sightglass.errors import MeasurementError
-from sightglass.ledger import guards, keys
+from sightglass.ledger import figure_labels, guards, keys
 from sightglass.ledger.results import Quantity, Result, verdict
 
 PICTURE_BYTES = 200_000  # a page should open on a slow line
@@ -41,16 +41,23 @@ class Job:
     stored: Result | None = None
     numbers: bool = True
     picture: bool = True
+    labels_zh: Mapping[str, str] = field(default_factory=dict)  # draws the figure with these labels too
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one method gave.  ``outside_key`` names what a guarded run used although its key does not hold it."""
+    """What one method gave.
+
+    ``outside_key`` names what a guarded run used although its key does not hold it; ``unlabelled`` the figure's labels
+    that have no Chinese.
+    """
 
     slug: str
     result: Result
     picture: bytes | None
     outside_key: list[str]
+    picture_zh: bytes | None = None
+    unlabelled: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,12 @@ class _Task:
     seconds: float  # that it took the last time
     root: Path
     guarded: bool
+    labels_zh: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
 class _Outcome:
-    value: Any  # the quantities, or the picture as PNG
+    value: Any  # the quantities, or the picture as PNG, the Chinese one and the labels without Chinese
     seconds: float
     files: set[Path]
     trace: guards.Trace = field(default_factory=guards.Trace)
@@ -110,7 +118,8 @@ def _tasks(job: Job, root: Path, device: str, guarded: bool) -> Iterator[_Task]:
         for seed in job.seeds:
             yield _Task(job.slug, module, seed, device, False, seconds["seed"], root, guarded)
     if job.picture:
-        yield _Task(job.slug, module, job.seeds[0], device, True, seconds["picture"], root, guarded)
+        labels = tuple(sorted(job.labels_zh.items()))
+        yield _Task(job.slug, module, job.seeds[0], device, True, seconds["picture"], root, guarded, labels)
 
 
 def seconds_of(stored: Result | None) -> dict[str, float]:
@@ -161,8 +170,10 @@ def _outcome(task: _Task) -> _Outcome:
     with files.recording() as paths, guards.traced(task.root) if task.guarded else nullcontext(guards.Trace()) as trace:
         if task.draws:
             drawn = io.BytesIO()
-            module.figure(task.seed, task.device).savefig(drawn, format="png", dpi=100)
-            value: Any = drawn.getvalue()
+            figure = module.figure(task.seed, task.device)
+            figure.savefig(drawn, format="png", dpi=100)
+            again = figure_labels.redraw(figure, dict(task.labels_zh)) if task.labels_zh else (None, [])
+            value: Any = (drawn.getvalue(), *again)
         else:
             value = {key: float(value) for key, value in module.measure(task.seed, task.device).items()}
     return _Outcome(value, clock() - start, set(paths), trace)
@@ -186,13 +197,14 @@ def _measured(job: Job, code: keys.Code, root: Path, device: str, done: Mapping[
         fields |= _numbers(job, device, [seeds[seed] for seed in job.seeds])
         fields |= {"key": keys.key(code.measure, files, job.seeds, device), "files": files}
         outside |= guards.outside(root, [each.trace for each in seeds.values()], code.measure, files)
-    picture = None
+    picture, chinese_png, unlabelled, provenance = None, None, [], {}
     if job.picture:
         files = keys.digests(root, _files(drawn))
         key = keys.key(code.figure, files, job.seeds[:1], device)
         fields |= {"picture_key": key, "picture_files": files, "picture_seconds": round(drawn[0].seconds, 1)}
         provenance = {"method": job.slug, "key": key, "device": device, "seed": job.seeds[0]}
-        picture = webp(drawn[0].value, provenance)
+        picture_png, chinese_png, unlabelled = drawn[0].value
+        picture = webp(picture_png, provenance)
         outside |= guards.outside(root, [each.trace for each in drawn], code.figure, files)
     # what was not done is fresh: so the digests of today are those of all objects
     fields |= {
@@ -202,7 +214,10 @@ def _measured(job: Job, code: keys.Code, root: Path, device: str, done: Mapping[
     }
     result = Result.model_validate((job.stored.model_dump() if job.stored else {}) | fields)
     verdicts = {claim.id: verdict(claim, result) for claim in job.method.claims}
-    return Measured(job.slug, result.model_copy(update={"verdicts": verdicts}), picture, sorted(outside))
+    result = result.model_copy(update={"verdicts": verdicts})
+    labelled = {**provenance, "key": figure_labels.key(result, job.labels_zh), "language": "zh"}
+    chinese = webp(chinese_png, labelled) if chinese_png else None
+    return Measured(job.slug, result, picture, sorted(outside), chinese, unlabelled)
 
 
 def _files(outcomes: Iterable[_Outcome]) -> set[Path]:

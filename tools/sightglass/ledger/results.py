@@ -99,8 +99,8 @@ def load_all(root: Path) -> dict[str, list[Result]]:
     return dict(sorted(found.items()))
 
 
-def write(root: Path, result: Result, picture: bytes | None = None) -> Path:
-    """Store a result and its picture; quantities and verdicts in alphabetical order.  Returns the result's path."""
+def write(root: Path, result: Result, picture: bytes | None = None, picture_zh: bytes | None = None) -> Path:
+    """Store a result and its pictures; quantities and verdicts in alphabetical order.  Returns the result's path."""
     path = path_of(root, result.device, result.method)
     path.parent.mkdir(parents=True, exist_ok=True)
     ordered = result.model_copy(
@@ -112,6 +112,8 @@ def write(root: Path, result: Result, picture: bytes | None = None) -> Path:
     if picture is not None:
         write_whole(picture_of(root, result.device, result.method), picture)
         path.with_suffix(".png").unlink(missing_ok=True)  # of a time when pictures were PNG
+    if picture_zh is not None:
+        write_whole(path.with_suffix(".zh.webp"), picture_zh)
     text = re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found[0].split()), ordered.model_dump_json(indent=2))
     write_whole(path, text.replace("[ ", "[").replace(" ]", "]") + "\n")  # the values of all seeds on one line
     return path

@@ -18,8 +18,9 @@ from sightglass.pages.site import Site
 
 
 def equations_section(site: Site, slug: str, method: Method, here: str) -> str:
-    """The equations, then the module's docstring: the idea, shapes, units, differences from the paper.  Empty for a
-    method without a module.
+    """The equations, then on English pages the module's docstring: the idea, shapes, units, differences from the paper.
+
+    Empty for a method without a module.
     """
     module = site.module_of(slug)
     if module is None:
@@ -30,7 +31,7 @@ def equations_section(site: Site, slug: str, method: Method, here: str) -> str:
         beside = [mark for mark in marks if mark.number == equation.number]
         parts.append(_equation(site, equation, method, beside, here))
     docstring = _docstring((site.root / module).read_text(encoding="utf-8"))
-    if docstring:
+    if docstring and site.language == "en":
         parts.append(details(site.say("docstring"), code(docstring)))
     return f"## {site.say('paper to code')}\n\n{ready(''.join(parts))}" if parts else ""
 

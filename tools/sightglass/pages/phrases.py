@@ -118,10 +118,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "quantity": ("Quantity", "指标"),
     "paper to code": ("From the paper to the code", "从论文到代码"),
     "equation": ("Eq. ({number})", "式（{number}）"),
-    "docstring": (
-        "What the module says of itself: shapes, units, differences from the paper",
-        "代码模块的说明：形状、单位、与论文的差异",
-    ),
+    "docstring": ("The module's docstring: shapes, units, differences from the paper", "代码模块的英文说明"),
     "ours": ("our own comparison", "本项目自设的对照"),
     "read": ("Read", "阅读"),
     "photograph of": ("{name} on a photograph", "{name}：作用于照片"),

@@ -169,8 +169,9 @@ class Site:
     def picture_of(self, slug: str) -> str | None:
         """The picture that the last run drew, by the path it has in the site."""
         for result in self.results.get(slug, []):
-            if (self.root / "results" / result.device / f"{slug}.webp").is_file():
-                return f"pictures/{result.device}/{slug}.webp"
+            for name in [f"{slug}.zh.webp"] * (self.language == "zh") + [f"{slug}.webp"]:
+                if (self.root / "results" / result.device / name).is_file():
+                    return f"pictures/{result.device}/{name}"
         return None
 
     def photograph_of(self, slug: str) -> str | None:
