@@ -29,6 +29,10 @@ class OptionsError(MethodError):
     """An option outside the range in which the method is defined."""
 
 
+class TableError(MethodError):
+    """Rows, or labels of rows, of a shape, type or value that the method cannot use."""
+
+
 class NoRuleError(MethodError):
     """A module for which the method has no propagation rule."""
 

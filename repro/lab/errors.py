@@ -34,3 +34,7 @@ class CheckpointError(LaboratoryError):
 
 class PhotographError(LaboratoryError):
     """A photograph that is not known, or that comes with a library that is not installed."""
+
+
+class UnknownTableError(LaboratoryError):
+    """A table that is not known."""

@@ -12,7 +12,8 @@ from tests.repro.conftest import vision
 __all__ = ["vision"]
 
 WANTED: dict[str, Callable[[Call], bool]] = {
-    "call": lambda call: True,
+    "call": lambda call: call.takes_model,
+    "call_with_rows": lambda call: call.takes_rows,
     "call_with_images": lambda call: call.takes_images,
     "call_with_classes": lambda call: call.takes_classes,
     "call_with_layer": lambda call: call.takes_layer,
@@ -20,7 +21,7 @@ WANTED: dict[str, Callable[[Call], bool]] = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """``call``: every call of every method; ``call_with_images`` and the like, those that take such an argument."""
+    """``call``: every call of every method of networks; ``call_with_images`` and the like, those that take such an argument."""
     for name, wanted in WANTED.items():
         if name in metafunc.fixturenames and name not in _parametrised(metafunc):
             metafunc.parametrize(name, [pytest.param(call, id=call.name) for call in calls() if wanted(call)])

@@ -42,6 +42,15 @@ class Call:
         return inspect.signature(self.function).parameters
 
     @property
+    def takes_model(self) -> bool:
+        """Whether it looks at a network of images; what looks at a table takes ``inputs (N, F)``."""
+        return "model" in self.parameters
+
+    @property
+    def takes_rows(self) -> bool:
+        return "inputs" in self.parameters
+
+    @property
     def takes_images(self) -> bool:
         return "images" in self.parameters
 

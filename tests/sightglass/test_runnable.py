@@ -59,6 +59,7 @@ def test_kinds_of_methods(tmp_path: Path, returns: str, signature: str, gives: s
         ("Tensor", "model, images", "shows no single image"),
         ("tuple[Heatmap, Tensor]", "model, images", "shows no single image"),
         ("None", "model, target_classes", "shows no single image"),
+        ("DecisionTree", "inputs, labels, *, leaves=8", "looks at the rows of a table"),
         ("Heatmap", "model, images, target_classes, baselines", "asks for baselines"),
         ("Heatmap", "model, images, target_classes, *, concept, seed=0", "asks for concept"),
     ],

@@ -65,6 +65,8 @@ class Runnable:
     def why_not(self) -> str | None:
         """Why it can't be run on one image, as the end of a sentence; None if it can."""
         unknown = [name for name, optional in self.parameters.items() if not optional and name not in GIVEN]
+        if self.takes("inputs"):
+            return "looks at the rows of a table, not at an image"
         if self.gives is None:
             return "shows no single image"
         return f"asks for {' and '.join(unknown)}, which only Python can give" if unknown else None
