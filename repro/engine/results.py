@@ -1,6 +1,6 @@
 """What a method returns, told by its function's annotation: the command line and the pages read it from the source.
 
-All but the last are ordinary tensors; the name says what the numbers mean and how they are drawn.
+All but the last two are ordinary tensors; the name says what the numbers mean and how they are drawn.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 from torch import Tensor
 
-from repro.engine.trees import Tree
+from repro.engine.trees import Drawing, Tree
 
 Heatmap: TypeAlias = Annotated[Tensor, "heatmap"]  # (B, 1, h, w), for a class, on a grid coarser than the image
 Attribution: TypeAlias = Annotated[Tensor, "attribution"]  # (B, C, H, W), signed, shaped like the images
@@ -19,3 +19,4 @@ PreImages: TypeAlias = Annotated[Tensor, "pre-images"]  # (B, C, H, W), images t
 AdversarialImages: TypeAlias = Annotated[Tensor, "adversarial images"]  # (B, C, H, W), in [0, 1]
 Images: TypeAlias = Annotated[Tensor, "images"]  # (B, C, H, W), made for a class from no image
 DecisionTree: TypeAlias = Annotated[Tree, "decision tree"]  # of a model of tables, for inputs (N, F)
+TreeDrawing: TypeAlias = Annotated[Drawing, "tree drawing"]  # what repro.lab.tree_figures draws

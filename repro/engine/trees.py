@@ -27,6 +27,18 @@ class Tree(NamedTuple):
     counts: Tensor  # (nodes, K), how many rows of each class it was grown on
 
 
+class Drawing(NamedTuple):
+    """What is drawn of a tree and the rows that pass through it."""
+
+    tree: Tree
+    places: Tensor  # (nodes, 2), across in leaves and down in splits
+    edges: Tensor  # (nodes, bins + 1), of the bins of the node's feature
+    histograms: Tensor  # (nodes, bins, K), how many rows of each class reach the node; 0 for a leaf
+    counts: Tensor  # (nodes, K), how many rows of each class reach the node
+    shares: Tensor  # (nodes, K), of the classes among them; 0 where none are
+    path: Tensor  # (nodes,), whether the example passes
+
+
 class Split(NamedTuple):
     feature: int
     threshold: float

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from repro.engine.training import one_cycle
+from repro.engine.trees import Tree
 from repro.lab.errors import UnknownTableError
 
 LOADERS = {"cancer": datasets.load_breast_cancer, "wine": datasets.load_wine, "digits": datasets.load_digits}
@@ -61,6 +62,13 @@ def network(table: Table, seed: int, hidden: Sequence[int] = (32,), steps: int =
     batches = [torch.randint(len(table.inputs), (64,), generator=generator) for _ in range(steps)]
     one_cycle(model, batches, lambda rows: cross_entropy(model(table.inputs[rows]), table.labels[rows]))
     return model.requires_grad_(False)
+
+
+def in_units(table: Table, tree: Tree, inputs: Tensor) -> tuple[Tree, Tensor]:
+    """A tree and rows ``(N, F)`` in the units of the data; no row changes its side of a threshold but by rounding."""
+    of_node = tree.features.clamp(min=0)
+    thresholds = tree.thresholds.double() * table.deviations[of_node] + table.means[of_node]
+    return tree._replace(thresholds=thresholds), inputs.double() * table.deviations + table.means
 
 
 @torch.no_grad()

@@ -161,8 +161,8 @@ def references(catalogue: Catalogue) -> Iterator[Problem]:
         yield from named(source, "", "proposed_by", method.proposed_by, papers, "paper")
         yield from named(source, slug, "builds_on", method.builds_on, methods, "method")
         for i, claim in enumerate(method.claims):
-            if claim.paper not in papers:
-                message = f"no paper '{claim.paper}'{nearest(claim.paper, papers)}"
+            if claim.paper not in entries:  # a post too: not every method has a paper
+                message = f"no entry '{claim.paper}'{nearest(claim.paper, papers)}"
                 yield source.problem(("claims", i, "paper"), "reference", message)
     for slug, reading_list in catalogue.lists.items():
         source = catalogue.sources[catalogue.files[f"lists/{slug}"]]

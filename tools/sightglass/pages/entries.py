@@ -112,9 +112,9 @@ def summary(site: Site, english: str, in_chinese: str | None) -> str:
 
 
 def located(site: Site, thing: Claim | Equation, paper: str, here: str) -> str:
-    """Where in a paper a claim or an equation stands, as a link to the paper's page."""
+    """Where in a paper or a post a claim or an equation stands, as a link to its page."""
     place = (thing.place_zh or abbreviated(thing.place)) if site.language == "zh" else thing.place
-    return to(f"papers/{paper}.md", place, here) if paper in site.catalogue.entries else text(place)
+    return to(site.page_of(paper), place, here) if paper in site.catalogue.entries else text(place)
 
 
 def add_button(key: str, label: str = "") -> str:

@@ -63,6 +63,20 @@ CALLS: dict[Gives, str] = {
     "pre-image": 'layer = model.get_submodule("{layer}")\nshown = {name}(model, images, layer)[0].clamp(0, 1)',
 }
 MAPS = ("heatmap", "attribution", "relevance")
+# For methods of tables, by the name of what they return: the line that leaves in ``drawing`` what is drawn.
+ROWS = {
+    "DecisionTree": "tree = {name}({given}, leaves=6)\n"
+    "print(trees.rules(tree, table.names, table.classes))\n"
+    "drawing = decision_tree_vis(tree, table.held_out, tables.labels_of(network, table.held_out))",
+    "TreeDrawing": "tree = trees.cart(table.inputs, answers, leaves=6)\ndrawing = {name}({given}, example=0)",
+}
+ROW_ARGUMENTS = {
+    "predict": "lambda rows: tables.labels_of(network, rows)",
+    "inputs": "table.inputs",
+    "outputs": "answers",
+    "labels": "answers",
+    "tree": "tree",
+}
 
 
 def install(repository: str) -> str:
@@ -83,8 +97,10 @@ def command(root: Path, slug: str) -> str | None:
 
 
 def python(root: Path, slug: str) -> str | None:
-    """Lines of Python that show what the method finds; None for a method that shows no single image."""
+    """Lines of Python that show what the method finds; None for a method that shows neither an image nor a tree."""
     found = runnable.find(root, slug)
+    if found and found.returns in ROWS:
+        return _of_rows(found)
     suited = SUITED.get(slug, Suited())
     call = suited.call or (found and found.gives and CALLS.get(found.gives))
     if found is None or found.gives is None or not call:
@@ -110,3 +126,25 @@ def python(root: Path, slug: str) -> str | None:
     lines.append(f"row = [{before}figures.Panel(title, {'images[0], shown' if found.gives in MAPS else 'shown'})]")
     lines.append(f'figures.panels([row]).savefig("{slug}.png")')
     return "\n".join(lines)
+
+
+def _of_rows(found: runnable.Runnable) -> str:
+    """Lines of Python that explain a network of a table, and draw what is found."""
+    slug, name = found.slug, found.slug.replace("-", "_")
+    given = ", ".join(ROW_ARGUMENTS[each] for each, optional in found.parameters.items() if not optional)
+    imports = {
+        "from repro.interpretable.decision_tree_vis import decision_tree_vis",
+        f"from {found.module} import {name}",
+    }
+    return "\n".join(
+        [
+            "from repro.engine import trees",
+            *sorted(imports),
+            "from repro.lab import tables, tree_figures\n",
+            'table = tables.load("cancer", seed=0)  # or your own rows (N, F), in floating point',
+            "network = tables.network(table, seed=0)  # or your own classifier of rows",
+            "answers = tables.labels_of(network, table.inputs)\n",
+            ROWS[found.returns or ""].format(name=name, given=given),
+            f'tree_figures.figure(drawing, table.names, table.classes).savefig("{slug}.png")',
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Models that can be read, and what makes them readable."""
