@@ -35,6 +35,7 @@ WORDS = {
         ("layer 2, unit 0", "第 2 层，单元 0"),
         ("Grad-CAM", None),
         ("rings", None),
+        ("ring, no such word", None),
     ],
 )
 def test_a_label_is_translated_part_by_part(label: str, expected: str | None) -> None:

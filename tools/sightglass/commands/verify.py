@@ -37,6 +37,7 @@ class _Told:
     measured: dict[str, str] = field(default_factory=dict)  # and why
     rest_on_their_key: dict[str, str] = field(default_factory=dict)  # and when they were measured last
     notes: list[str] = field(default_factory=list)
+    drawn: list[str] = field(default_factory=list)  # of which the numbers were up to date
 
 
 def verify(
@@ -113,6 +114,7 @@ def verify(
                     f"what must be measured takes about {plan.must:.0f} minutes, more than the budget of {budget:g}"
                 )
         for job, found in _measure(wanted, root, place, processes, check):
+            told.drawn += [] if job.numbers else [job.slug]
             if found.unlabelled:
                 untranslated = "; ".join(found.unlabelled)
                 told.notes.append(f"{job.slug}: labels of its figure without Chinese (labels_zh): {untranslated}")
@@ -167,10 +169,11 @@ def _tell(told: _Told, as_json: bool) -> None:
         ("Not measured, as their key is the same", [f"{s} (last on {d})" for s, d in told.rest_on_their_key.items()]),
         ("Moved by more than seeds differ", told.drift),
         ("Note", told.notes),
+        ("Drawn again", told.drawn),
     ):
         if lines:
             typer.echo(f"{title}: {'; '.join(lines)}.")
-    if not told.claims and not told.measured:
+    if not told.claims and not told.measured and not told.drawn:
         typer.echo("Nothing to measure: all results are up to date.")
     for difference in told.differences:
         typer.echo(difference, err=True)

@@ -1,7 +1,7 @@
 """A method's figure for Chinese pages, ``results/<device>/<slug>.zh.webp``: the same picture with Chinese labels.
 
 The translations are ``labels_zh`` of the method's file and, for labels that many figures share, of ``taxonomy.yaml``.
-In a label, ``{}`` is a part that is translated by itself, or kept if it has no translation.  The picture's Exif data
+In a label, ``{}`` is a part that is translated by itself, or kept if it is a name or a number.  The picture's Exif data
 hold a key made of the English picture's key and the translations.
 """
 
@@ -39,8 +39,10 @@ def chinese(label: str, words: Mapping[str, str]) -> str | None:
     if label in words:
         return words[label]
     for pattern in sorted((each for each in words if "{}" in each), key=lambda each: -len(each.replace("{}", ""))):
-        if parts := re.fullmatch("(.+)".join(map(re.escape, pattern.split("{}"))), label):
-            return words[pattern].format(*(chinese(part, words) or part for part in parts.groups()))
+        if found := re.fullmatch("(.+)".join(map(re.escape, pattern.split("{}"))), label):
+            parts = [chinese(part, words) or part for part in found.groups()]
+            if not any(map(ENGLISH.search, parts)):
+                return words[pattern].format(*parts)
     return None
 
 
