@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sightglass import catalogue, ledger
 from sightglass.catalogue.models import Claim
-from sightglass.ledger import keys, selecting
+from sightglass.ledger import figure_labels, keys, selecting
 
 from tests.sightglass.commands.calling import call, refused
 
@@ -60,7 +60,9 @@ def made(own: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
                 objects=code.measure,
                 picture_key=keys.key(code.figure, {}, job.seeds[:1], "cpu"),
             )
-            yield ledger.Measured(job.slug, result, b"picture" if job.picture else None, asked["outside"])
+            chinese = f'{{"key": "{figure_labels.key(result, job.labels_zh)}"}}'.encode()
+            pictures = (b"picture", chinese) if job.picture else (None, None)
+            yield ledger.Measured(job.slug, result, pictures[0], asked["outside"], pictures[1])
 
     monkeypatch.setattr(ledger, "measure", measure)
     return asked
