@@ -9,9 +9,10 @@ import pytest
 import sightglass
 from sightglass import catalogue, errors, links
 from sightglass.catalogue import canonical
-from sightglass.catalogue.importing import from_arxiv, from_bibtex, from_crossref
 from sightglass.catalogue.models import Claim, Paper
 from sightglass.errors import SightglassError
+from sightglass.importing import Venues, bibtex, exchange
+from sightglass.importing.services import from_arxiv, from_crossref
 from sightglass.ledger import benchmark, keys, objects, results, tutorials
 from sightglass.running import runnable
 
@@ -77,22 +78,27 @@ def method(model: object, steps: int = 20) -> None: ...
         ),
         (lambda _: canonical.canonical("word", Paper), errors.FormError, "the file holds neither keys nor a list"),
         (
-            lambda _: from_bibtex("notes", {}),
+            lambda _: bibtex.read("notes"),
             errors.BibtexError,
             "no entry in it; a BibTeX entry begins with @article{key, …",
         ),
         (
-            lambda _: from_bibtex("\n@book{a, title={A}}", {}),
-            errors.BibtexError,
-            "line 2: @book can't be added as a paper",
+            lambda _: exchange.read_ris("notes"),
+            errors.ImportingError,
+            "no entry in it; an entry of RIS begins with a line 'TY  - JOUR'",
         ),
         (
-            lambda _: from_arxiv("<html></html>", "1504.05678"),
+            lambda _: exchange.read_csl("[]"),
+            errors.ImportingError,
+            "no entry in it; CSL-JSON is a list of objects with 'type' and 'title'",
+        ),
+        (
+            lambda _: from_arxiv("<html></html>", "1504.05678", Venues({})),
             errors.AnswerError,
             "arXiv answered with a page instead of a feed; try again later",
         ),
         (
-            lambda _: from_crossref({"message": []}, "10.5555/1", {}),
+            lambda _: from_crossref({"message": []}, "10.5555/1", Venues({})),
             errors.AnswerError,
             "Crossref answered in a form that is not known here (at 'message')",
         ),

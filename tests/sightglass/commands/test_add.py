@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sightglass import catalogue
 from sightglass.catalogue import check
 
 BIB = Path(__file__).parents[1] / "references.bib"
@@ -329,7 +330,7 @@ def test_a_bib_file_adds_all_its_entries(toy: Path, sightglass: Any) -> None:
     assert done.out == "".join(f"written: catalog/papers/{key}.yaml\n" for key in new)
     problems = check.check(toy)[1]
     assert {p.file for p in problems} == {f"catalog/papers/{key}.yaml" for key in new}
-    assert {p.rule for p in problems} == {"summary", "subject", "about-none"}
+    assert {p.rule for p in problems} == {"summary", "subject", "about-none", "vocabulary"}  # a venue is new
 
 
 def test_dry_run_prints_and_writes_nothing(toy: Path, sightglass: Any) -> None:
@@ -353,11 +354,9 @@ def one_entry(tmp_path: Path, fields: str) -> str:
         ("", ["--key", "heat-sum"], "catalog/methods/heat-sum.yaml exists; choose another key"),
         ("", ["--key", "../../etc/x"], "can't be a key"),
         ("", ["--key", "Lin2020"], "can't be a key"),
-        ("doi={10.5555/CVPR.2015.101}", [], "the catalogue holds it already: catalog/papers/lin2015where.yaml"),
-        ("eprint={1504.01234v4}", [], "the catalogue holds it already: catalog/papers/lin2015where.yaml"),
     ],
 )
-def test_what_is_there_already_is_refused(
+def test_a_key_that_cannot_be_is_refused(
     fields: str, words: list[str], said: str, toy: Path, tmp_path: Path, sightglass: Any
 ) -> None:
     before = papers(toy)
@@ -367,15 +366,112 @@ def test_what_is_there_already_is_refused(
     assert papers(toy) == before
 
 
-def test_two_entries_of_one_key_or_doi_are_refused(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+@pytest.mark.parametrize(
+    ("fields", "by"),
+    [
+        ("doi={10.5555/CVPR.2015.101}", "DOI"),
+        ("eprint={1504.01234v4}", "arXiv number"),
+        ("journal={arXiv preprint arXiv:1504.01234}", "arXiv number"),
+        ("url={https://arxiv.org/pdf/1504.01234v2.pdf}", "arXiv number"),
+        ("url={https://dx.doi.org/10.5555%2Fcvpr.2015.101}", "DOI"),
+    ],
+)
+def test_what_is_there_already_is_named_and_skipped(
+    fields: str, by: str, toy: Path, tmp_path: Path, sightglass: Any
+) -> None:
+    before = papers(toy)
+    done = sightglass("add", one_entry(tmp_path, fields))
+    assert (done.code, done.out) == (0, "")
+    assert f"there already  catalog/papers/lin2015where.yaml (the same {by})" in done.err
+    assert done.err.endswith("1 entry: 0 added, 1 there already, 0 left out\n")
+    assert papers(toy) == before
+
+
+def test_what_is_there_by_its_title_alone(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+    """The same first author makes it the same work; another makes it one that the catalogue does not take."""
+    title = catalogue.load(toy).entries["lin2015where"].title.upper().replace(" ", "  ")
+    path = tmp_path / "title.bib"
+    for author, result, code in (("Ada Lin", "there already", 0), ("Someone Else", "left out", 1)):
+        path.write_text(f"@article{{a, title={{{title}}}, author={{{author}}}, year=2016}}", "utf-8")
+        done = sightglass("add", str(path))
+        assert (done.code, done.out) == (code, "")
+        assert result in done.err
+        assert "catalog/papers/lin2015where.yaml" in done.err
+
+
+def two(tmp_path: Path) -> str:
     path = tmp_path / "two.bib"
     entry = "@article{%s, title={%s Thing}, author={Lin, Ada}, year=2020, doi={10.5555/same}}\n"
-    for other in ("New", "Old"):
-        path.write_text(entry % ("a", "New") + entry % ("b", other), "utf-8")
-        done = sightglass("add", str(path))
-        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-        assert "two entries would become or have" in done.err
-    assert "--key names one entry, and" in sightglass("add", str(path), "--key", "new2020x").err
+    path.write_text(entry % ("first", "New") + entry % ("second", "Old"), "utf-8")
+    return str(path)
+
+
+def test_two_entries_that_are_one_work_are_added_once(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+    assert "--key names one entry, and" in sightglass("add", two(tmp_path), "--key", "new2020x").err
+    done = sightglass("add", two(tmp_path))
+    assert (done.code, done.out) == (0, "written: catalog/papers/lin2020new.yaml\n")
+    assert "second  there already  catalog/papers/lin2020new.yaml (the same DOI)" in done.err
+
+
+@pytest.mark.parametrize("name", ["second", "2"])
+def test_only_one_entry_by_its_key_or_its_line(name: str, toy: Path, tmp_path: Path, sightglass: Any) -> None:
+    done = sightglass("add", two(tmp_path), "--only", name, "--key", "lin2020old")
+    assert (done.code, done.out) == (0, "written: catalog/papers/lin2020old.yaml\n")
+    assert "title: Old Thing\n" in (toy / "catalog/papers/lin2020old.yaml").read_text("utf-8")
+
+
+def test_only_an_entry_that_is_not_in_the_file(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+    done = sightglass("add", two(tmp_path), "--only", "secnd")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "no entry 'secnd' in it, did you mean 'second'?" in done.err
+
+
+def test_what_is_not_the_same_work_gets_a_key_of_its_own(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+    path = tmp_path / "notes.bib"
+    entry = "@misc{%s, title={Notes on %s}, year=2017, url={https://example.org/%s}}\n"
+    path.write_text("".join(entry % (word, word, word) for word in ("Layers", "Maps", "Maps-and-more")), "utf-8")
+    done = sightglass("add", str(path))
+    assert done.code == 0
+    stem = "written: catalog/posts/anonymous2017notes"
+    assert done.out == f"{stem}.yaml\n{stem}-maps.yaml\n{stem}-2.yaml\n"
+
+
+def test_run_again_nothing_doubles(toy: Path, sightglass: Any) -> None:
+    sightglass("add", str(BIB))
+    before = {path: path.read_bytes() for path in (toy / "catalog").rglob("*.yaml")}
+    done = sightglass("add", str(BIB))
+    assert (done.code, done.out) == (0, "")
+    assert "4 entries: 0 added, 4 there already, 0 left out" in done.err
+    assert {path: path.read_bytes() for path in (toy / "catalog").rglob("*.yaml")} == before
+
+
+def test_what_cannot_be_added_does_not_stop_the_rest(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+    path = tmp_path / "mixed.bib"
+    path.write_text("@article{a, title={A Map}, year=2020}\n@patent{p, title={P}}\n@article{b, title={B\n", "utf-8")
+    done = sightglass("add", str(path))
+    assert (done.code, done.out) == (1, "written: catalog/papers/anonymous2020map.yaml\n")
+    rows = [line.split(maxsplit=2) for line in done.err.splitlines()]
+    assert rows[1][:2] == ["2", "p"]
+    assert rows[2][:2] == ["3", "b"]
+    assert "3 entries: 1 added, 0 there already, 2 left out" in done.err
+
+
+def test_new_venues_are_offered_and_written_when_asked(toy: Path, sightglass: Any) -> None:
+    offered = "- id: Journal-of-Nowhere\n  name: Journal of Nowhere\n  kind: journal\n"
+    file = toy / "catalog/venues.yaml"
+    before = file.read_text("utf-8")
+    assert offered in sightglass("add", str(BIB)).err
+    assert file.read_text("utf-8") == before
+    assert {p.rule for p in check.check(toy)[1]} == {"summary", "subject", "about-none", "vocabulary"}
+    done = sightglass("add", str(BIB), "--venues")
+    assert (done.code, done.out) == (0, "written: catalog/venues.yaml\n")
+    assert file.read_text("utf-8") == before + offered
+    assert {p.rule for p in check.check(toy)[1]} == {"summary", "subject", "about-none"}
+
+
+def test_what_the_catalogue_has_no_place_for_is_counted(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+    done = sightglass("add", one_entry(tmp_path, "abstract={A long one}, editor={Lin, Bo}, note={}"))
+    assert "the catalogue has no place for: abstract (1), editor (1)\n" in done.err
 
 
 @pytest.mark.parametrize(
@@ -384,10 +480,12 @@ def test_two_entries_of_one_key_or_doi_are_refused(toy: Path, tmp_path: Path, si
         ("missing.bib", "No such file"),
         ("folder.bib", "Is a directory"),
         ("latin1.bib", "not UTF-8; convert it first"),
-        ("broken.bib", "line 3: Unexpectedly reached end of file"),
-        ("notes.txt", "neither a .bib file nor"),
-        ("1505.432100", "neither a .bib file nor"),
-        ("", "neither a .bib file nor"),
+        ("notes.txt", "neither a .bib, .ris or .json file nor"),
+        ("1505.432100", "neither a .bib, .ris or .json file nor"),
+        ("", "neither a .bib, .ris or .json file nor"),
+        ("empty.bib", "no entry in it"),
+        ("empty.ris", "no entry in it"),
+        ("empty.json", "no entry in it"),
     ],
 )
 def test_a_source_that_cannot_be_used_gives_one_line(
@@ -396,7 +494,8 @@ def test_a_source_that_cannot_be_used_gives_one_line(
     monkeypatch.chdir(tmp_path)
     Path("folder.bib").mkdir()
     Path("latin1.bib").write_bytes("@article{a, title={Grün}}".encode("latin-1"))
-    Path("broken.bib").write_text("@article{a, title={A}}\n\n@article{b, title={B}\n", "utf-8")
+    for name in ("empty.bib", "empty.ris", "empty.json"):
+        Path(name).write_text("\n", "utf-8")
     Path("notes.txt").write_text("x", "utf-8")
     done = sightglass("add", source)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
@@ -434,7 +533,7 @@ def test_the_steps_of_contributing_lead_to_a_clean_catalogue(toy: Path, sightgla
         assert words in steps
     assert sightglass("check").code == 0  # 1
     shutil.copy(BIB, toy / "refs.bib")
-    assert sightglass("add", str(toy / "refs.bib")).code == 0  # 2
+    assert sightglass("add", str(toy / "refs.bib"), "--venues").code == 0  # 2
     for path in (toy / "catalog/papers").glob("*20*.yaml"):  # 3, with the keys where they come to a person's mind
         written = path.read_text(encoding="utf-8")
         if "To be written." in written:

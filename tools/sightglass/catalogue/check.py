@@ -222,8 +222,8 @@ def duplicates(catalogue: Catalogue) -> Iterator[Problem]:
     """One work, one entry: by DOI, arXiv number, ISBN and normalised title."""
     seen: dict[tuple[str, str], str] = {}
     for key, entry, source in _entries(catalogue):
-        values = {"doi": entry.doi and entry.doi.lower(), "arxiv": entry.arxiv, "isbn": _isbn13(entry.isbn or "")}
-        folder, title = source.file.split("/")[1], _normalised(entry.title)
+        values = {"doi": entry.doi and entry.doi.lower(), "arxiv": entry.arxiv, "isbn": isbn13(entry.isbn or "")}
+        folder, title = source.file.split("/")[1], normalised(entry.title)
         # two posts may well share a title; two papers, or two tools, do not
         if entry.identified and title and folder in ("papers", "tools"):
             values["title"] = f"{folder}: {title}"
@@ -236,12 +236,13 @@ def duplicates(catalogue: Catalogue) -> Iterator[Problem]:
                 yield source.problem((field,), "duplicate", message)
 
 
-def _isbn13(isbn: str) -> str:
+def isbn13(isbn: str) -> str:
     """One form for the ten and the thirteen digits of a book; what is no ISBN stays as it is."""
     return str(isbn_number.to_isbn13(isbn)) if isbn_number.is_valid(isbn) else isbn
 
 
-def _normalised(title: str) -> str:
+def normalised(title: str) -> str:
+    """Letters and digits of a title, by which two are compared."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title).casefold())
 
 
@@ -279,20 +280,20 @@ def urls(catalogue: Catalogue) -> Iterator[Problem]:
     for links, source in _link_holders(catalogue):
         for i, link in enumerate(links):
             for field, url in (("url", link.url), ("now", link.now), ("archived", link.archived)):
-                fault = _url_fault(url) if url else None
+                fault = url_fault(url) if url else None
                 if fault:
                     yield source.problem(("links", i, field), "url", f"{fault}: {url!r}")
         for i in repeated(link.url for link in links):
             yield source.problem(("links", i, "url"), "url", f"the address stands twice: {links[i].url!r}")
     for _, entry, source in _entries(catalogue):
         for i, confirmation in enumerate(entry.confirmed):
-            fault = _url_fault(confirmation.at) if confirmation.at else None
+            fault = url_fault(confirmation.at) if confirmation.at else None
             if fault:
                 yield source.problem(("confirmed", i, "at"), "url", f"{fault}: {confirmation.at!r}")
     source = catalogue.sources["catalog/venues.yaml"]
     for i, data in enumerate(source.data if catalogue.venues else []):
         url = data.get("url") if isinstance(data, dict) else None
-        fault = _url_fault(url) if isinstance(url, str) else None
+        fault = url_fault(url) if isinstance(url, str) else None
         if fault:
             yield source.problem((i, "url"), "url", f"{fault}: {url!r}")
 
@@ -302,7 +303,8 @@ def _link_holders(catalogue: Catalogue) -> Iterator[tuple[list[Link], yaml_sourc
     yield from ((method.links, source) for _, method, source in _methods(catalogue))
 
 
-def _url_fault(url: str) -> str | None:
+def url_fault(url: str) -> str | None:
+    """What is wrong with an address, or ``None``."""
     if any(character.isspace() or not character.isprintable() for character in url):
         return "an address has no spaces or control characters"
     if unfit := NOT_IN_URL.search(url):

@@ -1,4 +1,4 @@
-"""``sightglass add``: a new entry from a .bib file, an arXiv number or a DOI."""
+"""``sightglass add``: new entries from a file of a reference manager, an arXiv number or a DOI."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import json
 import os
 import re
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, unquote
 
 import httpx
 import typer
-from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from sightglass import __version__, catalogue
-from sightglass.catalogue import Catalogue, canonical, check, importing
-from sightglass.catalogue.importing import Draft
-from sightglass.catalogue.models import Paper
-from sightglass.commands.catalogue import fail
-from sightglass.errors import AnswerError, BibtexError, ImportingError, first_fault
+from sightglass import __version__, catalogue, importing
+from sightglass.catalogue import Catalogue, canonical
+from sightglass.catalogue.models import Venue
+from sightglass.commands.catalogue import EXIT_PROBLEMS, fail
+from sightglass.errors import AnswerError, ImportingError
 from sightglass.files import write_whole
+from sightglass.importing import Draft, Refusal, merging, records, services
+from sightglass.importing.merging import Row
 
 # The public interfaces; the environment overrides them (a mirror, or a test's own server).
 ARXIV = "https://export.arxiv.org/api/query"
@@ -29,8 +33,9 @@ TIMEOUT_SECONDS = 20.0
 TRIES = 3
 WAIT_SECONDS = 1.0
 MAX_BYTES = 4 * 1024 * 1024  # of an answer
+RESULTS = {"added": "added", "there": "there already", "left": "left out"}
 
-_NUMBER = rf"(?P<number>{importing.ARXIV.pattern})"
+_NUMBER = rf"(?P<number>{records.ARXIV.pattern})"
 _AT_ARXIV = r"(?:arxiv:|https?://(?:\w+\.)?arxiv\.org/(?:abs|pdf)/)?"
 _ARXIV = re.compile(rf"{_AT_ARXIV}{_NUMBER}(?:v\d+)?(?:\.pdf)?", re.IGNORECASE)
 _DOI = re.compile(r"(?:doi:|https?://(?:dx\.)?doi\.org/)?(?P<doi>10\.\d{4,9}/\S+)", re.IGNORECASE)
@@ -39,57 +44,148 @@ _DOI_OF_ARXIV = re.compile(rf"10\.48550/arxiv\.{_NUMBER}", re.IGNORECASE)  # not
 
 def add(
     source: Annotated[
-        str, typer.Argument(help="A .bib file, an arXiv number (1512.04150), a DOI (10.1109/…), or their URLs.")
+        str,
+        typer.Argument(
+            help="A .bib, .ris or CSL-JSON (.json) file, an arXiv number (1512.04150), a DOI (10.1109/…), or a URL."
+        ),
     ],
     key: Annotated[
         str | None, typer.Option(help="The new key; proposed from author, year and title if left out.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the file instead of writing it.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY", help="Only this entry of the file, by its key there or its line; several times for several."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
+    new_venues: Annotated[
+        bool, typer.Option("--venues", help="Write venues that are new into catalog/venues.yaml too.")
+    ] = False,
 ) -> None:
-    """Add a paper to the catalogue from a source that states its facts.
+    """Add papers, tools, posts and resources to the catalogue from a source that states their facts.
 
-    The summary is left to you; 'sightglass check' asks for it.  Without a network, a .bib file works.
+    A file is added entry by entry: what is new is written, what the catalogue has already is named and left alone, and
+    what can't be added is listed with its line and the reason.  Run again, nothing is added twice.
+
+    The summary is left to you; 'sightglass check' asks for it.  Without a network, a file works.
+
+    Exit code 0: done; 1: some entries were left out; 2: the source can't be used, and nothing was written.
 
     Examples:  sightglass add 1512.04150  |  sightglass add 10.1109/CVPR.2016.319  |  sightglass add refs.bib --dry-run
+    |  sightglass add library.ris --only zhou2016 --only 214
     """
     books = catalogue.load()
     try:
-        drafts = _drafts(source, books)
-        if key:
-            if len(drafts) > 1:
-                raise ImportingError(f"--key names one entry, and {source} holds {len(drafts)}")
-            drafts[0].key = key
-        files = [_file(draft, books) for draft in drafts]
+        found = _chosen(_found(source, books), only, source)
+        if key and len(found) > 1:
+            raise ImportingError(f"--key names one entry, and {source} holds {len(found)}; choose it with --only")
+        rows = merging.sorted_out(found, books, key)
+        if not _is_file(source) and rows[0].result != "added":
+            there = "the catalogue holds it already: " if rows[0].result == "there" else ""
+            raise ImportingError(f"{there}{rows[0].said}")
     except ImportingError as fault:
         raise fail(f"{source}: {fault}") from None
-    for held in [path.name for path, _ in files], [d.data["doi"].lower() for d in drafts if "doi" in d.data]:
-        twice = {value for value in held if held.count(value) > 1}
-        if twice:
-            raise fail(f"{source}: two entries would become or have '{min(twice)}'; add them one by one with --key")
-    for (path, text), draft in zip(files, drafts, strict=True):
-        if dry_run:
-            typer.echo(text, nl=False)
-        else:
-            try:
-                write_whole(path, text)
-            except OSError as fault:
-                raise fail(f"{path}: {fault.strerror}") from None
+    venues = _new_venues(rows, books)
+    added = [row for row in rows if row.result == "added"]
+    if dry_run:
+        typer.echo("---\n".join(row.text for row in added), nl=False)
+    else:
+        files = {books.root / row.said: row.text for row in added}
+        if venues and new_venues:
+            data = books.sources["catalog/venues.yaml"].data
+            files[books.root / "catalog" / "venues.yaml"] = canonical.write([*data, *venues], list[Venue])
+        _write(files)
+        for path in files:
             typer.echo(f"written: {path.relative_to(books.root)}")
-        for remark in draft.remarks:
-            typer.echo(f"  {remark}", err=True)
-    if not dry_run:
+    _report(rows, venues if dry_run or not new_venues else [], table=_is_file(source))
+    if added and not dry_run:
         typer.echo("next: write the summary, set topics and methods, then: sightglass check", err=True)
+    if any(row.result == "left" for row in rows):
+        raise typer.Exit(EXIT_PROBLEMS)
 
 
-def _drafts(source: str, books: Catalogue) -> list[Draft]:
-    venues = dict(books.venues)
-    path = Path(source)
+def _write(files: dict[Path, str]) -> None:
+    """Write all the files, or none: what was written before a fault goes, and a file that was there is as it was."""
+    before = {path: path.read_bytes() if path.exists() else None for path in files}
+    path = Path()
+    try:
+        for path, text in files.items():
+            write_whole(path, text)
+    except BaseException as fault:
+        for written, content in before.items():
+            if content is not None:
+                write_whole(written, content)
+            else:
+                written.unlink(missing_ok=True)
+        if isinstance(fault, OSError):
+            raise fail(f"{path}: {fault.strerror}; nothing was written") from None
+        raise
+
+
+def _report(rows: list[Row], venues: list[dict[str, str]], table: bool) -> None:
+    """On stderr: what was not simply added, in a table, what has no place in the catalogue, and new venues."""
+    console = Console(stderr=True, soft_wrap=not table, highlight=False)
+    if table:
+        listed = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+        for name in ("line", "entry", "result", "what"):
+            listed.add_column(name, overflow="fold", no_wrap=name in ("line", "result"))
+        for row in rows:
+            remarks = row.draft.remarks if row.draft and row.result == "added" else []
+            if remarks or row.result != "added":
+                said = "; ".join([row.said, *remarks])
+                listed.add_row(str(row.line), Text(row.called or "–"), RESULTS[row.result], Text(said))
+        if listed.row_count:
+            console.print(listed)
+        counts = Counter(row.result for row in rows)
+        said = ", ".join(f"{counts[result]} {words}" for result, words in RESULTS.items())
+        typer.echo(f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}: {said}", err=True)
+        lost = Counter(name for row in rows if row.draft and row.result == "added" for name in row.draft.lost)
+        if lost:
+            names = ", ".join(f"{name} ({count})" for name, count in lost.most_common())
+            typer.echo(f"the catalogue has no place for: {names}", err=True)
+    else:
+        for remark in rows[0].draft.remarks if rows[0].draft else []:
+            typer.echo(f"  {remark}", err=True)
+    if venues:
+        typer.echo("new venues, for catalog/venues.yaml; --venues writes them there:", err=True)
+        typer.echo(canonical.write(venues, list[Venue]), err=True, nl=False)
+
+
+def _new_venues(rows: list[Row], books: Catalogue) -> list[dict[str, str]]:
+    """The venues that venues.yaml lacks, each once; of an entry that was there, only if it names one."""
+    named = {entry.venue for entry in books.entries.values()}
+    new: dict[str, dict[str, str]] = {}
+    for row in rows:
+        venue = row.draft.venue if row.draft else None
+        if venue and (row.result == "added" or (row.result == "there" and venue["id"] in named)):
+            new.setdefault(venue["id"].lower(), venue)
+    return list(new.values())
+
+
+def _chosen(found: list[Draft | Refusal], only: list[str] | None, source: str) -> list[Draft | Refusal]:
+    """The entries that ``--only`` names, or all."""
+    if not only:
+        return found
+    names = {name for each in found for name in (each.called, str(each.line)) if name}
+    for name in only:
+        if name not in names:
+            raise ImportingError(f"no entry '{name}' in it{catalogue.nearest(name, names)}")
+    return [each for each in found if each.called in only or str(each.line) in only]
+
+
+def _is_file(source: str) -> bool:
+    return Path(source).suffix.lower() in importing.READERS
+
+
+def _found(source: str, books: Catalogue) -> list[Draft | Refusal]:
+    venues = importing.Venues(books.venues)
     doi = _DOI.fullmatch(unquote(source))
     number = _ARXIV.fullmatch(source) or (doi and _DOI_OF_ARXIV.fullmatch(doi["doi"]))
     if number:
         parameters = {"id_list": number["number"], "max_results": "1"}
         answer = _get(os.environ.get("SIGHTGLASS_ARXIV", ARXIV), parameters, "arXiv")
-        return [importing.from_arxiv(answer, number["number"])]
+        return [services.from_arxiv(answer, number["number"], venues)]
     if doi:
         address = os.environ.get("SIGHTGLASS_CROSSREF", CROSSREF)
         answer = _get(f"{address}/{quote(doi['doi'], safe='/')}", {}, "Crossref")
@@ -97,15 +193,15 @@ def _drafts(source: str, books: Catalogue) -> list[Draft]:
             work = json.loads(answer)
         except (ValueError, RecursionError):
             raise AnswerError("Crossref answered with something that is not JSON; try again later") from None
-        return [importing.from_crossref(work, doi["doi"], venues)]
-    if path.suffix != ".bib":
-        raise ImportingError("neither a .bib file nor an arXiv number (1512.04150) nor a DOI (10.1109/CVPR.2016.319)")
+        return [services.from_crossref(work, doi["doi"], venues)]
+    if not _is_file(source):
+        raise ImportingError("neither a .bib, .ris or .json file nor an arXiv number (1512.04150) nor a DOI (10.1109…)")
     try:
-        return importing.from_bibtex(path.read_text(encoding="utf-8-sig"), venues)
+        return importing.drafts(Path(source).read_text(encoding="utf-8-sig"), source, venues)
     except OSError as error:
         raise ImportingError(str(error.strerror)) from None
     except UnicodeDecodeError:
-        raise BibtexError("not UTF-8; convert it first, for instance with: iconv -f latin1 -t utf-8") from None
+        raise ImportingError("not UTF-8; convert it first, for instance with: iconv -f latin1 -t utf-8") from None
 
 
 def _get(address: str, parameters: dict[str, str], name: str) -> str:
@@ -156,22 +252,3 @@ def _seconds(variable: str, otherwise: float) -> float:
         return float(os.environ.get(variable, otherwise))
     except ValueError:
         raise ImportingError(f"{variable} is no number of seconds: '{os.environ[variable]}'") from None
-
-
-def _file(draft: Draft, books: Catalogue) -> tuple[Path, str]:
-    """Path and text of the new file; a key, DOI or arXiv number that the catalogue holds already is refused."""
-    if not check.KEY.fullmatch(draft.key):
-        raise ImportingError(f"'{draft.key}' can't be a key: small letters, digits and single hyphens; use --key")
-    taken = books.files.get(draft.key) or books.files.get(f"methods/{draft.key}")
-    if taken:
-        raise ImportingError(f"{taken} exists; choose another key with --key")
-    for key, entry in books.entries.items():
-        for name in ("doi", "arxiv"):
-            value = draft.data.get(name)
-            if value and str(value).lower() == str(getattr(entry, name) or "").lower():
-                raise ImportingError(f"the catalogue holds it already: {books.files[key]}")
-    try:
-        Paper.model_validate(draft.data)
-    except ValidationError as error:
-        raise ImportingError(f"it does not make a valid entry: {first_fault(error)}") from None
-    return books.root / "catalog" / "papers" / f"{draft.key}.yaml", canonical.write(draft.data, Paper)
