@@ -175,7 +175,7 @@ def _record(entry: model.Entry, own: dict[str, str], by_key: dict[str, Any], is_
     record.key, record.line, record.authors, record.whole = entry.key, line, authors, whole
     if missing := [key for key in [fields.take("crossref")] if key and key.strip().lower() not in by_key]:
         record.remarks.append(f"what '{missing[0]}' says (crossref) is not taken over: it is not in this file")
-    fields.take("xdata", "key", "entrysubtype", "keyword", "date", "archiveprefix", "eprinttype")
+    fields.take("xdata", "key", "type", "entrysubtype", "pubstate", "date", "archiveprefix", "eprinttype")
     record.lost = fields.left
     return record
 
@@ -245,12 +245,13 @@ def _arxiv(fields: Fields) -> str:
     if archive == "arxiv" and own:
         return own
     places = ("journal", "journaltitle", "volume", "number", "eid", "howpublished", "note", "doi", "url", "pages")
-    return " ".join(_raw(fields[name]) for name in places if fields.get(name))
+    return " ".join(_raw(fields.take(name)) for name in places if arxiv_number(_raw(fields.get(name, ""))))
 
 
 def _class(fields: Fields) -> str:
     in_brackets = re.search(r"\[([a-z-]+\.[A-Z]{2})\]", " ".join([fields.get("eprint", ""), fields.get("journal", "")]))
-    return _raw(fields.take("primaryclass", "eprintclass")) or (in_brackets[1] if in_brackets else "")
+    own = _raw(fields.take("primaryclass", "eprintclass"))
+    return own if re.search("[.-]", own) else in_brackets[1] if in_brackets else ""  # 'cs' is no class
 
 
 def _address(text: str) -> str:
@@ -290,7 +291,8 @@ def _author(name: str) -> Author:
         said = {part: latex(value.strip(' "')) for part, value in pairs.items()}
         family = " ".join(filter(None, [said.get("prefix"), said.get("family"), said.get("suffix")]))
         return person(family, said.get("given", ""))
-    parts = splitting.parse_single_name_into_parts(name.strip().removesuffix(","))
+    name = re.sub(r"\s+\d{4}$", "", name.strip().removesuffix(","))  # DBLP numbers people of one name
+    parts: Any = splitting.parse_single_name_into_parts(name)
     if not parts.first and not parts.von and not parts.jr:
         return group(latex(" ".join(parts.last)))
     return person(latex(" ".join([*parts.von, *parts.last, *parts.jr])), latex(" ".join(parts.first)))
@@ -300,9 +302,12 @@ def protected(title: str) -> Iterator[str]:
     """The words of a LaTeX title that hold braces for their capitals: of ``{CNN}s and M{\\"u}ller`` only ``CNNs``."""
     if "{" not in title or re.fullmatch(r"\{[^{}]*\}", title.strip()):
         return  # {{Whole Title}} protects nothing in particular
-    for word in _unlatex(_BRACES.sub(_marked, title)).split():
-        if _MARK in word and (bare := re.sub(r"^\W+|\W+$", "", word.replace(_MARK, ""))):
-            yield bare
+    words = _unlatex(_BRACES.sub(_marked, title)).split()
+    braced = [re.sub(r"^\W+|\W+$", "", word.replace(_MARK, "")) for word in words if _MARK in word]
+    capitals_left = any(re.match(r"\W*[A-Z]", word) for word in words[1:] if _MARK not in word)
+    # Zotero braces all capitals of a title: then only those inside of a word say something
+    all_of_them = not capitals_left and len(braced) > 2 and 2 * len(braced) >= len(words)
+    yield from (word for word in braced if word and (not all_of_them or re.search(".[A-Z]", word)))
 
 
 _MARK = "\ue000"  # a private character, which no title holds
@@ -331,6 +336,7 @@ def _unlatex(value: str) -> str:
     if not re.search(r"[\\$~`]|''|--", value):  # the converter takes two milliseconds for a field
         return re.sub(r"[{}]", "", value)
     whole = re.sub(r"\\((?:La|Bib|Xe|Lua)?TeX)\b", r"\1", value)
+    whole = re.sub(r"\\textasciicircum(?![a-zA-Z])", "^", whole)
     whole = re.sub(r"\\href\s*\{[^{}]*\}\s*(?=\{)", "", whole)
     whole = re.sub(r"(?<!\\)([%&#])", r"\\\1", whole)  # to BibTeX a '%' begins no comment, and people write '&'
     try:

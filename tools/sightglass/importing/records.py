@@ -165,8 +165,11 @@ def draft(record: Record, venues: Venues, source: str = "bibliography", at: str 
     _say_what_is_open(data, record, container, venue)
     names = [name if isinstance(name, str) else name.get("sort") or name["name"] for name in record.authors]
     key = propose_key(names, data.get("year"), record.title)
-    if _KEY_OF_OURS.fullmatch(record.key) or (names and key.startswith("anonymous") and _is_key(record.key.lower())):
+    letterless = key.endswith("untitled") or (bool(names) and key.startswith("anonymous"))
+    if _KEY_OF_OURS.fullmatch(record.key) or (letterless and _is_key(record.key.lower())):
         key = record.key.lower()  # a name in Chinese has no Latin letters; whoever chose this key knew them
+    elif letterless:
+        remarks.append("no Latin letters to make a key of: rename the file")
     return Draft(key, data, remarks, record.line, record.key, record.lost, new)
 
 
@@ -209,7 +212,8 @@ def propose_key(names: Iterable[str], year: object, title: str) -> str:
 def keys(names: Iterable[str], year: object, title: str) -> Iterator[str]:
     """Keys for an entry, the best first: with one word of the title, with two, and then with a number, without end."""
     first = next(iter(names), "anonymous")
-    surname = ascii_only(first.partition(",")[0].split()[-1] if first.partition(",")[0].split() else first)
+    family = re.sub(r"\s(?:Jr|Sr|I{2,3})\.?$", "", first.partition(",")[0]).split() or [first]
+    surname = ascii_only(family[-1])
     words = [ascii_only(word) for word in re.split(r"[\s\-–—:/]+", title)]
     said = [word for word in words if word and word not in _SMALL] or ["untitled"]
     stem = f"{surname or 'anonymous'}{year or ''}{said[0]}"[:60]
@@ -220,7 +224,7 @@ def keys(names: Iterable[str], year: object, title: str) -> Iterator[str]:
 
 
 def _is_key(text: str) -> bool:
-    return bool(check.KEY.fullmatch(text)) and bool(re.search("[a-z]", text))
+    return len(text) > 4 and bool(check.KEY.fullmatch(text)) and bool(re.search("[a-z]", text))
 
 
 def ascii_only(text: str) -> str:

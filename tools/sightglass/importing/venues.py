@@ -17,6 +17,9 @@ _ORDINAL = (
 )
 _PASSING = re.compile(rf"{_ORDINAL}|\b(?:19|20)\d\d\b|['’]\d\d\b|\(\s*\)", re.IGNORECASE)  # what changes each time
 _PROCEEDINGS = re.compile(r"^(?:in:?\s+)?(?:proceedings|proc\.)\s+(?:of\s+)?(?:the\s+)?", re.IGNORECASE)
+_HELD = re.compile(
+    r",\s*(?P<acronym>[A-Z][\w/&+-]{1,11})\s+(?:19|20)\d\d\b.*$"
+)  # ', CVPR 2015, Boston, MA, USA, June 7-12'
 _SPONSORS = re.compile(
     r"\b(?:ieee|acm|cvf|usenix|ifip|sigkdd|siam)\b[/ -]*|\b(?:annual|international)\s+(?=conference\b)", re.IGNORECASE
 )
@@ -86,9 +89,10 @@ class Venues:
 
     def _id(self, name: str, plain: str) -> str:
         """The acronym that the source gives, else the name in hyphens: it says which venue is meant."""
-        acronym = re.search(r"\(([A-Z][A-Za-z]{1,9})\b[^)]*\)", name)
-        if acronym and acronym[1].lower() not in self._ids:
-            return acronym[1]
+        acronym = re.search(r"\((?P<acronym>[A-Z][A-Za-z]{1,9})\b[^)]*\)", name) or _HELD.search(name)
+        short = acronym["acronym"] if acronym else ""
+        if re.fullmatch(r"[A-Za-z+-]+", short) and short.lower() not in self._ids:
+            return short
         ascii_name = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
         words = "-".join(re.findall(r"[A-Za-z0-9]+", ascii_name))
         return self._ids.get(words.lower(), words)
@@ -108,7 +112,7 @@ def _forms(name: str, kind: str) -> Iterator[str]:
 
 def _without_passing(name: str) -> str:
     """'International Conference on Machine Learning' out of 'Proceedings of the 25th … (ICML 2008)'."""
-    name = re.sub(r"\s*\([^)]*\)", "", _PROCEEDINGS.sub("", name))
+    name = re.sub(r"\s*\([^)]*\)", "", _PROCEEDINGS.sub("", _HELD.sub("", name)))
     return re.sub(r"\s+", " ", _PASSING.sub("", name)).strip(" ,:-–—.") or name
 
 
