@@ -6,6 +6,8 @@ the source, the new venue, the remarks, and the names of the fields that the cat
 
 from __future__ import annotations
 
+import contextlib
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import yaml
 from sightglass import catalogue, importing
 from sightglass.catalogue import FOLDERS, Catalogue
 from sightglass.citations import FORMATS, format_entries
+from sightglass.errors import ImportingError
 from sightglass.importing import Draft, Refusal, Venues, merging
 
 HERE = Path(__file__).parent
@@ -52,6 +55,37 @@ def test_what_comes_out_makes_an_entry_and_is_known_the_second_time(name: str) -
     added = {row.draft.key for row in first if row.draft and row.result == "added"}
     assert len(added) == sum(isinstance(each, Draft) for each in found)
     assert not [row for row in second if row.result == "added"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_mutated_files_give_drafts_or_one_message(name: str) -> None:
+    draw = random.Random(5)  # noqa: S311  # no secret
+    text = (FILES / name).read_text(encoding="utf-8")
+    noises = [
+        "",
+        "{",
+        "}",
+        '"',
+        "\\",
+        "@",
+        ",",
+        "=",
+        "\0",
+        "#",
+        "\n",
+        "$",
+        "[",
+        "null",
+        "\nER  - \n",
+        "\nTY  - ",
+        " and ",
+        ":",
+    ]
+    for _ in range(60):
+        at, length = draw.randrange(len(text)), draw.randrange(30)
+        mutated = text[:at] + draw.choice(noises) + text[at + length :]
+        with contextlib.suppress(ImportingError):  # refused is as good as read
+            merging.sorted_out(importing.drafts(mutated, name, Venues(TOY.venues)), TOY)
 
 
 def test_authors_that_are_not_all_are_not_confirmed() -> None:

@@ -338,6 +338,7 @@ def test_dry_run_prints_and_writes_nothing(toy: Path, sightglass: Any) -> None:
     done = sightglass("add", str(BIB), "--dry-run")
     assert done.code == 0
     assert "title: A Whole Title\n" in done.out
+    assert "4 entries: 4 new, 0 there already, 0 left out" in done.err
     assert papers(toy) == before
 
 
@@ -469,9 +470,9 @@ def test_new_venues_are_offered_and_written_when_asked(toy: Path, sightglass: An
     assert {p.rule for p in check.check(toy)[1]} == {"summary", "subject", "about-none"}
 
 
-def test_what_the_catalogue_has_no_place_for_is_counted(toy: Path, tmp_path: Path, sightglass: Any) -> None:
+def test_what_the_catalogue_has_no_field_for_is_counted(toy: Path, tmp_path: Path, sightglass: Any) -> None:
     done = sightglass("add", one_entry(tmp_path, "abstract={A long one}, editor={Lin, Bo}, note={}"))
-    assert "the catalogue has no place for: abstract (1), editor (1)\n" in done.err
+    assert "the catalogue has no field for: abstract (1), editor (1)\n" in done.err
 
 
 @pytest.mark.parametrize(
@@ -515,6 +516,24 @@ def test_a_full_disk_gives_one_line(
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert "No space left on device" in done.err
     assert papers(toy) == before
+
+
+def test_a_disk_that_fills_up_on_the_way_undoes_the_import(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, sightglass: Any
+) -> None:
+    before = {path: path.read_bytes() for path in (toy / "catalog").rglob("*") if path.is_file()}
+    replace = os.replace
+
+    def full(part: Path, target: Path) -> None:
+        if Path(target).name.startswith("anonymous"):  # the last of four, after three and before the venues
+            raise OSError(28, "No space left on device")
+        replace(part, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    done = sightglass("add", str(BIB), "--venues")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert done.err.endswith("No space left on device; nothing was written\n")
+    assert {path: path.read_bytes() for path in (toy / "catalog").rglob("*") if path.is_file()} == before
 
 
 def test_a_catalogue_that_cannot_be_read_is_not_added_to(toy: Path, sightglass: Any) -> None:

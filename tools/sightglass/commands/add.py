@@ -20,6 +20,7 @@ from rich.text import Text
 from sightglass import __version__, catalogue, importing
 from sightglass.catalogue import Catalogue, canonical
 from sightglass.catalogue.models import Venue
+from sightglass.catalogue.yaml_source import shown
 from sightglass.commands.catalogue import EXIT_PROBLEMS, fail
 from sightglass.errors import AnswerError, ImportingError
 from sightglass.files import write_whole
@@ -54,21 +55,17 @@ def add(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KEY", help="Only this entry of the file, by its key there or its line; several times for several."
-        ),
+        typer.Option(metavar="KEY", help="Only this entry of the file, by its key or line; can be repeated."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
-    new_venues: Annotated[
-        bool, typer.Option("--venues", help="Write venues that are new into catalog/venues.yaml too.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written; write nothing.")] = False,
+    new_venues: Annotated[bool, typer.Option("--venues", help="Add new venues to catalog/venues.yaml too.")] = False,
 ) -> None:
     """Add papers, tools, posts and resources to the catalogue from a source that states their facts.
 
-    A file is added entry by entry: what is new is written, what the catalogue has already is named and left alone, and
-    what can't be added is listed with its line and the reason.  Run again, nothing is added twice.
+    A file is imported entry by entry: new entries are written, those that the catalogue already has are named and not
+    changed, and those that can't be added are listed with line and reason.  Running it again adds nothing twice.
 
-    The summary is left to you; 'sightglass check' asks for it.  Without a network, a file works.
+    The summary is left to you; 'sightglass check' asks for it.  A file needs no network.
 
     Exit code 0: done; 1: some entries were left out; 2: the source can't be used, and nothing was written.
 
@@ -98,7 +95,14 @@ def add(
         _write(files)
         for path in files:
             typer.echo(f"written: {path.relative_to(books.root)}")
-    _report(rows, venues if dry_run or not new_venues else [], table=_is_file(source))
+    if _is_file(source):
+        _report(rows, RESULTS | ({"added": "new"} if dry_run else {}))
+    else:
+        for remark in rows[0].draft.remarks if rows[0].draft else []:
+            typer.echo(f"  {remark}", err=True)
+    if venues and (dry_run or not new_venues):
+        typer.echo("new venues, for catalog/venues.yaml; --venues adds them:", err=True)
+        typer.echo(canonical.write(venues, list[Venue]), err=True, nl=False)
     if added and not dry_run:
         typer.echo("next: write the summary, set topics and methods, then: sightglass check", err=True)
     if any(row.result == "left" for row in rows):
@@ -106,50 +110,44 @@ def add(
 
 
 def _write(files: dict[Path, str]) -> None:
-    """Write all the files, or none: what was written before a fault goes, and a file that was there is as it was."""
-    before = {path: path.read_bytes() if path.exists() else None for path in files}
+    """Write all the files, or none: after a fault, the folders are as they were."""
+    before: dict[Path, bytes | None] = {}
     path = Path()
     try:
         for path, text in files.items():
+            content = path.read_bytes() if path.exists() else None
             write_whole(path, text)
+            before[path] = content
     except BaseException as fault:
         for written, content in before.items():
-            if content is not None:
-                write_whole(written, content)
-            else:
+            if content is None:
                 written.unlink(missing_ok=True)
+            else:
+                write_whole(written, content)
         if isinstance(fault, OSError):
             raise fail(f"{path}: {fault.strerror}; nothing was written") from None
         raise
 
 
-def _report(rows: list[Row], venues: list[dict[str, str]], table: bool) -> None:
-    """On stderr: what was not simply added, in a table, what has no place in the catalogue, and new venues."""
-    console = Console(stderr=True, soft_wrap=not table, highlight=False)
-    if table:
-        listed = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-        for name in ("line", "entry", "result", "what"):
-            listed.add_column(name, overflow="fold", no_wrap=name in ("line", "result"))
-        for row in rows:
-            remarks = row.draft.remarks if row.draft and row.result == "added" else []
-            if remarks or row.result != "added":
-                said = "; ".join([row.said, *remarks])
-                listed.add_row(str(row.line), Text(row.called or "–"), RESULTS[row.result], Text(said))
-        if listed.row_count:
-            console.print(listed)
-        counts = Counter(row.result for row in rows)
-        said = ", ".join(f"{counts[result]} {words}" for result, words in RESULTS.items())
-        typer.echo(f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}: {said}", err=True)
-        lost = Counter(name for row in rows if row.draft and row.result == "added" for name in row.draft.lost)
-        if lost:
-            names = ", ".join(f"{name} ({count})" for name, count in lost.most_common())
-            typer.echo(f"the catalogue has no place for: {names}", err=True)
-    else:
-        for remark in rows[0].draft.remarks if rows[0].draft else []:
-            typer.echo(f"  {remark}", err=True)
-    if venues:
-        typer.echo("new venues, for catalog/venues.yaml; --venues writes them there:", err=True)
-        typer.echo(canonical.write(venues, list[Venue]), err=True, nl=False)
+def _report(rows: list[Row], results: dict[str, str]) -> None:
+    """On stderr: what was not simply added, in a table; how many; and what the catalogue has no field for."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("line", "entry", "result", "what"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("line", "result"))
+    for row in rows:
+        remarks = row.draft.remarks if row.draft and row.result == "added" else []
+        if remarks or row.result != "added":
+            said = "; ".join([row.said, *remarks])
+            table.add_row(str(row.line), Text(shown(row.called, 40) or "–"), results[row.result], Text(said))
+    if table.row_count:
+        Console(stderr=True, highlight=False).print(table)
+    counts = Counter(row.result for row in rows)
+    said = ", ".join(f"{counts[result]} {words}" for result, words in results.items())
+    typer.echo(f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}: {said}", err=True)
+    lost = Counter(name for row in rows if row.draft and row.result == "added" for name in row.draft.lost)
+    if lost:
+        names = ", ".join(f"{shown(name, 40)} ({count})" for name, count in lost.most_common())
+        typer.echo(f"the catalogue has no field for: {names}", err=True)
 
 
 def _new_venues(rows: list[Row], books: Catalogue) -> list[dict[str, str]]:
@@ -195,7 +193,9 @@ def _found(source: str, books: Catalogue) -> list[Draft | Refusal]:
             raise AnswerError("Crossref answered with something that is not JSON; try again later") from None
         return [services.from_crossref(work, doi["doi"], venues)]
     if not _is_file(source):
-        raise ImportingError("neither a .bib, .ris or .json file nor an arXiv number (1512.04150) nor a DOI (10.1109…)")
+        raise ImportingError(
+            "neither a .bib, .ris or .json file nor an arXiv number (1512.04150) nor a DOI (10.1109/CVPR.2016.319)"
+        )
     try:
         return importing.drafts(Path(source).read_text(encoding="utf-8-sig"), source, venues)
     except OSError as error:
