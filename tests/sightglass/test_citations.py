@@ -46,10 +46,10 @@ def test_bibtex_of_a_paper_that_was_a_preprint_before(awkward: Any) -> None:
 
 
 def test_bibtex_of_a_post_shows_its_address_in_every_style(awkward: Any) -> None:
-    """Chinese names keep their order, a pseudonym stands as it is, the dead link is passed over."""
+    """Chinese names are one piece, a pseudonym stands as it is, the dead link is passed over."""
     assert cited(awkward, "zhou-zhihu", "bibtex") == (
         "@misc{zhou-zhihu,\n"
-        "  author = {周, 博磊 and {zouxy09} and 欧阳, 明 and 李, 华},\n"
+        "  author = {{周博磊} and {zouxy09} and {欧阳明} and {李华}},\n"
         "  key = {Zhou, Bolei},\n"
         "  title = {理解{CNN}的可视化——100\\%的解释},\n"
         "  howpublished = {知乎, \\url{https://zhuanlan.zhihu.com/p/24833574?a=%E7%9F%A5&b=%E7%9F%A5}},\n"

@@ -102,7 +102,7 @@ def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date |
     # plain.bst sorts what has no author by its key, and complains if there is none
     sort_key = (work.authors[0].sort or "") if work.authors else work.key
     fields = {
-        "author": re.sub(r"(?<![\w}'’])[\u00c0-\u024f]", _initial, _names(work.authors)),
+        "author": re.sub(r"(?<![\w}'’])[\u00c0-\u024f]", _initial, " and ".join(map(_bibtex_name, work.authors))),
         "key": escape(sort_key),
         "title": _title(work),
         BIBTEX.container.get(kind, ""): where,
@@ -202,6 +202,11 @@ def _title(work: Work) -> str:
         parts += [escape(work.title[position:start]), "{" + escape(work.title[start:end]) + "}"]
         position = end
     return "".join(parts) + escape(work.title[position:])
+
+
+def _bibtex_name(person: Person) -> str:
+    """A name for styles: a Chinese one whole, because they cut initials by bytes, and put the given name first."""
+    return "{" + escape(person.display) + "}" if person.is_cjk else _name(person, in_latin=False)
 
 
 def _names(authors: tuple[Person, ...], in_latin: bool = False) -> str:
