@@ -15,7 +15,7 @@ import pytest
 import yaml
 from filelock import FileLock
 from sightglass.catalogue import FOLDERS
-from sightglass.catalogue.models import Entry, Venue
+from sightglass.catalogue.models import Entry, Method, Topic, Venue
 
 
 def pytest_configure() -> None:
@@ -95,10 +95,12 @@ def require_module() -> Callable[[str, str], ModuleType]:
 
 @dataclass(frozen=True)
 class Records:
-    """Entries and venues that a catalogue might hold."""
+    """Entries, venues, topics and methods that a catalogue might hold."""
 
     entries: Mapping[str, Entry]
     venues: Mapping[str, Venue]
+    topics: Mapping[str, Topic]
+    methods: Mapping[str, Method]
 
 
 @pytest.fixture(scope="session")
@@ -109,4 +111,7 @@ def awkward() -> Records:
     entries = {
         key: FOLDERS[folder].model_validate(entry) for folder in FOLDERS for key, entry in data.get(folder, {}).items()
     }
-    return Records(entries, {venue["id"]: Venue.model_validate(venue) for venue in data["venues"]})
+    topics = {topic["id"]: Topic.model_validate(topic) for topic in data.pop("topics")}
+    methods = {key: value for key, value in entries.items() if isinstance(value, Method)}
+    entries = {key: value for key, value in entries.items() if key not in methods}
+    return Records(entries, {venue["id"]: Venue.model_validate(venue) for venue in data["venues"]}, topics, methods)

@@ -164,6 +164,39 @@ def test_ris_of_a_conference_paper(awkward: Any) -> None:
     )
 
 
+def test_keywords_are_the_names_of_topics_and_methods(awkward: Any) -> None:
+    """Each once, without commas, which would part it; a topic that the catalogue does not know is passed over."""
+    made = {style: format_entries(["particle2017grad"], awkward, style) for style in FORMATS}
+    for style in ("bibtex", "biblatex"):
+        assert "  keywords = {Society trust \\& 100\\% fairness, Grad-CAM}\n" in made[style]
+    assert "KW  - Society trust & 100% fairness\nKW  - Grad-CAM\nER  - " in made["ris"]
+    assert json.loads(made["csl-json"])[0]["keyword"] == "Society trust & 100% fairness, Grad-CAM"
+
+
+def test_ris_names_the_pdf_of_a_whole_work_that_is_still_there() -> None:
+    links = [
+        {"url": "http://a.org/dead.pdf", "role": "paper", "status": "dead"},
+        {"url": "http://a.org/chapter.pdf", "role": "paper", "part": True},
+        {"url": "http://a.org/review.pdf", "role": "review"},
+        {"url": "http://a.org/whole.PDF?v=2", "role": "paper"},
+    ]
+    paper = Paper.model_validate({"title": "T", "summary": "s", "kind": "conference", "doi": "10.1/a", "links": links})
+    assert "L1  - http://a.org/whole.PDF?v=2\n" in FORMATS["ris"].render("k", paper, {})
+    gone = paper.model_copy(update={"links": paper.links[:3]})
+    assert "L1" not in FORMATS["ris"].render("k", gone, {})
+
+
+def test_hyphens_of_a_title_make_no_dash() -> None:
+    paper = Paper.model_validate({"title": "A---B--C", "summary": "s", "kind": "report", "pages": "1-2"})
+    assert "  title = {A-{}-{}-B-{}-C}" in FORMATS["bibtex"].render("k", paper, {})
+
+
+def test_an_organisation_with_a_comma_is_no_person_in_ris() -> None:
+    authors = [{"name": "Oracle, and contributors", "organisation": True}]
+    paper = Paper.model_validate({"title": "T", "summary": "s", "kind": "report", "authors": authors})
+    assert "AU  - Oracle and contributors\n" in FORMATS["ris"].render("k", paper, {})
+
+
 def test_csl_json_tells_particles_preprints_and_posts(awkward: Any) -> None:
     keys = ("particle2017grad", "simonyan2014deep", "zhou-zhihu")
     paper, preprint, post = (json.loads(cited(awkward, key, "csl-json", TODAY)) for key in keys)

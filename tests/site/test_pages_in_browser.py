@@ -362,10 +362,11 @@ def test_everything_is_there_without_scripts(path: str, visit: Callable) -> None
 
 def test_every_page_says_what_a_link_to_it_looks_like(built: Path, pages: dict[str, str]) -> None:
     for path, source in pages.items():
-        card = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):[^"]+)" content="([^"]*)">', source))
+        tags = re.findall(r'<meta ((?:(?:property|name)="[^"]+" )+)content="([^"]*)">', source)
+        card = {name: said for names, said in tags for name in re.findall(r'"([^"]+)"', names)}
         assert card["og:url"] == PUBLISHED + path
         assert card["og:title"] == card["twitter:title"] != ""
-        assert card["og:description"], path
+        assert card["og:description"] == card["twitter:description"] != "", path
         assert card["og:locale"] == ("zh_CN" if path.startswith("zh/") else "en_GB")
         picture = card["og:image"].removeprefix(PUBLISHED)
         assert (built / picture).is_file(), (path, picture)

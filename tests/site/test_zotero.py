@@ -66,6 +66,7 @@ class Read(html.parser.HTMLParser):
         super().__init__()
         self.path = path
         self.tags: list[tuple[str, str]] = []
+        self.abstracts: list[str] = []  # Zotero looks at 'property' only where there is no 'name'
         self.coins: list[str] = []
         self.items: list[tuple[list[str], list[str]]] = []  # of each <li>: addresses, spans
         self._open: list[tuple[list[str], list[str]]] = []
@@ -75,6 +76,8 @@ class Read(html.parser.HTMLParser):
         values = {name: value or "" for name, value in attrs}
         if tag == "meta" and values.get("name", "").startswith(("citation_", "z:", "dc.", "DC.", "prism.", "eprints.")):
             self.tags.append((values["name"], values["content"]))
+        elif tag == "meta" and (values.get("name") or values.get("property")) in ("description", "og:description"):
+            self.abstracts.append(values["content"])
         elif tag == "li":
             self._open.append(([], []))
             self.items.append(self._open[-1])
@@ -142,6 +145,11 @@ def test_every_tag_is_one_that_zotero_reads_stands_once_and_says_something(own: 
         assert all(content.strip() == content and content for _, content in page.tags), page.path
 
 
+def test_no_summary_of_ours_becomes_an_abstract(own: list[tuple[Entry, Read]], pages: dict[str, Read]) -> None:
+    assert not [page.path for _, page in own if page.abstracts]
+    assert len(pages["methods/cam"].abstracts) == 1  # where there is no entry, a description is one
+
+
 def test_no_page_offers_a_file_that_is_not_hosted_here(pages: dict[str, Read]) -> None:
     assert not [page.path for page in pages.values() if page.all("citation_pdf_url")]
 
@@ -169,12 +177,13 @@ def as_zotero_reads(tags: list[str]) -> list[tuple[str, str]]:
     return names
 
 
-def test_one_tag_an_author_in_order_and_zotero_parts_the_names_rightly(own: list[tuple[Entry, Read]]) -> None:
-    def expected(person: Person, read: tuple[str, str]) -> tuple[str, str]:
-        if person.organisation or not person.given:  # Zotero has no tag for one whole name: it must read in order
-            return read if " ".join(read).strip() == person.name.replace(",", "") else ("", person.name)
-        return person.given, person.family
+def as_stored(person: Person) -> tuple[str, str]:
+    """Given and family name; a name that is no person's is whole, without its own commas."""
+    whole = person.organisation or not person.given
+    return ("", person.name.replace(",", "")) if whole else (person.given, person.family)
 
+
+def test_one_tag_an_author_in_order_and_zotero_parts_the_names_rightly(own: list[tuple[Entry, Read]]) -> None:
     organisations = 0
     for entry, page in own:
         tags = page.all("citation_author")
@@ -184,7 +193,7 @@ def test_one_tag_an_author_in_order_and_zotero_parts_the_names_rightly(own: list
         if len(entry.authors) == 1 and " " in entry.authors[0].family and " " in entry.authors[0].given:
             assert tags == [f"{entry.authors[0].given} {entry.authors[0].family}"], page.path  # the lesser evil
             continue
-        assert found == [expected(person, name) for person, name in zip(entry.authors, found, strict=True)], page.path
+        assert found == [as_stored(person) for person in entry.authors], page.path
         organisations += any("," in person.name for person in entry.authors if person.organisation)
     assert organisations  # 'Oracle, and contributors' was read as a person once
 
@@ -309,7 +318,7 @@ def test_coins_are_complete_context_objects(pages: dict[str, Read], books: Catal
         authors = [value for name, value in pairs if name in ("rft.au", "rft.creator")]
         assert len(authors) == len(entry.authors), key
         for person, name in zip(entry.authors, as_zotero_reads([*authors, ""]), strict=False):
-            assert person.organisation or not person.given or name == (person.given, person.family), key
+            assert name == as_stored(person), key
         if TYPE_OF[entry.kind] in formats:
             format_, genre = formats[TYPE_OF[entry.kind]]
             assert values["rft_val_fmt"] == f"info:ofi/fmt:kev:mtx:{format_}", key

@@ -12,7 +12,9 @@ from sightglass.citations.work import Work, once, work_of
 
 
 @once
-def ris(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
+def ris(
+    key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None, keywords: tuple[str, ...] = ()
+) -> str:
     """``entry`` as tagged lines from ``TY`` to ``ER``; one author a line.
 
     ``accessed`` stays out: RIS has ``Y2`` for it, which older readers take for a second date of publication.
@@ -22,7 +24,8 @@ def ris(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | No
     lines = [
         ("TY", work.names.ris),
         ("ID", work.key),
-        *(("AU", person.name) for person in work.authors),
+        # what follows a comma is read as a given name
+        *(("AU", person.name.replace(",", "") if person.organisation else person.name) for person in work.authors),
         ("TI", work.title),
         ("T2", work.event or work.container),
         ("C3", work.container if work.form == "conference" else ""),
@@ -37,19 +40,23 @@ def ris(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | No
         ("DO", work.doi),
         ("AN", f"arXiv:{work.arxiv}" if work.arxiv else ""),
         ("UR", work.url),
+        ("L1", work.pdf),
         # of a computer program, LA is the programming language
         ("LA", work.language if work.form != "software" else ""),
+        *(("KW", keyword) for keyword in keywords),
     ]
     return "\n".join(f"{tag}  - {value}" for tag, value in lines if value) + "\nER  - "
 
 
 @once
-def csl_json(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
+def csl_json(
+    key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None, keywords: tuple[str, ...] = ()
+) -> str:
     """``entry`` as one object of CSL-JSON; ``format_entries`` puts them into an array."""
-    return json.dumps(csl_item(work_of(key, entry, venues), accessed), ensure_ascii=False, indent=2)
+    return json.dumps(csl_item(work_of(key, entry, venues), accessed, keywords), ensure_ascii=False, indent=2)
 
 
-def csl_item(work: Work, accessed: date | None = None) -> dict[str, Any]:
+def csl_item(work: Work, accessed: date | None = None, keywords: tuple[str, ...] = ()) -> dict[str, Any]:
     """The object that CSL processors take."""
     preprint = work.form == "preprint"
     site = work.publisher if work.form == "software" else ""
@@ -74,6 +81,7 @@ def csl_item(work: Work, accessed: date | None = None) -> dict[str, Any]:
         "URL": work.url if not work.doi else "",
         "accessed": {"date-parts": [[accessed.year, accessed.month, accessed.day]]} if accessed and work.url else None,
         "language": work.language if work.language != "und" else "",
+        "keyword": ", ".join(keywords),
     }
     return {name: value for name, value in item.items() if value}
 

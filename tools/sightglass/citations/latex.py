@@ -91,7 +91,9 @@ BIBLATEX = Flavour(
 
 
 @once
-def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
+def bibtex(
+    key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None, keywords: tuple[str, ...] = ()
+) -> str:
     """``entry`` for bibtex, which has no field for ``accessed``."""
     work = work_of(key, entry, venues)
     kind = _kind(work, work.names.bibtex, BIBTEX)
@@ -113,12 +115,15 @@ def bibtex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date |
         "pages": _pages(work),
         BIBTEX.publisher.get(kind, "publisher"): publisher,
         **_identifiers(work, BIBTEX),
+        "keywords": escape(", ".join(keywords)),
     }
     return _entry(kind, key, fields, BIBTEX)
 
 
 @once
-def biblatex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> str:
+def biblatex(
+    key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None, keywords: tuple[str, ...] = ()
+) -> str:
     """``entry`` for biblatex with biber."""
     work = work_of(key, entry, venues)
     kind = _kind(work, work.names.biblatex, BIBLATEX)
@@ -138,13 +143,14 @@ def biblatex(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date
         **_identifiers(work, BIBLATEX),
         "urldate": accessed.isoformat() if accessed and _address(work) else "",
         "langid": LANGUAGES.get(work.language, ""),
+        "keywords": escape(", ".join(keywords)),
     }
     return _entry(kind, key, fields, BIBLATEX)
 
 
 def escape(text: str) -> str:
-    """Plain text as LaTeX reads it; accents, quotes and Chinese stay as they are, in UTF-8."""
-    return text.translate(ESCAPES)
+    """Plain text as LaTeX reads it; accents, quotes and Chinese stay as they are, in UTF-8, hyphens make no dash."""
+    return re.sub("-(?=-)", "-{}", text.translate(ESCAPES))
 
 
 def _initial(letter: re.Match[str]) -> str:
@@ -183,7 +189,7 @@ def _identifiers(work: Work, flavour: Flavour) -> dict[str, str]:
 
 
 def _pages(work: Work) -> str:
-    return escape("--".join(filter(None, work.page_range)))
+    return "--".join(escape(page) for page in work.page_range if page)
 
 
 def _entry(kind: str, key: str, fields: Mapping[str, str], flavour: Flavour) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, TypeVar, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from sightglass.catalogue.models import Entry, Link, LinkRole, Paper, Person, Post, Resource, Tool, Venue
 
@@ -101,6 +101,7 @@ class Work:
     isbn: str
     issn: str
     url: str
+    pdf: str
 
     @property
     def names(self) -> Form:
@@ -124,17 +125,19 @@ def once(render: Callable[..., _Made]) -> Callable[..., _Made]:
 
     Both pages of an entry, the lists that it is in and the basket ask for the same; records never change.
     """
-    kept: dict[str, tuple[Entry, Venue | None, _Made]] = {}
+    kept: dict[str, tuple[Entry, Venue | None, tuple[object, ...], _Made]] = {}
 
     @functools.wraps(render)
-    def made(key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None) -> _Made:
+    def made(
+        key: str, entry: Entry, venues: Mapping[str, Venue], accessed: date | None = None, *more: tuple[str, ...]
+    ) -> _Made:
         if accessed is not None:
-            return render(key, entry, venues, accessed)
+            return render(key, entry, venues, accessed, *more)
         venue = venues.get(entry.venue or "")
         last = kept.get(key)
-        if last is None or last[0] is not entry or last[1] is not venue:
-            last = kept[key] = (entry, venue, render(key, entry, venues))
-        return last[2]
+        if last is None or last[0] is not entry or last[1] is not venue or last[2] != more:
+            last = kept[key] = (entry, venue, more, render(key, entry, venues, *((None, *more) if more else ())))
+        return last[3]
 
     return made
 
@@ -180,6 +183,7 @@ def work_of(key: str, entry: Entry, venues: Mapping[str, Venue]) -> Work:
         isbn=entry.isbn or "",
         issn=(venue.issn if venue and form == "journal" else "") or "",
         url=url_of(entry),
+        pdf=pdf_of(entry),
     )
 
 
@@ -192,11 +196,22 @@ def url_of(entry: Entry) -> str:
         return f"https://doi.org/{safe_url(entry.doi)}"
     if entry.arxiv:
         return f"https://arxiv.org/abs/{entry.arxiv}"
-    roles = OWN_ROLES[type(entry)]
-    own = sorted((link for link in entry.links if link.role in roles), key=lambda link: link.part)
+    own = _own_links(entry)
     living = [address(link) for link in own if link.status != "dead"]
     stored = [link.archived for link in own if link.archived]
     return next((safe_url(url) for url in [*living, *stored] if re.match(r"https?://[^\s/]+\.", url)), "")
+
+
+def pdf_of(entry: Entry) -> str:
+    """Where the whole work lies as a PDF that anybody may fetch, among the living links; arXiv's is not listed."""
+    found = (address(link) for link in _own_links(entry) if link.status != "dead" and not link.part)
+    return next((safe_url(url) for url in found if urlsplit(url).path.lower().endswith(".pdf")), "")
+
+
+def _own_links(entry: Entry) -> list[Link]:
+    """The links to the work itself, those to a part of it last."""
+    roles = OWN_ROLES[type(entry)]
+    return sorted((link for link in entry.links if link.role in roles), key=lambda link: link.part)
 
 
 def address(link: Link) -> str:

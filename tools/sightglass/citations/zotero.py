@@ -57,10 +57,11 @@ def _author(person: Person, count: int) -> str:
 
     Zotero splits that at the last space, so a family name of several words and a Chinese name need the comma.  It
     takes one tag with a comma and spaces on both sides for two authors, so there the comma must go.  An organisation's
-    comma goes too: what follows it would be taken for a given name.
+    own comma goes too, for what follows it would be a given name; one at the end keeps the name whole.
     """
     if person.organisation or not person.given:
-        return person.name.replace(",", "")
+        name = person.name.replace(",", "")
+        return f"{name}," if " " in name else name
     misread = count == 1 and " " in person.family and " " in person.given
     if (" " in person.family or person.is_cjk) and not misread:
         return f"{person.family}, {person.given}"

@@ -17,7 +17,7 @@ from sightglass.commands.catalogue import fail
 from sightglass.commands.lists import known_list
 from sightglass.files import write_output
 
-ACCESSED = ("biblatex", "csl-json", "gb7714")  # the formats that have a place for it
+ACCESSED = ("biblatex", "csl-json", "gb7714", "gb7714-2015")  # the formats that have a place for it
 
 
 def cite(

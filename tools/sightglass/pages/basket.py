@@ -23,7 +23,8 @@ LABELS = {
     "ris": "RIS",
     "csl-json": "CSL-JSON",
     "apa": "APA",
-    "gb7714": "GB/T 7714",
+    "gb7714": "GB/T 7714",  # the edition that is in force
+    "gb7714-2015": "GB/T 7714—2015",
 }
 SCRIPTS = ["assets/basket-texts.js", "assets/reading-list-file.js", "assets/basket-page.js"]
 
@@ -38,6 +39,7 @@ def basket_files(site: Site) -> dict[str, str]:
     venues = site.catalogue.venues
     parts: list[dict[str, Any]] = [{} for _ in range(PARTS)]
     for key, entry in site.catalogue.entries.items():
+        keywords = citations.keywords(entry, site.catalogue)
         parts[part_of(key)][key] = {
             "url": site.page_of(key).removesuffix(".md") + "/",
             "title": entry.title,
@@ -45,7 +47,9 @@ def basket_files(site: Site) -> dict[str, str]:
             "language": entry.language,
             "meta": {language: meta_line(site.in_language(language), entry) for language in LANGUAGES},
             "coins": citations.context_object(key, entry, venues),
-            "texts": {name: style.render(key, entry, venues) for name, style in citations.FORMATS.items()},
+            "texts": {
+                name: style.render(key, entry, venues, None, keywords) for name, style in citations.FORMATS.items()
+            },
         }
     return {
         f"basket/parts/{number}.json": json.dumps(part, ensure_ascii=False, separators=(",", ":"))

@@ -43,6 +43,7 @@ ENDINGS = {
     "csl-json": "-csl.json",
     "apa": "-apa.txt",
     "gb7714": "-gb7714.txt",
+    "gb7714-2015": "-gb7714-2015.txt",
 }
 
 
@@ -160,7 +161,7 @@ def entry_page(site: Site, key: str) -> str:
     return page(
         entry.title,
         "\n".join(section for section in sections if section),
-        description=description(site, entry.summary, entry.summary_zh),
+        card=description(site, entry.summary, entry.summary_zh),  # Zotero would take a description for the abstract
         hide=["navigation"],
         citation=[list(pair) for pair in citations.meta_tags(key, entry, site.catalogue.venues)],
         source=f"catalog/{folder_of(entry)}/{key}.yaml",
@@ -326,10 +327,10 @@ def _links(site: Site, entry: Entry) -> str:
 
 
 def _cite(site: Site, key: str, entry: Entry, here: str) -> str:
-    venues = site.catalogue.venues
+    venues, keywords = site.catalogue.venues, citations.keywords(entry, site.catalogue)
     shown = {}
     for name, label in (("bibtex", "BibTeX"), ("biblatex", "biblatex"), ("apa", "APA"), ("gb7714", "GB/T 7714")):
-        source = citations.FORMATS[name].render(key, entry, venues)
+        source = citations.FORMATS[name].render(key, entry, venues, None, keywords)
         copy = site.say("copy", format=label)
         shown[label] = (
             code(source, "bibtex" if "bib" in name else "text")

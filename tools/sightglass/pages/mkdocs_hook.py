@@ -175,7 +175,8 @@ def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, A
     context["nav"] = _navigations[language]
     context["trail"] = navigation.trail(page, _navigations[language])
     context["neighbours"] = navigation.neighbours(page)
-    page.meta.setdefault("description", phrases.phrase(language, "site description"))
+    if "card" not in page.meta:
+        page.meta.setdefault("description", phrases.phrase(language, "site description"))
     context["alternates"] = languages.alternates(page.url, _addresses)
     context["others"] = [
         (phrases.LANGUAGES[other], phrases.NAMES[other], languages.other(page.url, other, _addresses))
