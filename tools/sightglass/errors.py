@@ -46,6 +46,10 @@ class BibtexError(ImportingError):
     """A BibTeX file that cannot be read; the message names the line."""
 
 
+class StyleError(SightglassError):
+    """A style of references that cannot be had."""
+
+
 class StoredError(SightglassError):
     """A file under results/ that does not hold what it should; the message names the file."""
 

