@@ -138,7 +138,8 @@ def test_rispy(records: Any, require_module: RequireModule) -> None:
         reference = by_key[key]
         assert reference["title"] == " ".join(entry.title.split())
         names = [p.name.replace(",", "") if p.organisation else p.name for p in entry.authors]
-        assert reference.get("authors", []) == names
+        # an organisation of several words ends in a comma: it has no given name
+        assert [name.removesuffix(",") for name in reference.get("authors", [])] == names
         assert reference.get("doi") == entry.doi
         assert "unknown_tag" not in reference
 

@@ -196,9 +196,10 @@ def test_hyphens_of_a_title_make_no_dash() -> None:
 
 
 def test_an_organisation_with_a_comma_is_no_person_in_ris() -> None:
+    """Zotero, JabRef and EndNote part a name at its comma, and one without a comma at its last space."""
     authors = [{"name": "Oracle, and contributors", "organisation": True}]
     paper = Paper.model_validate({"title": "T", "summary": "s", "kind": "report", "authors": authors})
-    assert "AU  - Oracle and contributors\n" in FORMATS["ris"].render("k", paper, {})
+    assert "AU  - Oracle and contributors,\n" in FORMATS["ris"].render("k", paper, {})
 
 
 def test_csl_json_tells_particles_preprints_and_posts(awkward: Any) -> None:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from sightglass.catalogue.models import Entry, Person, Venue
-from sightglass.citations.work import Work, once, work_of
+from sightglass.citations.work import Work, in_one_piece, once, work_of
 
 
 @once
@@ -24,8 +24,7 @@ def ris(
     lines = [
         ("TY", work.names.ris),
         ("ID", work.key),
-        # what follows a comma is read as a given name
-        *(("AU", person.name.replace(",", "") if person.organisation else person.name) for person in work.authors),
+        *(("AU", in_one_piece(person.name) if person.organisation else person.name) for person in work.authors),
         ("TI", work.title),
         ("T2", work.event or work.container),
         ("C3", work.container if work.form == "conference" else ""),

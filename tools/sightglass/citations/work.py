@@ -187,6 +187,12 @@ def work_of(key: str, entry: Entry, venues: Mapping[str, Venue]) -> Work:
     )
 
 
+def in_one_piece(name: str) -> str:
+    """An organisation for readers that part names: what follows a comma is a given name, so one at the end has none."""
+    name = name.replace(",", "")
+    return f"{name}," if " " in name else name
+
+
 def url_of(entry: Entry) -> str:
     """Where the work is found: by DOI, else on arXiv, else at its first living link, else in a stored copy.
 

@@ -10,7 +10,7 @@ from html import escape
 from urllib.parse import quote
 
 from sightglass.catalogue.models import Entry, Person, Venue
-from sightglass.citations.work import Work, once, work_of
+from sightglass.citations.work import Work, in_one_piece, once, work_of
 
 
 @once
@@ -56,12 +56,10 @@ def _author(person: Person, count: int) -> str:
     """'First Last', the safe form.
 
     Zotero splits that at the last space, so a family name of several words and a Chinese name need the comma.  It
-    takes one tag with a comma and spaces on both sides for two authors, so there the comma must go.  An organisation's
-    own comma goes too, for what follows it would be a given name; one at the end keeps the name whole.
+    takes one tag with a comma and spaces on both sides for two authors, so there the comma must go.
     """
     if person.organisation or not person.given:
-        name = person.name.replace(",", "")
-        return f"{name}," if " " in name else name
+        return in_one_piece(person.name)
     misread = count == 1 and " " in person.family and " " in person.given
     if (" " in person.family or person.is_cjk) and not misread:
         return f"{person.family}, {person.given}"
