@@ -2,13 +2,13 @@
 
 For methods that go back through a network by rules of their own.  However a layer is written (module, function,
 method, in place or not), ``record`` returns what is needed to reverse it: max pooling's switches, filters, shapes.
-The model is not touched, and activations are not kept.
+The model is not touched, and activations are not kept.  ``Graph`` keeps them, and has paths that part and meet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -158,6 +158,9 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
 
 _CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _POOLING = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
+_BATCH_NORM = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+_GLOBAL = ("mean", "amax", "adaptive_avg_pool2d", "adaptive_max_pool2d")
+_CUT = ("clamp", "clamp_max", "dropout", "dropout2d", "feature_dropout")  # all but a few values stay what they are
 _RESHAPING = ("clone", "contiguous", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view")
 
 
@@ -209,6 +212,103 @@ def place_keeping(func: Any, args: Any, kwargs: Any, given: Tensor) -> tuple[Ste
         if min(added) >= 0:
             return Window(below, (1, 1), (1, 1), (added[2], added[0]), (1, 1)), result
     return step, result
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """An operation of a ``Graph``; the images are one that was given nothing."""
+
+    number: int  # in the order in which they ran
+    step: Step | str  # or its name: "add" and "cat" of several tensors, and what is no step
+    given: tuple[Node, ...]  # what it was given of all that depends on the images
+    values: tuple[Tensor, ...]  # of that, before the operation
+    shape: torch.Size  # of its result
+    version: int
+
+
+class Graph(TorchFunctionMode):
+    """Within ``with Graph(pixels) as graph:`` every operation on ``graph.images``, and what it was given.
+
+    For methods that need activations, and places alone of what lies between: a mean over all positions is a window, a
+    BatchNorm a part of the convolution before it.  ``pixels`` must require a gradient: that a tensor needs one tells
+    that it depends on them, also by operations that can't be seen.
+    """
+
+    def __init__(self, pixels: Tensor) -> None:
+        super().__init__()
+        self.images = pixels.clone()  # not a leaf: the model may change it in place
+        self._nodes = WeakTensorKeyDictionary()
+        self._nodes[self.images] = Node(0, "", (), (), pixels.shape, self.images._version)
+        self._count = 0
+
+    def node(self, tensor: Tensor) -> Node:
+        """What made a tensor; NoRuleError if that can't be told."""
+        node: Node | None = self._nodes.get(tensor)
+        if node is None:
+            raise NoRuleError(f"a part of the model cannot be followed: {watching.UNSCRIPTED}")
+        if node.version != tensor._version:
+            raise NoRuleError("a part or view of a tensor is changed in place, which cannot be followed")
+        return node
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensors = [each for each in _tensors((args, kwargs)) if each in self._nodes or not each.is_leaf]
+        if not tensors:
+            return func(*args, **kwargs)
+        given, versions = tuple(map(self.node, tensors)), [each._version for each in tensors]
+        values = tuple(each.detach().clone() for each in tensors)
+        step, result = place_keeping(func, args, kwargs, tensors[0])
+        name = func.__name__.strip("_").removeprefix("i")
+        if len(given) > 1:
+            step = name if name in ("add", "cat") else "a product or another meeting of paths"
+        for made in _tensors((result,)):
+            if any(made is each and made._version == v for each, v in zip(tensors, versions, strict=True)):
+                continue
+            if isinstance(step, str) and len(given) == 1:
+                step = _known(name, step, args, kwargs, tensors[0], made)
+            self._count += 1
+            node, below = Node(self._count, step, given, values, made.shape, made._version), given[0]
+            if name == "batch_norm" and isinstance(step, Scaling) and isinstance(below.step, Convolution):
+                factor = torch.as_tensor(step.factor)[:, None, None, None]
+                folded = replace(below.step, weight=below.step.weight * factor)
+                node = replace(node, step=folded, given=below.given, values=below.values)
+            self._nodes[made] = node
+        return result
+
+
+def look(maps: Tensor, points: Tensor, channels: Tensor, window: Window) -> tuple[Tensor, Tensor, Tensor]:
+    """What a window shows of maps ``(B, C, h, w)`` for units ``(n, 4)`` of its result, in the channels ``(n, c)``.
+
+    The values ``(n, c, positions)``, 0 in the padding; whether a position is inside, ``(n, 1, positions)``; its row and
+    column, ``(n, positions, 2)``.
+    """
+    offsets = torch.cartesian_prod(*(torch.arange(side, device=maps.device) for side in window.kernel))
+    stride, padding, dilation = (offsets.new_tensor(each) for each in (window.stride, window.padding, window.dilation))
+    places = (points[:, None, 2:] * stride - padding) + offsets * dilation
+    within = places.clamp(offsets.new_zeros(2), offsets.new_tensor(maps.shape[2:]) - 1)
+    inside = (within == places).all(2)[:, None]
+    values = maps[points[:, 0, None, None], channels[:, :, None], within[:, None, :, 0], within[:, None, :, 1]]
+    return torch.where(inside, values, 0), inside, within
+
+
+def reshaped(points: Tensor, above: torch.Size, below: torch.Size) -> Tensor:
+    """Indices ``(n, dimensions)`` into a tensor as those of the same numbers in the shape below."""
+    flat = points.new_zeros(len(points))
+    for column, side in zip(points.T, above, strict=True):
+        flat = flat * side + column
+    return torch.stack(torch.unravel_index(flat, below), 1)
+
+
+def _known(name: str, step: str, args: Any, kwargs: Any, given: Tensor, made: Tensor) -> Step | str:
+    """Steps that ``_run`` does not know: poolings over all positions, a BatchNorm, what cuts values off."""
+    if name in _GLOBAL and given.dim() == 4 and made.shape[:2] == given.shape[:2] and made.shape[2:].numel() == 1:
+        rows, columns = given.shape[2:]
+        return Window(given.shape, (rows, columns), (1, 1), (0, 0), (1, 1))
+    if name == "batch_norm":
+        named = dict(zip(_BATCH_NORM, args, strict=False)) | kwargs
+        spread = (named["running_var"] + named.get("eps", 1e-5)).sqrt()
+        return Scaling(given.shape, (1 if named.get("weight") is None else named["weight"]) / spread)
+    return Rectification(given.shape) if name in _CUT and made.shape == given.shape else step
 
 
 def _convolution(named: dict[str, Any], given: Tensor) -> Step | str:

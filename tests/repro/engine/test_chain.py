@@ -167,3 +167,74 @@ def test_the_model_may_use_checkpoints(reentrant: bool) -> None:
     layers = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU())
     steps = recorded(lambda images: checkpoint(layers, images, use_reentrant=reentrant))
     assert [type(step) for step in steps] == [chain.Convolution, chain.Rectification]
+
+
+def graph_of(function: Callable[[Tensor], Tensor]) -> chain.Node:
+    """The node of what the function returns, from images ``(2, 3, 6, 6)``."""
+    with chain.Graph(torch.rand(2, 3, 6, 6, requires_grad=True)) as graph:
+        return graph.node(function(graph.images))
+
+
+def test_a_graph_has_both_paths_and_what_each_was_given_before_it_was_overwritten() -> None:
+    double = graph_of(lambda x: x.clone().mul_(2).add_(x))
+    assert double.step == "add"
+    assert [isinstance(each.step, chain.Scaling) for each in double.given] == [True, False]
+    torch.testing.assert_close(double.values[0], 2 * double.values[1])
+    assert double.given[1].number == 0
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        lambda x: x.mean((2, 3)),
+        lambda x: functional.adaptive_avg_pool2d(x, 1),
+        lambda x: functional.adaptive_max_pool2d(x, 1),
+    ],
+)
+def test_a_pooling_over_all_positions_is_one_window(pool: Callable[[Tensor], Tensor]) -> None:
+    step = graph_of(pool).step
+    assert isinstance(step, chain.Window)
+    assert (step.kernel, step.padding) == ((6, 6), (0, 0))
+
+
+def test_a_batchnorm_is_folded_into_the_convolution_before_it() -> None:
+    convolution, normalisation = nn.Conv2d(3, 2, 3, bias=False), nn.BatchNorm2d(2).eval()
+    with torch.no_grad():
+        normalisation.weight.copy_(torch.tensor([-2.0, 3.0]))
+    node = graph_of(lambda x: normalisation(convolution(x)))
+    assert isinstance(node.step, chain.Convolution)
+    with torch.no_grad():
+        folded = functional.conv2d(node.values[0], node.step.weight)
+        torch.testing.assert_close(folded, normalisation(convolution(node.values[0])))
+
+
+def test_a_graph_refuses_what_it_cannot_follow() -> None:
+    def part(x: Tensor) -> Tensor:
+        x = x.clone()
+        x[:, 0].relu_()
+        return x
+
+    with pytest.raises(NoRuleError):
+        graph_of(part)
+    scripted = torch.jit.script(nn.ReLU())
+    with pytest.raises(NoRuleError):
+        graph_of(lambda x: scripted(x).exp())
+
+
+def test_what_a_window_shows_is_what_unfold_has() -> None:
+    maps = torch.randn(2, 3, 7, 6)
+    window = chain.Window(maps.shape, (3, 2), (2, 1), (1, 0), (1, 2))
+    points = torch.tensor([[0, 0, 0, 0], [1, 2, 3, 3], [1, 1, 2, 1]])
+    values, inside, places = chain.look(maps, points, torch.arange(3).expand(3, 3), window)
+    columns = functional.unfold(maps, window.kernel, window.dilation, window.padding, window.stride)
+    expected = columns.view(2, 3, 6, 4, 4)[points[:, 0], :, :, points[:, 2], points[:, 3]]
+    assert torch.equal(values, expected)
+    assert inside[:, 0].tolist() == [[False] * 2 + [True] * 4, [True] * 4 + [False] * 2, [True] * 6]
+    assert places[1].tolist()[:4] == [[5, 3], [5, 5], [6, 3], [6, 5]]
+
+
+def test_indices_survive_a_reshaping() -> None:
+    numbers = torch.arange(24)
+    points = torch.tensor([[0, 5], [3, 2]])
+    found = chain.reshaped(points, torch.Size((4, 6)), torch.Size((2, 3, 4)))
+    assert torch.equal(numbers.view(2, 3, 4)[tuple(found.T)], numbers.view(4, 6)[tuple(points.T)])
