@@ -25,6 +25,7 @@ REPLACED = {
     "stride=16": "stride=64",
     "generations=60": "generations=1",
     "samples=300": "samples=20",
+    "window=28, stride=14, samples=2": "window=28, stride=28, samples=1",
     "smoothgrad(model, images, target_classes)": "smoothgrad(model, images, target_classes, samples=2)",
     "integrated_gradients(model, images, target_classes)": "integrated_gradients(model, images, target_classes, steps=2)",
     "network_inversion(model, images, layer)": "network_inversion(model, images, layer, rates=[0.004])",
@@ -32,6 +33,7 @@ REPLACED = {
 FEWER = {  # of the command
     "adversarial-examples": ("--out", "--set searches=2 --out"),
     "lime": ("--set samples=300", "--set samples=20"),
+    "prediction-difference": ("stride=14 --set samples=2", "stride=28 --set samples=1"),
     "smoothgrad": ("--out", "--set samples=2 --out"),
     "integrated-gradients": ("--out", "--set steps=2 --out"),
 }

@@ -35,6 +35,10 @@ SUITED = {
         call="shown = lime(model, images, target_classes, samples=300)[0]",
         options="--set samples=300",  # the default thousand take minutes
     ),
+    "prediction-difference": Suited(
+        call="shown = prediction_difference(model, images, target_classes, window=28, stride=14, samples=2)[0]",
+        options="--set window=28 --set stride=14 --set samples=2",  # 450 passes; the default takes many minutes
+    ),
     "deconvnet": Suited(model="alexnet", layer="features.11"),  # a ResNet is no chain of layers
     "network-inversion": Suited(layer="layer1"),
     "adversarial-examples": Suited(

@@ -29,7 +29,10 @@ FOLDER = Path("results/strips")
 # The photographs, each with the class that is asked about, else what the network sees.  On the last one a map shows
 # whether it depends on the class.
 VIEWS = (("cat", None), ("coffee", None), ("cat-and-coffee", "espresso"))
-QUICKER = {"lime": {"samples": 250}}  # options where the default takes minutes
+QUICKER = {  # options where the default takes minutes
+    "lime": {"samples": 250},
+    "prediction-difference": {"window": 28, "stride": 14, "samples": 2},
+}
 SIDE, GAP = 160, 4  # of a panel and between two, in pixels
 BYTES = 20_000  # of a strip
 UNMET = ("chain",)  # what the network of photographs is not (``Method.network``)
