@@ -64,7 +64,8 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
 
 
 def photograph() -> photo_panels.Panels:
-    return photo_panels.regions(partial(prediction_difference, window=28, rim=2, stride=28, samples=2))
+    one = partial(prediction_difference, window=28, stride=14, samples=1)
+    return photo_panels.regions(one, "coffee", (photo_panels.ESPRESSO,))
 
 
 def _others(training: scenes.Scenes | digits.Digits, device: str) -> Tensor:
