@@ -67,9 +67,10 @@ def build(site: Site) -> dict[str, str | bytes]:
             pages[f"pictures/{folder}/{drawn.name}"] = drawn.read_bytes()
     for slug, results in site.results.items():
         for result in results:
-            picture = site.root / "results" / result.device / f"{slug}.webp"
-            if picture.is_file():
-                pages[f"pictures/{result.device}/{slug}.webp"] = picture.read_bytes()
+            for name in (f"{slug}.webp", f"{slug}.zh.webp"):
+                picture = site.root / "results" / result.device / name
+                if picture.is_file():
+                    pages[f"pictures/{result.device}/{name}"] = picture.read_bytes()
     return pages
 
 

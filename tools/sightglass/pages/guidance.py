@@ -72,6 +72,7 @@ def run_it(site: Site, slug: str) -> str:
     if command := snippets.command(site.root, slug):
         found = runnable.find(site.root, slug)
         words = "on the command line" if found and found.takes("images") else "made from nothing"
+        words += " without class" * bool(found and not found.takes("target_classes"))
         made += f"<p>{inline(site.say(words))}</p>\n{code(command, 'sh')}"
     if python:
         made += f"<p>{site.say('in python')}</p>\n{code(python, 'python')}"

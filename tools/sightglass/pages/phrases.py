@@ -161,6 +161,11 @@ PHRASES: dict[str, tuple[str, str]] = {
         "命令行：示例为一张猫的照片和在 ImageNet 上训练的网络。`--image photo.jpg` 使用自己的照片，"
         "`--class` 指定其他类别：",
     ),
+    "on the command line without class": (
+        "On the command line, for a photograph of a cat and a network trained on ImageNet; `--image photo.jpg` takes "
+        "your own:",
+        "命令行：示例为一张猫的照片和在 ImageNet 上训练的网络。`--image photo.jpg` 使用自己的照片：",
+    ),
     "made from nothing": (
         "On the command line, with a network trained on ImageNet; `--class` asks for another class:",
         "命令行：使用在 ImageNet 上训练的网络，`--class` 指定其他类别：",
