@@ -134,5 +134,5 @@ def _family(entry: Entry) -> str:
     if not entry.authors:
         return ""
     first = entry.authors[0]
-    name = (first.sort or first.name) if not first.organisation else first.name
+    name = first.name.replace(",", "") if first.organisation else first.sort or first.name  # RIS drops its commas
     return "" if is_chinese(name) else check.normalised(fold(name.partition(",")[0].split(" ")[-1]))
