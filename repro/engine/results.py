@@ -20,3 +20,4 @@ AdversarialImages: TypeAlias = Annotated[Tensor, "adversarial images"]  # (B, C,
 Images: TypeAlias = Annotated[Tensor, "images"]  # (B, C, H, W), made for a class from no image
 DecisionTree: TypeAlias = Annotated[Tree, "decision tree"]  # of a model of tables, for inputs (N, F)
 TreeDrawing: TypeAlias = Annotated[Drawing, "tree drawing"]  # what repro.lab.tree_figures draws
+Importance: TypeAlias = Annotated[Tensor, "importance"]  # (B, C), of each channel of a layer

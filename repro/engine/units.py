@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -142,3 +143,49 @@ def strongest(
 def _flat(values: Tensor) -> tuple[Tensor, Tensor]:
     """Values of units without places, and a place that is the only one."""
     return values, torch.zeros_like(values, dtype=torch.long)
+
+
+@torch.no_grad()
+def channel_count(model: nn.Module, images: Tensor, target_layer: nn.Module) -> int:
+    """How many channels a layer has, which is asked of one image; LayerError if it has none."""
+    checks.check_images(images)
+    with watching.evaluating(model), watching.activations(model, target_layer) as outputs:
+        checks.check_logits(model(images[:1]))
+    indices(outputs[0], [])
+    return outputs[0].shape[1]
+
+
+@torch.no_grad()
+def switched_off(
+    model: nn.Module,
+    images: Tensor,
+    target_layer: nn.Module,
+    off: Sequence[Sequence[int]],
+    *,
+    batch: int = 64,
+    report: variants.Report = variants.silent,
+) -> Tensor:
+    """Logits ``(B, M, K)`` of each image with each of M sets of channels switched off: zero in what the layer returns.
+
+    All images pass M times, ``batch`` of them at a time.
+    """
+    keep = torch.ones(len(off), channel_count(model, images, target_layer), device=images.device)
+    for row, channels in zip(keep, off, strict=True):
+        row[indices(keep, channels)] = 0
+    now = [keep]
+
+    def switch(_: nn.Module, __: Any, maps: Tensor) -> Tensor:
+        return torch.where(now[0].view(*maps.shape[:2], *[1] * (maps.dim() - 2)) > 0, maps, 0)
+
+    def version(images: Tensor, numbers: Tensor) -> Tensor:
+        now[0] = keep[numbers]
+        return images
+
+    handle = target_layer.register_forward_hook(switch)
+    try:
+        with watching.evaluating(model):
+            return variants.scores(
+                images, len(off), version, lambda seen, _: checks.check_logits(model(seen)), batch=batch, report=report
+            )
+    finally:
+        handle.remove()

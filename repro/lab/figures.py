@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
+from torch.nn import functional
 
 from repro.engine.heatmaps import upsample
 from repro.lab import files
@@ -108,6 +109,16 @@ def panels(rows: Sequence[Sequence[Panel | Chart]], title: str = "", unit: str =
         figure.suptitle(textwrap.fill(title, int(11 * figure.get_figwidth())), fontsize=11)
         figure.draw_without_rendering()  # a title of two lines is laid out right only the second time
     return figure
+
+
+def filters(weights: Tensor, columns: int) -> Tensor:
+    """Filters ``(C, 3, k, k)`` row by row as one square image: grey where a weight is 0, each in its full strength."""
+    shown = 0.5 + 0.5 * weights / weights.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
+    framed = functional.pad(shown, (0, 1, 0, 1), value=1.0)
+    tiles = framed.new_ones(columns * columns, *framed.shape[1:])
+    tiles[: len(framed)] = framed
+    whole = tiles.unflatten(0, (columns, columns)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
+    return functional.interpolate(whole[None], scale_factor=8)[0]  # so that no screen blurs them
 
 
 def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[float]], label: str, unit: str) -> Chart:
