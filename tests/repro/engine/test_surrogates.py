@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import Ridge, lars_path
+from sklearn.linear_model import Lasso, Ridge, lars_path
 from torch import Tensor
 
-from repro.engine.surrogates import lasso_choice, weighted_ridge
+from repro.engine.surrogates import lasso, lasso_choice, weighted_ridge
 
 
 def data(seed: int, samples: int = 80, inputs: int = 12, binary: bool = True) -> tuple[Tensor, Tensor, Tensor]:
@@ -82,3 +82,31 @@ def test_what_explains_nothing_is_not_chosen() -> None:
     assert lasso_choice(x, 2 * x[:, 4], w, 3) == [4]
     x[:, 2] = x[:, 7]  # of two equal inputs one will do
     assert len({2, 7} & set(lasso_choice(x, x[:, 7] + 0.5 * x[:, 0], w, 3))) == 1
+
+
+def test_the_lasso_equals_scikit_learns() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(60, 25, dtype=torch.float64, generator=generator)
+    x[:, 5] = x[:, 4] + 0.01 * x[:, 6]  # nearly the same
+    y = torch.stack([2 * x[:, 1] - x[:, 7], x[:, 3]], 1)
+    y += 0.05 * torch.randn(60, 2, dtype=torch.float64, generator=generator)
+    for penalty in (1e-3, 1e-2):
+        found = lasso(x, y, penalty)
+        peer = Lasso(alpha=penalty, tol=1e-12, max_iter=100_000)
+        expected = np.stack([peer.fit(x, each).coef_ for each in y.T], 1)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert ((found == 0).numpy() == (expected == 0)).all()
+        assert (found == 0).double().mean() > 0.3
+
+
+def test_the_lasso_is_optimal() -> None:
+    """Where a weight is not 0 the correlation with what is left equals the penalty, elsewhere it is smaller."""
+    x = torch.rand(40, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y, penalty = (x[:, :1] - 0.5 * x[:, 3:4]).sin(), 5e-3
+    found = lasso(x, y, penalty)
+    centred, target = x - x.mean(0), y - y.mean(0)
+    left = (centred.T @ (target - centred @ found) / len(x))[:, 0]
+    used = found[:, 0] != 0
+    assert 0 < used.sum() < 12
+    torch.testing.assert_close(left[used], penalty * found[used, 0].sign(), rtol=0, atol=1e-9)
+    assert left[~used].abs().max() < penalty
