@@ -54,7 +54,7 @@ class _Resampled(torch.autograd.Function):
         sides = zip(below[2:], weight.shape[2:], padding, dilation, strict=True)
         size = [side + 2 * pad - step * (kernel - 1) for side, kernel, pad, step in sides]
         enlarged = functional.interpolate(signals[0], size) / (stride[0] * stride[1])
-        back = torch.nn.grad.conv2d_input(list(below), weight, enlarged, 1, padding, dilation, groups)
+        back = torch.nn.grad.conv2d_input(list(below), weight, enlarged, 1, padding, dilation, groups)  # type: ignore[attr-defined]  # torch's module of gradients
         return back, *[None] * 6
 
 

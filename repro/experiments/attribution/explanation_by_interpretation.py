@@ -73,7 +73,7 @@ def _without(model: nn.Module, images: Tensor, off: Tensor, channels: list[int])
         for layer, kept in zip(_convolutions(model), keep.split(channels), strict=True):
             hook = layer.register_forward_hook(lambda _, __, maps, kept=kept: maps * kept[:, None, None])
             stack.callback(hook.remove)
-        return model(images)
+        return model(images)  # type: ignore[no-any-return]  # it is a tensor
 
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:

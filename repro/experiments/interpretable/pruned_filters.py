@@ -29,7 +29,7 @@ def orders(seed: int, device: str, number: int) -> dict[str, list[float]]:
     tried = {
         "car": [pruning_order(*given, count, batch=512)],
         "once": [np.lexsort((sure, once)).tolist()],
-        "norm": [model.features[number - 1].weight.flatten(1).norm(dim=1).argsort().tolist()],
+        "norm": [model.features[number - 1].weight.flatten(1).norm(dim=1).argsort().tolist()],  # type: ignore[index, union-attr]  # a network of ours
         "activation": [maps.mean((0, 2, 3)).argsort().tolist()],
         "random": [torch.randperm(count, generator=generator).tolist() for _ in range(3)],
     }
@@ -41,7 +41,7 @@ def first_filters(seed: int, device: str) -> tuple[Tensor, Tensor, list[int]]:
     """The first filters of zf-scenes, the share of colour in them, and the third that is pruned first (20 scenes)."""
     model = networks.load("zf-scenes", seed).to(device)
     rest, maps, labels = from_layer(model, 1, scenes.load(20, seed), device)
-    weights = model.features[0].weight.detach()
+    weights = model.features[0].weight.detach()  # type: ignore[index, union-attr]  # a network of ours
     return weights, colour_share(weights), pruning_order(rest, maps, labels, rest[0], PRUNED, batch=128)
 
 
@@ -61,10 +61,10 @@ def from_layer(
     The first layer of what is left returns what it is given, so that filters can be pruned there.
     """
     images, labels = networks.inputs(some.images, some.labels, device)
-    with torch.no_grad(), watching.activations(model, model.features[number]) as outputs:
+    with torch.no_grad(), watching.activations(model, model.features[number]) as outputs:  # type: ignore[arg-type, index]  # a network of ours
         model(images)
     return (
-        nn.Sequential(nn.Identity(), *model.features[number + 1 :], nn.Flatten(), model.classifier),
+        nn.Sequential(nn.Identity(), *model.features[number + 1 :], nn.Flatten(), model.classifier),  # type: ignore[arg-type, index]  # a network of ours
         outputs[0],
         labels,
     )
