@@ -85,4 +85,5 @@ def _masses(mixture: Mixture, box: Box) -> Tensor:
     ends = (box[:, None] - mixture.means) / mixture.deviations
     flipped = ends[0] > 0
     ends = torch.where(flipped, -ends.flip(0), ends)
-    return mixture.weights * (torch.special.ndtr(ends[1]) - torch.special.ndtr(ends[0])).prod(1)
+    between: Tensor = torch.special.ndtr(ends[1]) - torch.special.ndtr(ends[0])
+    return mixture.weights * between.prod(1)
