@@ -111,7 +111,9 @@ def _strip(site: Site, name: str, alternative: str) -> str:
 
 def _why_none(site: Site, slug: str) -> str:
     """Why a method has no strip."""
-    need = site.catalogue.methods[slug].network
+    need, found = site.catalogue.methods[slug].network, runnable.find(site.root, slug)
+    if found and found.why_not:
+        return site.say("strip needs more")
     if need not in strips.UNMET:
         return site.say("strip missing")
     return site.say("no strip", needs=site.say(f"network.{need}"))

@@ -142,6 +142,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "This method needs {needs}.",
         "未绘制：这些照片所用的网络 EfficientNet-Lite0 不符合要求。此方法需要{needs}。",
     ),
+    "strip needs more": (
+        "Not drawn: this method needs more than an image and a class.",
+        "未绘制：此方法除图像和类别外还需要其他输入。",
+    ),
     "strip missing": ("Not drawn yet", "尚未绘制"),
     "choose.does": ("What it does", "作用"),
     "no photograph": (

@@ -67,6 +67,34 @@ CALLS: dict[Gives, str] = {
     "pre-image": 'layer = model.get_submodule("{layer}")\nshown = {name}(model, images, layer)[0].clamp(0, 1)',
 }
 MAPS = ("heatmap", "attribution", "relevance")
+# Whole snippets of methods that need labelled images, which a photograph has not: on the laboratory's networks.
+LABELLED = {
+    "explanation-by-interpretation": """
+from repro.attribution.explanation_by_interpretation import explanation_by_interpretation
+from repro.lab import figures, networks, scenes
+
+model = networks.load("vgg-scenes", seed=0)  # or your own classifier, in evaluation mode
+some = scenes.load(500, seed=0, held_out=False)  # or your own images, values in [0, 1], with their classes
+examples, labels = networks.inputs(some.images, some.labels)  # (500, 3, 64, 64) and (500,)
+images, target_classes = examples[:1], labels[:1]
+
+shown = explanation_by_interpretation(model, images, target_classes, examples, labels)[0]
+row = [figures.Panel("image", images[0]), figures.Panel(scenes.CLASSES[int(target_classes)], images[0], shown)]
+figures.panels([row]).savefig("explanation-by-interpretation.png")
+""",
+    "compression-importance": """
+from repro.interpretable.compression_importance import compression_importance
+from repro.lab import digits, figures, networks
+
+model = networks.load("lenet-mnist", seed=0)  # or your own classifier, in evaluation mode
+some = digits.load(500, seed=0)  # or your own images, values in [0, 1], with their classes
+images, labels = networks.inputs(some.images, some.labels)
+
+importance = compression_importance(model, images, labels, model.features[0]).mean(0)  # one value a filter
+bars = figures.bars("first layer", {str(i): float(x) for i, x in enumerate(importance)}, "filter", "lost accuracy")
+figures.panels([[bars]]).savefig("compression-importance.png")
+""",
+}
 # For methods of tables, by the name of what they return: the line that leaves in ``drawing`` what is drawn.
 ROWS = {
     "DecisionTree": "tree = {name}({given}, leaves=6)\n"
@@ -103,6 +131,8 @@ def command(root: Path, slug: str) -> str | None:
 def python(root: Path, slug: str) -> str | None:
     """Lines of Python that show what the method finds; None for a method that shows neither an image nor a tree."""
     found = runnable.find(root, slug)
+    if found and slug in LABELLED:
+        return LABELLED[slug].strip()
     if found and found.returns in ROWS:
         return _of_rows(found)
     suited = SUITED.get(slug, Suited())
