@@ -15,7 +15,8 @@ Differences from the paper:
    negative, so that all images are similar; what is left tells pairs apart.
 4. If an embedding is zero, so is the map; the cosine is not defined there.
 
-Raises ImagesError for images that do not fit, or are not as many as the others; LayerError if there are no feature
+Raises ImagesError for images that do not fit, or are not as many as the others, or for half precision with max pooling,
+where rounding makes more values equal to the maximum; LayerError if there are no feature
 maps; OptionsError for a pooling that is neither.
 """
 
@@ -69,6 +70,8 @@ def parts(maps: Tensor, pooling: Pooling = "average", centre: Tensor | None = No
     if pooling == "average":
         added = maps / maps.shape[2:].numel()  # Eq. (a)
     elif pooling == "max":
+        if maps.dtype in (torch.float16, torch.bfloat16):
+            raise ImagesError("half precision makes other values equal to the maximum: give images in single precision")
         largest = maps == maps.amax((2, 3), keepdim=True)
         added = maps * largest / largest.sum((2, 3), keepdim=True)  # Eq. (e)
     else:

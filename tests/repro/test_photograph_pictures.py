@@ -17,7 +17,8 @@ from tests.contract.methods import ROOT, files
 
 DRAWN = photographs.drawn_by(ROOT)
 NO_METHODS = {"five-methods"}  # it stands in the README
-NOT_THERE = {"deconvnet", "fooling-images"}  # their pages say why
+OF_TABLES = {"decision-tree-vis", "model-extraction", "surrogate-model"}  # of no image
+NOT_THERE = {"deconvnet", "fooling-images"} | OF_TABLES  # their pages say why
 QUICK = ("adversarial-examples", "cam", "guided-backprop")
 
 

@@ -205,7 +205,7 @@ def test_what_is_remembered_of_the_fine_may_be_lost_or_spoilt(tmp_path: Path) ->
 def test_the_page_shows_what_is_marked_and_what_was_found(tmp_path: Path) -> None:
     books = make(tmp_path, {"papers/p.yaml": PAPER})
     page = links_page(pages.Site(books))
-    assert "Not asked yet" in page
+    assert "Not checked yet" in page
     moved = page.split("## Moved")[1]
     assert "marked in the catalogue: moved" in moved
     assert 'href="http://b.example/"' in moved

@@ -215,7 +215,7 @@ def test_pictures_are_kept_light(kernel: Path, root: Path) -> None:
 def test_the_command_executes_what_is_stale_and_fails_with_a_cell(kernel: Path, root: Path, sightglass) -> None:
     done = sightglass("tutorials", "--stale")
     assert (done.code, "counting" in done.out) == (0, True)
-    assert "nothing to execute" in sightglass("tutorials", "--stale").out
+    assert "no tutorial is stale" in sightglass("tutorials", "--stale").out
     kernel.write_text(TEXT.replace("1 + 1", "1 / 0"))
     before = kept.path_of(root, "counting").read_bytes()
     done = sightglass("tutorials", "--check")

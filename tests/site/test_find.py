@@ -583,7 +583,7 @@ def test_facets_by_keyboard_keep_the_focus_and_are_announced(open_page: Callable
 def test_a_value_with_the_focus_does_not_vanish_when_it_leads_nowhere(open_page: Callable[..., Any]) -> None:
     page = open_page("browse/?q=zeiler&year=1999")
     wait_for_facets(page)
-    assert status(page) == "Nothing fits all the chosen filters."
+    assert status(page) == "Nothing matches all the chosen filters."
     box = page.locator('[data-facet=year] input[data-value="1999"]')
     box.focus()
     page.keyboard.press("Space")
@@ -594,7 +594,7 @@ def test_a_value_with_the_focus_does_not_vanish_when_it_leads_nowhere(open_page:
 def test_what_stands_in_the_address_is_only_text(open_page: Callable[..., Any]) -> None:
     page = open_page("browse/?kind=%3Cimg src=x onerror=alert(1)%3E&sort=nonsense&q=%3Cb%3E&other=1")
     wait_for_facets(page)
-    assert status(page) == "Nothing fits all the chosen filters."
+    assert status(page) == "Nothing matches all the chosen filters."
     assert page.locator(".sg-browse img, .sg-browse b").count() == 0
     assert page.locator(".sg-bar select").input_value() == "relevance"
 

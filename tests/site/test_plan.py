@@ -302,7 +302,7 @@ def test_choices_are_kept_for_this_list_only_until_they_are_cleared(visit: Visit
     page.get_by_role("button", name="Clear").click()
     assert kept(page) == []
     assert page.input_value("#sg-plan-time") == "16:00"
-    assert page.locator(".sg-plan [role=status]").inner_text() == "Your choices are forgotten."
+    assert page.locator(".sg-plan [role=status]").inner_text() == "Your choices were deleted."
 
 
 def copied_link(page: Any) -> str:
@@ -319,7 +319,7 @@ def test_a_link_carries_the_plan_to_the_same_bytes_and_leaves_the_readers_own_al
     sent = download(sender)
     path = link.removeprefix(address)
     receiver = visit(path, zone="Asia/Tokyo")
-    assert "of the link" in receiver.locator(".sg-plan [role=status]").inner_text()
+    assert "from the link" in receiver.locator(".sg-plan [role=status]").inner_text()
     assert receiver.input_value("#sg-plan-timezone") == "Europe/Berlin"
     assert download(receiver) == sent
     assert kept(receiver) == []

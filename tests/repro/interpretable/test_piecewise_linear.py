@@ -13,7 +13,7 @@ from repro.engine.errors import NoRuleError
 from repro.interpretable.piecewise_linear import local_linear, piecewise_linear, polytope
 from repro.lab import networks, photo_panels
 
-BENCHMARK = {"piecewise_linear": {"floor": "to_pixels"}}
+BENCHMARK = {"piecewise_linear": {"floor": "to_the_pixels"}}
 
 
 def dense(*widths: int, seed: int = 0) -> nn.Sequential:
