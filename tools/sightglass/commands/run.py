@@ -155,7 +155,7 @@ def _runnable(method: str) -> runnable.Runnable:
         hint = catalogues.nearest(method, there) or ": there are " + ", ".join(there)
         raise fail(f"no reproduction of '{method}'{hint}")
     if found.why_not:
-        raise fail(f"{method} {found.why_not}: its page and its tutorial say how to use it")
+        raise fail(f"{method} {found.why_not}: its page shows how to use it")
     return found
 
 
