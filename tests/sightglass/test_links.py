@@ -217,7 +217,7 @@ def test_the_page_shows_what_is_marked_and_what_was_found(tmp_path: Path) -> Non
     }
     links.save(tmp_path, records)
     page = links_page(pages.Site(books))
-    assert "Asked last on 1 March 2026" in page
+    assert "Last checked on 1 March 2026" in page
     dead, rest = page.split("## Dead")[1].split("## Moved")
     moved, unknown = rest.split("## Unknown")
     assert 'href="http://c.example/"' in dead
@@ -232,7 +232,7 @@ def test_the_page_shows_what_is_marked_and_what_was_found(tmp_path: Path) -> Non
     assert HOSTILE in html.unescape(dead)
     assert "no-longer" not in page
     links.save(tmp_path, {"http://a.example/x": Record(kind="fine", said="200 OK", checked=DAY)})
-    assert "200 OK" in links_page(pages.Site(books)).split("## Answering after all")[1]
+    assert "200 OK" in links_page(pages.Site(books)).split("## Working again")[1]
     assert "links.md" in pages.build(pages.Site(books))
 
 
