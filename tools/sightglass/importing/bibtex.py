@@ -19,6 +19,7 @@ from sightglass.importing.records import (
     Record,
     Refusal,
     arxiv_number,
+    by_word,
     chinese,
     group,
     is_chinese,
@@ -29,9 +30,8 @@ from sightglass.importing.records import (
 
 logging.getLogger("bibtexparser").addHandler(logging.NullHandler())  # what it would say stands in the failed block
 
-KINDS = {
-    kind: ours
-    for ours, kinds in {
+KINDS = by_word(
+    {
         "journal": "article review",
         "conference": "inproceedings conference",
         "chapter": "incollection inbook bookinbook suppbook suppcollection inreference",
@@ -46,9 +46,8 @@ KINDS = {
         "video": "video movie",
         "preprint": "unpublished",
         "misc": "misc",
-    }.items()
-    for kind in kinds.split()
-}
+    }
+)
 _PARENTS = ("proceedings", "mvproceedings", "collection", "mvcollection", "periodical", "xdata")
 _OF_THE_CHILD = {  # what a child does not take over from the entry that its crossref names
     "title", "subtitle", "titleaddon", "author", "doi", "url", "eprint", "pages", "abstract", "note", "key", "crossref",

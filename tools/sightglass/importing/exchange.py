@@ -15,6 +15,7 @@ from sightglass.importing.records import (
     Fields,
     Record,
     Refusal,
+    by_word,
     chinese,
     group,
     is_chinese,
@@ -24,9 +25,8 @@ from sightglass.importing.records import (
 )
 
 _LOOSE = "taken for 'blog': check 'kind'"
-RIS_KINDS = {
-    kind: ours
-    for ours, kinds in {
+RIS_KINDS = by_word(
+    {
         "journal": "JOUR EJOUR JFULL MGZN ABST INPR",
         "conference": "CONF CPAPER",
         "chapter": "CHAP ECHAP DICT ENCYC",
@@ -40,12 +40,10 @@ RIS_KINDS = {
         "video": "VIDEO MPCT",
         "slides": "SLIDE",
         "dataset": "DATA AGGR",
-    }.items()
-    for kind in kinds.split()
-}
-CSL_KINDS = {
-    kind: ours
-    for ours, kinds in {
+    }
+)
+CSL_KINDS = by_word(
+    {
         "journal": "article-journal article-magazine review",
         "conference": "paper-conference",
         "chapter": "chapter entry entry-dictionary entry-encyclopedia",
@@ -59,9 +57,8 @@ CSL_KINDS = {
         "video": "motion_picture broadcast",
         "slides": "speech",
         "dataset": "dataset",
-    }.items()
-    for kind in kinds.split()
-}
+    }
+)
 _TAG = re.compile(r"([A-Z][A-Z0-9])\s{1,2}-(?:\s(.*)|$)")
 
 

@@ -113,7 +113,7 @@ def sorted_out(found: Iterable[Draft | Refusal], books: Catalogue, key: str | No
 
 
 def _marks(folder: str, entry: Entry) -> list[tuple[str, str]]:
-    """By what a work is told from others, the surest first."""
+    """What identifies a work, the most reliable first: pairs of a name and a value."""
     marks = [
         ("DOI", (entry.doi or "").lower()),
         ("arXiv number", entry.arxiv or ""),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 from urllib.parse import quote, unquote
@@ -21,14 +21,19 @@ from sightglass.catalogue.models import FIRST_DRAFT
 from sightglass.errors import ImportingError
 from sightglass.importing.venues import Venues
 
+
+def by_word(table: Mapping[str, str]) -> dict[str, str]:
+    """For each word of the table's values, the key that it belongs to."""
+    return {word: key for key, words in table.items() for word in words.split()}
+
+
 ARXIV = re.compile(r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7}")
 FOLDER_OF_KIND = {
     kind: name for name in ENTRY_FOLDERS for kind in get_args(FOLDERS[name].model_fields["kind"].annotation)
 }
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-LANGUAGES = {
-    word: code
-    for code, words in {
+LANGUAGES = by_word(
+    {
         "en": "en eng english american british australian canadian usenglish ukenglish",
         "zh": "zh chi zho cn chinese 中文 汉语 简体中文 繁體中文",
         "ja": "ja jp jpn japanese 日本語",
@@ -36,9 +41,8 @@ LANGUAGES = {
         "fr": "fr fre fra french francais français",
         "ko": "ko kor korean",
         "es": "es spa spanish español",
-    }.items()
-    for word in words.split()
-}
+    }
+)
 FACTS = (
     "title", "authors", "year", "month", "volume", "number", "pages", "doi", "arxiv", "arxiv_class", "isbn", "venue",
 )  # fmt: skip  # a table, as one reads it
@@ -262,7 +266,7 @@ def arxiv_number(text: str) -> str:
 
 
 def _doi(record: Record, remarks: list[str]) -> str:
-    """The DOI of its own field, else of the address."""
+    """The DOI in the field for it; if there is none, the DOI in the address."""
     found = _DOI.search(unquote(record.doi))
     in_url = _DOI_IN_URL.search(unquote(record.url))
     if record.doi and not found:
