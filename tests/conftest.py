@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -89,6 +89,19 @@ def require_module() -> Callable[[str, str], ModuleType]:
         except ImportError:
             _missing(name, remedy)
             raise
+
+    return require
+
+
+@pytest.fixture(scope="session")
+def require_font() -> Callable[[Sequence[str], str], None]:
+    """``require_font(names, remedy)``: one of these fonts is there; else as ``require_program`` does."""
+
+    def require(names: Sequence[str], remedy: str) -> None:
+        from matplotlib import font_manager
+
+        if not {font.name for font in font_manager.fontManager.ttflist} & set(names):
+            _missing(f"a font such as {names[0]}", remedy)
 
     return require
 

@@ -118,7 +118,7 @@ def filters(weights: Tensor, columns: int) -> Tensor:
     tiles = framed.new_ones(columns * columns, *framed.shape[1:])
     tiles[: len(framed)] = framed
     whole = tiles.unflatten(0, (columns, columns)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
-    return functional.interpolate(whole[None], scale_factor=8)[0]  # so that no screen blurs them
+    return functional.interpolate(whole[None], scale_factor=8)[0]  # larger, or a screen would blur them
 
 
 def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[float]], label: str, unit: str) -> Chart:

@@ -123,8 +123,8 @@ def test_what_stands_round_a_broken_entry_is_read() -> None:
     assert [each.called for each in found] == ["a", "b", "c"]
 
 
-def test_a_key_that_stands_twice_is_no_fault() -> None:
-    """The catalogue has keys of its own, so two works that share one are two works."""
+def test_two_entries_may_share_a_key() -> None:
+    """Both are imported: the catalogue makes new keys."""
     assert [each.data["title"] for each in read("@article{a, title={A}}\n@article{a, title={B}}")] == ["A", "B"]
 
 

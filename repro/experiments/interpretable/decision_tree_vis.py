@@ -21,11 +21,11 @@ TABLES, LEAVES, BINS = ("cancer", "wine"), 12, 20
 
 
 def measure(seed: int, device: str = "cpu") -> dict[str, float]:
-    """What is told rightly, as shares.
+    """How often the picture and the printed rules give the right answer, from 0 to 1.
 
-    "sides": of the two sides of all splits, those whose most frequent class is seen in the bars beside the threshold;
-    "sides-of-all" in bars of all rows.  "rules": of the rows held out, those that the printed rules put in the tree's
-    class; "rules-short" with thresholds of one digit.
+    "sides": how often the bars on one side of a threshold show the most frequent class of that side; "sides-of-all":
+    the same with bars of all rows.  "rules": how often the printed rules give a held-out row the tree's class;
+    "rules-short": the same with thresholds of one digit.
     """
     found: dict[str, list[float]] = {name: [] for name in ("sides", "sides-of-all", "rules", "rules-short")}
     for name in TABLES:

@@ -83,7 +83,7 @@ def test_equals_algorithm_1(batch: int) -> None:
     found = prediction_difference(
         net, images, torch.tensor([2, 0]), others, window=3, rim=0, stride=1, samples=4, sampling="marginal",
         trained_on=500, batch=batch,
-    )  # fmt: skip
+    )  # fmt: skip  # one line for each argument hides the call
     with torch.no_grad():
         expected = [algorithm_1(net, image, c, others, 3, 500) for image, c in zip(images, (2, 0), strict=True)]
     torch.testing.assert_close(found[:, 0], torch.stack(expected), rtol=1e-9, atol=1e-12)
@@ -114,7 +114,7 @@ def test_if_the_window_is_the_image_it_is_the_odds_against_the_prior() -> None:
     found = prediction_difference(
         net, images, torch.tensor([1]), OTHERS[..., :12, :12], window=12, rim=0, stride=12, samples=4,
         sampling="marginal", trained_on=10**9,
-    )  # fmt: skip
+    )  # fmt: skip  # one line for each argument hides the call
     with torch.no_grad():
         own, prior = (net(each).softmax(1)[:, 1].mean() for each in (images, OTHERS[..., :12, :12]))
     expected = torch.log2(own / (1 - own) / (prior / (1 - prior)))

@@ -101,4 +101,4 @@ def test_an_image_for_each_other_is_asked_for() -> None:
 
 def test_other_poolings_are_refused() -> None:
     with pytest.raises(OptionsError):
-        parts(torch.rand(1, 2, 3, 3), "min")  # type: ignore[arg-type]
+        parts(torch.rand(1, 2, 3, 3), "min")  # type: ignore[arg-type]  # what is refused

@@ -102,10 +102,10 @@ def test_the_order_is_greedy_and_all_subsets_bound_it() -> None:
 
 
 def test_a_dead_filter_goes_first_and_one_of_two_equal_filters_is_free() -> None:
-    """Until then neither of the equal ones matters; then the one that is left does."""
+    """Pruning one of the equal filters costs nothing; pruning the other one too costs accuracy."""
 
     class Sums(nn.Module):
-        """Of four maps the first two are equal, and one is enough; the third is dead; the last is a class of its own."""
+        """Four maps: two equal ones for the first class, one that is always zero, and one for the second class."""
 
         def __init__(self) -> None:
             super().__init__()

@@ -165,7 +165,7 @@ def test_equals_the_package_on_the_same_samples(fill, require_module) -> None:
     told = explainer.explain_instance(
         image, probabilities, labels=(label,), top_labels=None, hide_color=None if fill == "mean" else fill,
         num_samples=60, segmentation_fn=lambda _: segments[0].numpy(), random_seed=0,
-    )  # fmt: skip
+    )  # fmt: skip  # one line for each argument hides the call
     on = torch.from_numpy(seen["on"]).bool()
     with torch.no_grad():  # what it asks the network is what we ask
         shown = Superpixels.of(images, segments, fill).shown(torch.zeros(60, dtype=torch.long), on)
@@ -191,5 +191,5 @@ def test_the_package_never_hides_the_last_of_superpixels_numbered_from_one(requi
     package.LimeImageExplainer(random_state=0).explain_instance(
         image, watches, labels=(1,), top_labels=None, hide_color=7, num_samples=50,
         segmentation_fn=lambda _: segments, random_seed=0,
-    )  # fmt: skip
+    )  # fmt: skip  # one line for each argument hides the call
     assert hidden == {1, 2, 3}

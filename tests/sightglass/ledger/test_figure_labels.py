@@ -1,10 +1,10 @@
 """The Chinese version of a figure: its labels, its picture, and when it is stale."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -51,9 +51,8 @@ def figure() -> Figure:
     return figure
 
 
-def test_a_figure_is_drawn_again_with_chinese_labels(figure: Figure) -> None:
-    if not any(font.name in figure_labels.FONTS for font in font_manager.fontManager.ttflist):
-        pytest.skip("there is no Chinese font: apt-get install fonts-noto-cjk")
+def test_a_figure_is_drawn_again_with_chinese_labels(figure: Figure, require_font: Callable) -> None:
+    require_font(figure_labels.FONTS, "apt-get install fonts-noto-cjk")
     before = io.BytesIO()
     figure.savefig(before, format="png", dpi=100)
     drawn, missing = figure_labels.redraw(figure, WORDS)

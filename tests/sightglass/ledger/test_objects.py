@@ -229,7 +229,7 @@ def test_a_name_that_comes_to_mean_another_known_object_is_a_change(tree: Path) 
         ("from repro.lab import figures\n\n\ndef f():\n    return figures.__name__\n", set()),
         ("def f(x):\n    match x:\n        case [A, *B]:\n            return A, B\n\n\nA = B = 3\n", set()),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table, as one reads it
 def test_forms_of_imports_and_names(tree: Path, text: str, found: set[str]) -> None:
     write(tree, "repro/lab/own.py", text)
     result = objects.reached(tree, "repro.lab.own", ["f"])

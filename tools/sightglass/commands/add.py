@@ -118,7 +118,7 @@ def _write(files: dict[Path, str]) -> None:
             content = path.read_bytes() if path.exists() else None
             write_whole(path, text)
             before[path] = content
-    except BaseException as fault:
+    except BaseException as fault:  # Ctrl-C too must not leave half of the files
         for written, content in before.items():
             if content is None:
                 written.unlink(missing_ok=True)

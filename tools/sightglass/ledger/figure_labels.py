@@ -1,8 +1,8 @@
 """A method's figure for Chinese pages, ``results/<device>/<slug>.zh.webp``: the same picture with Chinese labels.
 
 The translations are ``labels_zh`` of the method's file and, for labels that many figures share, of ``taxonomy.yaml``.
-In a label, ``{}`` is a part that is translated by itself, or kept if it is a name or a number.  The picture's Exif data
-hold a key made of the English picture's key and the translations.
+``{}`` in a label matches any text: 'noise of {}' matches 'noise of 5%'.  The matched text is translated too, unless it
+is a name or a number.  The picture's Exif data hold a key made of the English picture's key and the translations.
 """
 
 from __future__ import annotations
