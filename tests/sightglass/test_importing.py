@@ -82,7 +82,7 @@ def test_biblatex_date_and_a_venue_that_is_not_known() -> None:
 def test_misc_without_an_arxiv_number_and_crossref_say_so() -> None:
     remarks = drafts()["anonymous2017notes"].remarks
     assert any("no arXiv number" in remark for remark in remarks)
-    assert any("'proc17' says (crossref) is not taken over" in remark for remark in remarks)
+    assert any("'proc17', named by crossref, is not in this file" in remark for remark in remarks)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def read(text: str) -> list[Record | Refusal]:
         if isinstance(entry, model.Entry):
             twice, values = _values(entry, strings)
             if twice:
-                found.append(Refusal(_line(entry), entry.key, f"'{twice}' stands twice"))
+                found.append(Refusal(_line(entry), entry.key, f"the field '{twice}' occurs twice"))
             else:
                 entries.append((entry, values))
         elif isinstance(block, model.ParsingFailedBlock):
@@ -162,9 +162,9 @@ def _inherited(values: dict[str, str], kind: str, by_key: dict[str, Any], seen: 
 def _record(entry: model.Entry, own: dict[str, str], by_key: dict[str, Any], is_parent: bool) -> Record | Refusal:
     kind, line = entry.entry_type.lower(), _line(entry)
     if is_parent and kind in _PARENTS:
-        return Refusal(line, entry.key, "stands with the entries whose crossref names it", left=False)
+        return Refusal(line, entry.key, "its facts went into the entries whose crossref names it", left=False)
     if kind not in KINDS:
-        return Refusal(line, entry.key, f"@{entry.entry_type} is no kind of entry that the catalogue has")
+        return Refusal(line, entry.key, f"@{entry.entry_type} is a kind of entry that the catalogue does not have")
     fields = Fields(_inherited(own, kind, by_key).items())
     try:
         authors, whole = _authors(fields.take("author"), fields.take("sortname"))
@@ -173,7 +173,7 @@ def _record(entry: model.Entry, own: dict[str, str], by_key: dict[str, Any], is_
     record = _described(fields, kind)
     record.key, record.line, record.authors, record.whole = entry.key, line, authors, whole
     if missing := [key for key in [fields.take("crossref")] if key and key.strip().lower() not in by_key]:
-        record.remarks.append(f"what '{missing[0]}' says (crossref) is not taken over: it is not in this file")
+        record.remarks.append(f"'{missing[0]}', named by crossref, is not in this file: its facts are missing")
     fields.take("xdata", "key", "type", "entrysubtype", "pubstate", "date", "archiveprefix", "eprinttype")
     record.lost = fields.left
     return record

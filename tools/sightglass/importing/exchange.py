@@ -94,7 +94,7 @@ def _of_ris(line: int, pairs: list[tuple[str, str]]) -> Record | Refusal:
     kind, called = fields.take("TY"), fields.take("ID")
     ours = RIS_KINDS.get(kind)
     if ours is None:
-        return Refusal(line, called, f"the type '{kind}' is no kind of entry that the catalogue has")
+        return Refusal(line, called, f"the type '{kind}' is a kind of entry that the catalogue does not have")
     names = [value for tag, value in pairs if tag in ("AU", "A1") and value]
     fields.take("AU", "A1", "Y2")
     title = fields.take("TI", "T1", "CT") or fields.take("BT")
@@ -246,7 +246,7 @@ def _of_csl(line: int, data: object) -> Record | Refusal:
         return Refusal(line, str(data.get("id", "")) if isinstance(data, dict) else "", first_fault(error))
     called, ours = item.key or item.id, CSL_KINDS.get(item.type)
     if ours is None:
-        return Refusal(line, called, f"the type '{item.type}' is no kind of entry that the catalogue has")
+        return Refusal(line, called, f"the type '{item.type}' is a kind of entry that the catalogue does not have")
     software = ours == "blog" and item.genre.lower() == "computer software"
     year, month = item.issued.year_and_month()
     authors = [name for name in item.author if name.literal or name.family]

@@ -86,7 +86,8 @@ class Shelf:
                     return said("there", f"{known.file} (the same {name})")
                 if draft.folder in ONE_TITLE and known.file.split("/")[1] == draft.folder:
                     return said(
-                        "left", f"{known.file} has this title too, by others; the catalogue takes no two of one title"
+                        "left",
+                        f"{known.file} has the same title by other authors; the catalogue allows a title only once",
                     )
         draft.key = key or self._free(draft)
         file = self._taken[draft.key] = f"catalog/{draft.folder}/{draft.key}.yaml"

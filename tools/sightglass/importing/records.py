@@ -173,7 +173,7 @@ def draft(record: Record, venues: Venues, source: str = "bibliography", at: str 
     if _KEY_OF_OURS.fullmatch(record.key) or (letterless and _is_key(record.key.lower())):
         key = record.key.lower()  # a name in Chinese has no Latin letters; whoever chose this key knew them
     elif letterless:
-        remarks.append("no Latin letters to make a key of: rename the file")
+        remarks.append("there are no Latin letters to make a key from: rename the file")
     return Draft(key, data, remarks, record.line, record.key, record.lost, new)
 
 

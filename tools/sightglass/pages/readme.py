@@ -6,6 +6,7 @@ from collections import Counter
 
 from sightglass import ledger
 from sightglass.errors import ReadmeError
+from sightglass.pages import snippets
 from sightglass.pages.home import state
 from sightglass.pages.site import Site
 from sightglass.running import runnable
@@ -39,6 +40,7 @@ def _method(site: Site, slug: str, path: str) -> str:
     method, found = site.catalogue.methods[slug], runnable.find(site.root, slug)
     counted = Counter(state(claim, site.results.get(slug, []), site) for claim in method.claims if not claim.ours)
     experiment = (ledger.experiment_of(site.root, slug) or "").replace(".", "/")
-    gives = (found and found.gives) or "numbers"
+    gives = (found and found.gives) or ("tree" if found and found.returns in snippets.ROWS else "numbers")
+    reproduced = f"{counted['holds']} of {counted.total()}" if counted else "–"  # some have comparisons of ours alone
     files = f"[code]({path}), [experiment]({experiment}.py), [entry](catalog/methods/{slug}.yaml)"
-    return f"{method.name} | {gives} | {counted['holds']} of {counted.total()} | {files}"
+    return f"{method.name} | {gives} | {reproduced} | {files}"
