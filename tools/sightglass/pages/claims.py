@@ -82,7 +82,8 @@ def _family(site: Site, family: str, slugs: list[str], counts: dict[str, Counter
 def _by_method(site: Site, slugs: list[str], counts: dict[str, Counter[str]]) -> str:
     """'CAM 6/6, Grad-CAM 8/10': how many of each method's claims are reproduced."""
     names = {slug: text(site.name_of(site.catalogue.methods[slug])) for slug in slugs}
-    parts = [f"{names[slug]} {counts[slug]['holds']}/{_judged(counts[slug])}" for slug in slugs]
+    judged = {slug: _judged(counts[slug]) for slug in slugs}  # none where all comparisons are ours
+    parts = [names[slug] + (f" {counts[slug]['holds']}/{judged[slug]}" if judged[slug] else "") for slug in slugs]
     return f'<span class="sg-meta sg-by-method">{site.say("comma").join(parts)}</span>'
 
 

@@ -137,7 +137,8 @@ def _claims(site: Site, slug: str, here: str) -> str:
         return f"## {site.say('claims')}\n\n{ready(fast)}" if fast else ""
     counted = [claim for claim in method.claims if not claim.ours]
     held = sum(ledger.verdict(claim, results[0] if results else None) == "holds" for claim in counted)
-    count = f"<strong>{site.say('reproduced', held=held, all=len(counted))}</strong>"
+    words = site.say("reproduced", held=held, all=len(counted)) if counted else site.say("ours alone")
+    count = f"<strong>{words}</strong>"
     laboratory = inline(site.say("reproduced otherwise").replace("laboratory.md", address("laboratory.md", here)))
     made = f"<p>{count} {laboratory}</p>\n" + "".join(_claim(site, claim, results, here) for claim in method.claims)
     for result in results:

@@ -206,6 +206,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "resolution.squares": ("regions: the positions of the square", "区域：遮挡块的各个位置"),
     "resolution.pixels": ("pixels of the image", "图像的像素"),
     "reproduced": ("{held} of {all} reproduced.", "{all} 条中已复现 {held} 条。"),
+    "ours alone": ("No claims of a paper, only comparisons of our own.", "没有论文结论，只有本项目自设的对照。"),
     "reproduced otherwise": (
         "Measured on small networks and images with [known truth](laboratory.md); click a row for details.",
         "在小网络和[真值已知的合成图像](laboratory.md)上测量；点击每行可展开。",
