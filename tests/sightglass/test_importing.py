@@ -123,6 +123,20 @@ def test_what_stands_round_a_broken_entry_is_read() -> None:
     assert [each.called for each in found] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("title", ["{A}", '"A"', '"A {B} C"', "{A {B} C}"])
+def test_a_missing_comma_is_named_and_the_next_entry_is_read(title: str) -> None:
+    refused, good = read(f"@article{{a, title={title} author={{X, Y}}}}\n@article{{b, title={title}}}")
+    assert isinstance(refused, Refusal)
+    assert (refused.line, refused.called) == (1, "a")
+    assert "comma" in refused.reason
+    assert isinstance(good, Draft)
+
+
+@pytest.mark.parametrize("title", ["{A \\{ B}", '"G{\\"o}del"', '"G\\"odel"', "{A} # { B}", '"A" # "B"', "{}", '""'])
+def test_braces_and_quotes_within_a_text_are_no_missing_comma(title: str) -> None:
+    assert "comma" not in getattr(read(f"@article{{a, title={title}, year=2001}}")[0], "reason", "")
+
+
 def test_two_entries_may_share_a_key() -> None:
     """Both are imported: the catalogue makes new keys."""
     assert [each.data["title"] for each in read("@article{a, title={A}}\n@article{a, title={B}}")] == ["A", "B"]

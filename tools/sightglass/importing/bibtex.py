@@ -6,6 +6,7 @@ import functools
 import logging
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from bibtexparser import model
@@ -74,11 +75,10 @@ def read(text: str) -> list[Record | Refusal]:
     for block in library.blocks:
         entry = block.ignore_error_block if isinstance(block, model.ParsingFailedBlock) else block
         if isinstance(entry, model.Entry):
-            twice, values = _values(entry, strings)
-            if twice:
-                found.append(Refusal(_line(entry), entry.key, f"the field '{twice}' occurs twice"))
-            else:
-                entries.append((entry, values))
+            try:
+                entries.append((entry, _values(entry, strings)))
+            except BibtexError as error:
+                found.append(Refusal(_line(entry), entry.key, str(error)))
         elif isinstance(block, model.ParsingFailedBlock):
             found.append(_refusal(block))
     if not found and not entries:
@@ -103,14 +103,29 @@ def _refusal(block: model.ParsingFailedBlock) -> Refusal:
     return Refusal(_line(block), named[1] if named else "", printable(reason).replace("`", "'"))
 
 
-def _values(entry: model.Entry, strings: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The fields by name in small letters, and the name of one that is stated twice with two values."""
+def _values(entry: model.Entry, strings: dict[str, str]) -> dict[str, str]:
+    """The fields by name in small letters.
+
+    Raises ``BibtexError`` for an important field with two values, and where a comma between two fields is missing.
+    """
     values: dict[str, str] = {}
     for field in entry.fields:
+        if any(_ends_early(part) for part in _parts(str(field.value))):
+            raise BibtexError(f"a comma is missing after the field '{field.key}'")
         name, value = field.key.lower(), _joined(str(field.value), strings)
         if values.setdefault(name, value) != value and name in ("title", "author", "year", "date", "doi"):
-            return name, values
-    return "", values
+            raise BibtexError(f"the field '{name}' occurs twice")
+    return values
+
+
+def _ends_early(part: str) -> bool:
+    """Whether the braces or quotes around a text close before its end, as in '{A} author={B}'."""
+    closing, depth = {"{": "}", '"': '"'}.get(part[:1]), 0
+    for before, character in pairwise(part[:-1]):
+        if character == closing and not depth and before != "\\":
+            return True
+        depth += (character == "{") - (character == "}")
+    return False
 
 
 def _joined(raw: str, strings: dict[str, str], depth: int = 0) -> str:

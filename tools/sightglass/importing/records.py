@@ -376,9 +376,9 @@ def last_first(name: str) -> str:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An entry of a file that can't become one of the catalogue, or needs not: why, and where it stands."""
+    """An entry of a file that can't be imported, or need not be: its line, its key and the reason."""
 
     line: int
     called: str
     reason: str
-    left: bool = True  # false for what is taken up by other entries
+    left: bool = True  # false if other entries have taken its facts
