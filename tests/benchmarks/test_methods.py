@@ -23,21 +23,19 @@ def bench() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("model", ["vgg16", "resnet50"])
 @pytest.mark.filterwarnings("ignore")  # peers warn of hooks
-def test_every_contestant_of_every_row_runs(bench: ModuleType, model: str) -> None:
-    """On small images: half an hour must not end in an error that a second shows.
-
-    Peers on VGG16 are left out: they are slow there, and one that fails is only left out.
-    """
-    whole = bench.subject(model, "cpu")
+def test_every_contestant_of_every_row_runs(bench: ModuleType) -> None:
+    """On a small image: half an hour must not end in an error that a second shows."""
+    whole = bench.subject("resnet50", "cpu")
     small = replace(bench.batch_of(whole, 1), images=whole.images[:1, :, :96, :96])  # no smaller than a window
-    places, _ = bench.rows_of(list(bench.METHODS), [model], [1])
-    assert len(places) >= 9
+    places, _ = bench.rows_of(list(bench.METHODS), ["resnet50"], [1])
+    assert {place.method for place in places} >= {
+        place.method for place in bench.rows_of(list(bench.METHODS), ["vgg16"], [1])[0]
+    }  # so that the slow VGG16 need not run
     for place in places:
         runners = bench.runners(place)
         assert list(runners)[:2] == ["floor", "sightglass"]
-        for name, run in list(runners.items())[: 2 if model == "vgg16" else None]:
+        for name, run in runners.items():
             assert run(small) is not None or name == "floor", (place, name)
 
 

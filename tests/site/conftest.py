@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -65,8 +66,10 @@ def address(built: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser(require_program: Callable[[str, str], str]) -> Iterator[object]:
-    """Headless Chromium."""
-    path = require_program("chromium", "on Debian: apt-get install chromium")
+    """Headless Chromium; its shell without a window opens a page in half the time."""
+    remedy = "on Debian: apt-get install chromium-headless-shell"
+    shell, whole = "chromium-headless-shell", "chromium"
+    path = require_program(shell if shutil.which(shell) or not shutil.which(whole) else whole, remedy)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
