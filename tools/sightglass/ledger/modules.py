@@ -89,7 +89,9 @@ def _never_runs(test: ast.expr) -> bool:
 def _add(code: Code, statement: ast.stmt, package: str) -> None:
     found = _References(package)
     found.visit(statement)
-    code.text += "".join(_serialised(statement)) + "\n"
+    parts: list[str] = []
+    _serialise(statement, parts)
+    code.text += "".join(parts) + "\n"
     code.references |= found.references
     code.imports |= found.imports
 
@@ -141,25 +143,25 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
-def _serialised(value: object) -> Iterator[str]:
+def _serialise(value: object, parts: list[str]) -> None:
     """A tree as text without its empty fields: which of these there are differs between versions of Python."""
     if isinstance(value, ast.AST):
-        yield f"{type(value).__name__}("
+        parts.append(f"{type(value).__name__}(")
         for name, part in ast.iter_fields(value):
             constant = isinstance(value, ast.Constant) and name == "value"
             if name not in ("ctx", "kind", "type_comment") and (constant or (part is not None and part != [])):
-                yield f"{name}="
-                yield from _serialised(part)
-                yield ","
-        yield ")"
+                parts.append(f"{name}=")
+                _serialise(part, parts)
+                parts.append(",")
+        parts.append(")")
     elif isinstance(value, list):
-        yield "["
+        parts.append("[")
         for part in value:
-            yield from _serialised(part)
-            yield ","
-        yield "]"
+            _serialise(part, parts)
+            parts.append(",")
+        parts.append("]")
     else:
-        yield repr(value)
+        parts.append(repr(value))
 
 
 def _bound(statements: Iterable[ast.AST], package: str) -> dict[str, list[Import]]:
