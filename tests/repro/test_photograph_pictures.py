@@ -18,7 +18,13 @@ from tests.contract.methods import ROOT, files
 DRAWN = photographs.drawn_by(ROOT)
 NO_METHODS = {"five-methods"}  # it stands in the README
 OF_TABLES = {"decision-tree-vis", "model-extraction", "surrogate-model"}  # of no image
-NOT_THERE = {"attention", "cnn-decision-tree", "deconvnet", "fooling-images"} | OF_TABLES  # their pages say why
+OTHERWISE_BUILT = {
+    "attention",
+    "cnn-decision-tree",
+    "deconvnet",
+    "interpretable-cnn",
+}  # than the network of photographs
+NOT_THERE = {"fooling-images"} | OTHERWISE_BUILT | OF_TABLES  # their pages say why
 QUICK = ("adversarial-examples", "cam", "guided-backprop")
 
 
