@@ -1,15 +1,34 @@
 """What a method returns, told by its function's annotation: the command line and the pages read it from the source.
 
-All but the last two are ordinary tensors; the name says what the numbers mean and how they are drawn.
+Most are ordinary tensors; the name says what the numbers mean and how they are drawn.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 from torch import Tensor
 
 from repro.engine.trees import Drawing, Tree
+
+
+class Filters(NamedTuple):
+    """K filters of a first layer, in the order of their channels, and what each of them prefers."""
+
+    weights: Tensor  # (K, C, h, w), signed, in the unit's response per unit of the image's values
+    orientation: Tensor  # (K,), of the stripes, in degrees anticlockwise from the horizontal, 0 to 180
+    selectivity: Tensor  # (K,), of the orientation: 0 none, 1 a grating
+    frequency: Tensor  # (K,), in cycles a pixel
+    smoothness: Tensor  # (K,), share of the power below a quarter of a cycle a pixel
+    colour: Tensor  # (K,), 0 for a grey filter, 1 if the colours cancel
+
+
+class Embedding(NamedTuple):
+    """N rows as points in the plane."""
+
+    positions: Tensor  # (N, 2), about zero, without a unit
+    divergence: Tensor  # a number: of the rows' neighbour probabilities from the points', in nats
+
 
 Heatmap: TypeAlias = Annotated[Tensor, "heatmap"]  # (B, 1, h, w), for a class, on a grid coarser than the image
 Attribution: TypeAlias = Annotated[Tensor, "attribution"]  # (B, C, H, W), signed, shaped like the images
@@ -21,3 +40,5 @@ Images: TypeAlias = Annotated[Tensor, "images"]  # (B, C, H, W), made for a clas
 DecisionTree: TypeAlias = Annotated[Tree, "decision tree"]  # of a model of tables, for inputs (N, F)
 TreeDrawing: TypeAlias = Annotated[Drawing, "tree drawing"]  # what repro.lab.tree_figures draws
 Importance: TypeAlias = Annotated[Tensor, "importance"]  # (B, C), of each channel of a layer
+FirstFilters: TypeAlias = Annotated[Filters, "filters"]
+Positions: TypeAlias = Annotated[Embedding, "positions"]

@@ -78,3 +78,21 @@ def centred_boxes(truth: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np
 def _blur(heatmaps: Tensor) -> Tensor:
     """A 5x5 mean: twice, about a Gaussian of two pixels."""
     return functional.avg_pool2d(heatmaps, 5, stride=1, padding=2, count_include_pad=False)
+
+
+def shuffled(weights: Tensor, generator: torch.Generator) -> Tensor:
+    """Each filter with its numbers in a random order."""
+    order = torch.rand(weights.flatten(1).shape, generator=generator).argsort(1).to(weights.device)
+    return weights.flatten(1).gather(1, order).view_as(weights)
+
+
+def as_smooth(weights: Tensor, generator: torch.Generator, copies: int = 8) -> Tensor:
+    """Noise whose spectrum is the filters' mean one, the same in all directions, cut to their size."""
+    side = 64
+    power = torch.fft.fft2(weights.cpu().double(), (side, side)).abs().square().mean((0, 1))
+    frequency = torch.fft.fftfreq(side, dtype=torch.float64)
+    ring = (frequency[:, None].hypot(frequency) * side).round().long()
+    mean = ring.flatten().bincount(power.flatten()) / ring.flatten().bincount()
+    noise = torch.randn(copies * len(weights), weights.shape[1], side, side, generator=generator).double()
+    drawn: Tensor = torch.fft.ifft2(torch.fft.fft2(noise) * mean[ring].sqrt()).real
+    return drawn[..., : weights.shape[2], : weights.shape[3]].to(weights)

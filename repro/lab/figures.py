@@ -121,6 +121,17 @@ def filters(weights: Tensor, columns: int) -> Tensor:
     return functional.interpolate(whole[None], scale_factor=8)[0]  # larger, or a screen would blur them
 
 
+def tiles(pictures: Tensor, columns: int) -> Tensor:
+    """Pictures ``(N, C, h, w)`` in [0, 1] row by row as one image, a white line between them, enlarged if small."""
+    rows = -(-len(pictures) // columns)
+    framed = functional.pad(pictures, (0, 1, 0, 1), value=1.0)
+    cells = framed.new_ones(rows * columns, *framed.shape[1:])
+    cells[: len(framed)] = framed
+    whole = cells.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
+    larger = max(1, 300 // whole.shape[2])  # or a screen would blur them
+    return whole.repeat_interleave(larger, 1).repeat_interleave(larger, 2)
+
+
 def lines(title: str, across: Sequence[float], series: Mapping[str, Sequence[float]], label: str, unit: str) -> Chart:
     """A line for each series of values over ``across``, whose label is ``label``.
 
@@ -235,3 +246,22 @@ def _draw_panel(axis: Axes, panel: Panel, scale: Scale) -> None:
         for width, line in ((3.2, "black"), (1.6, colour)):  # a dark rim keeps it visible on any image
             corner = (left - 0.5, top - 0.5)
             axis.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, lw=width, ec=line, clip_on=False))
+
+
+def scatter(title: str, positions: Tensor, labels: Tensor, names: Sequence[str] = ()) -> Chart:
+    """Points ``(N, 2)``, a colour and a marker for each label ``(N,)``; with names there is a legend.  No axes: the
+    directions of an embedding mean nothing.
+    """
+
+    def draw(axis: Axes) -> None:
+        for label in labels.unique().tolist():
+            across, down = positions[labels == label].cpu().numpy().T
+            colour, marker = PALETTE[label % len(PALETTE)], MARKERS[(label + label // len(PALETTE)) % len(MARKERS)]
+            name = names[label] if names else None
+            axis.scatter(across, down, s=9, color=colour, marker=marker, linewidths=0, label=name)
+        axis.set_aspect("equal", "datalim")
+        axis.set_axis_off()
+        if names:
+            axis.legend(fontsize=6, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return Chart(title, draw)

@@ -13,6 +13,7 @@ __all__ = ["vision"]
 
 WANTED: dict[str, Callable[[Call], bool]] = {
     "call": lambda call: call.takes_model,
+    "call_with_batch": lambda call: call.takes_model and (call.takes_images or call.takes_classes),
     "call_with_rows": lambda call: call.takes_rows,
     "call_with_images": lambda call: call.takes_images,
     "call_with_classes": lambda call: call.takes_classes,

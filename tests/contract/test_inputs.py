@@ -63,9 +63,9 @@ def test_a_layer_of_another_model_is_refused(call_with_layer: Call) -> None:
 
 
 @pytest.mark.parametrize("classes", [torch.tensor([], dtype=torch.int64), []], ids=["tensor", "list"])
-def test_without_images_the_result_is_empty(call: Call, classes: Any) -> None:
+def test_without_images_the_result_is_empty(call_with_batch: Call, classes: Any) -> None:
     model = Ends()
-    found, some = call(model, BATCH[:0], classes), call(model, BATCH, CLASSES)
+    found, some = call_with_batch(model, BATCH[:0], classes), call_with_batch(model, BATCH, CLASSES)
     assert found.shape == (0, *some.shape[1:])
     assert found.dtype == some.dtype
 

@@ -40,6 +40,7 @@ def of(tmp_path: Path, family: str, signature: str, returns: str = "Heatmap") ->
             ["image", "(class)"],
         ),
         ("Images", "model, target_classes, *, shape=(1, 28, 28), seed=0", "image", ["class"]),
+        ("FirstFilters", "model, *, shape", "filters", []),
     ],
 )
 def test_kinds_of_methods(tmp_path: Path, returns: str, signature: str, gives: str, needs: list[str]) -> None:

@@ -170,6 +170,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "your own:",
         "命令行：示例为一张猫的照片和在 ImageNet 上训练的网络。`--image photo.jpg` 使用自己的照片：",
     ),
+    "made from nothing without class": (
+        "On the command line, with a network trained on ImageNet:",
+        "命令行：使用在 ImageNet 上训练的网络：",
+    ),
     "made from nothing": (
         "On the command line, with a network trained on ImageNet; `--class` asks for another class:",
         "命令行：使用在 ImageNet 上训练的网络，`--class` 指定其他类别：",

@@ -64,6 +64,7 @@ CALLS: dict[Gives, str] = {
     "shown = 0.5 + 0.5 * reconstruction / reconstruction.abs().max().clamp_min(1e-12)",
     "image": "target_classes = torch.tensor([281])  # tabby, tabby cat\n"
     "shown = {name}(model, target_classes, shape=(3, 224, 224), generations=60)[0]",
+    "filters": "filters = {name}(model, shape=(3, 224, 224)).weights\nshown = figures.filters(filters, columns=8)",
     "pre-image": 'layer = model.get_submodule("{layer}")\nshown = {name}(model, images, layer)[0].clamp(0, 1)',
 }
 MAPS = ("heatmap", "attribution", "relevance")
@@ -165,9 +166,9 @@ def command(root: Path, slug: str) -> str | None:
     if found is None or found.why_not:
         return None
     suited = SUITED.get(slug, Suited())
-    given = "--image example" if found.takes("images") else "--class 281"
+    given = "--image example" if found.takes("images") else "--class 281" * found.takes("target_classes")
     layer = f"--layer {suited.layer}" if suited.layer else ""
-    parts = [f"sightglass run {slug} {given} --model {suited.model} --weights DEFAULT", layer, suited.options]
+    parts = [f"sightglass run {slug}", given, f"--model {suited.model} --weights DEFAULT", layer, suited.options]
     return " ".join(part for part in (*parts, f"--out {slug}.png") if part)
 
 

@@ -6,6 +6,7 @@ This is the part of ``sightglass run`` that computes, and imports torch.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,8 @@ def show(call: Call, image: Tensor | None, report: Callable[[float], None] = lam
     facts |= {"shape": list(result.shape), "minimum": _short(result.min()), "maximum": _short(result.max())}
     if method.gives in (*MAPS, "reconstruction"):
         figure = _picture_of_map(call, found)
+    elif method.gives == "filters":
+        figure = _picture_of_filters(call, result)
     else:
         after = _predicted(call, result[None].to(call.device))
         facts |= {"becomes": after.name, "becomes_probability": _short(after.probability)}
@@ -191,6 +194,8 @@ def _unit(model: nn.Module, layer: nn.Module, batch: Tensor, unit: int | None) -
 def _checked(call: Call, returned: Any, start: Tensor) -> Tensor:
     """The result without its batch, on the CPU; NotApplicableError if it is no picture of this image."""
     slug = call.method.slug
+    if call.method.gives == "filters":
+        return returned.weights.detach().float().cpu()  # type: ignore[no-any-return]  # it is a Filters
     if not isinstance(returned, Tensor) or returned.dim() != 4 or len(returned) != 1:
         raise NotApplicableError(f"{slug} returns no map and no image here: its page says how to use it in Python")
     result = returned[0].detach().float().cpu()
@@ -241,6 +246,17 @@ def on_pixels(call: Call, heatmap: Tensor, view: Tensor) -> Tensor:
     options = {name: value for name, value in (call.options or {}).items() if name in takes}
     placed: Tensor = places(heatmap[None], (view.shape[1], view.shape[2]), **options)[0]
     return placed
+
+
+def _picture_of_filters(call: Call, weights: Tensor) -> Figure:
+    """Filters ``(K, C, h, w)`` in the order of their channels, on one scale, which shows the weak ones, and each on its
+    own.  Those of more or fewer channels than three are grey: their mean.
+    """
+    shown = weights if weights.shape[1] == 3 else weights.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    columns = math.ceil(math.sqrt(len(shown)))
+    together = figures.tiles(_around_grey(shown, float(shown.abs().max()) or 1.0), columns)
+    row = [figures.Panel("on one scale", together), figures.Panel("each on its own", figures.filters(shown, columns))]
+    return figures.panels([row], f"{call.method.slug}: {len(weights)} filters, grey is zero, {call.model_name}")
 
 
 def _picture_of_image(

@@ -22,7 +22,8 @@ from sightglass import ledger
 from sightglass.errors import SettingError
 
 Gives = Literal[
-    "heatmap", "saliency", "attribution", "relevance", "reconstruction", "pre-image", "adversarial image", "image"
+    "heatmap", "saliency", "attribution", "relevance", "reconstruction", "pre-image", "adversarial image", "image",
+    "filters",
 ]  # fmt: skip  # a table, as one reads it
 # By the name of the alias of ``repro.engine.results`` that annotates the function's result.
 RESULTS: dict[str, Gives] = {
@@ -34,6 +35,7 @@ RESULTS: dict[str, Gives] = {
     "PreImages": "pre-image",
     "AdversarialImages": "adversarial image",
     "Images": "image",
+    "FirstFilters": "filters",
 }
 MAPS = ("heatmap", "saliency", "attribution", "relevance")  # for a class, drawn over the image
 # What the command line can hand over, and what a reader calls it; the size is the model's, superpixels are the image's.
@@ -94,8 +96,8 @@ class Runnable:
         """A call that fits, for the method's page; None if there is none."""
         if self.why_not:
             return None
-        given = f"--image {image}" if self.takes("images") else "--class 3"
-        return f"sightglass run {self.slug} {given} --out {self.slug}.png"
+        given = f"--image {image} " if self.takes("images") else "--class 3 " * self.takes("target_classes")
+        return f"sightglass run {self.slug} {given}--out {self.slug}.png"
 
 
 def find(root: Path, slug: str) -> Runnable | None:
