@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.engine.heatmaps import channel_absolute_sum
+from repro.engine.representations import representation
 from repro.lab import figures, models, photographs
 
 SIDE, GAP = 300, 6  # of a panel and between two, in pixels
@@ -60,6 +61,38 @@ def pixels(method: OfClass, name: str = "cat", label: int = CAT, *, signed: bool
     attribution = method(network(), images, torch.tensor([label]))
     total = attribution.sum(1, keepdim=True) if signed else channel_absolute_sum(attribution)
     return [images[0], over(images[0], total[0])]
+
+
+def crops(each: int = 12) -> tuple[Tensor, Tensor]:
+    """Random squares of each photograph, half as wide, ``(N, 3, 224, 224)``, and of which each is, ``(N,)``."""
+    generator, found = torch.Generator().manual_seed(0), []
+    for name in photographs.PHOTOGRAPHS:
+        whole = photographs.load(name)
+        side = whole.shape[1] // 2
+        for top, left in torch.randint(whole.shape[1] - side, (each, 2), generator=generator).tolist():
+            part = whole[None, :, top : top + side, left : left + side]
+            found.append(functional.interpolate(part, (224, 224), mode="bilinear", antialias=True)[0])
+    return torch.stack(found), torch.arange(len(photographs.PHOTOGRAPHS)).repeat_interleave(each)
+
+
+def codes(images: Tensor) -> Tensor:
+    """What the network's last layer sees of each image, ``(N, 1280)``."""
+    pooled = next(layer for name, layer in network().named_modules() if name.endswith("global_pool"))
+    with torch.no_grad():
+        return torch.cat([representation(network(), part, pooled) for part in images.split(16)])
+
+
+def pinned(positions: Tensor, images: Tensor, size: int = 64, side: int = 3 * SIDE) -> Tensor:
+    """Images ``(N, 3, H, W)`` as small squares at their positions ``(N, 2)`` on white, ``(3, side, side)``."""
+    low, high = positions.amin(0), positions.amax(0)
+    scale = (side - size) / (high - low).amax()
+    places = ((positions - (low + high) / 2) * scale + (side - size) / 2).round().long().clamp(0, side - size)
+    board = torch.ones(3, side, side)
+    for (across, down), small in zip(
+        places.tolist(), functional.interpolate(images, (size, size), mode="bilinear", antialias=True), strict=True
+    ):
+        board[:, down : down + size, across : across + size] = small
+    return board
 
 
 def picture(panels: Panels, side: int = SIDE, gap: int = GAP) -> Image.Image:

@@ -52,11 +52,11 @@ def test_the_python_runs_as_it_stands(slug: str, tmp_path: Path, monkeypatch: py
     assert (tmp_path / f"{slug}.png").stat().st_size > 5000
 
 
-def test_what_looks_at_rows_or_labelled_images_has_no_command() -> None:
+def test_what_looks_at_rows_or_many_images_has_no_command() -> None:
     """``sightglass run`` gives images; Python gives rows and labels too."""
     without = [slug for slug in RUN if snippets.command(ROOT, slug) is None]
     of_rows = [slug for slug in RUN if runnable.find(ROOT, slug).takes("inputs")]
-    assert without == sorted([*of_rows, *snippets.LABELLED])
+    assert without == sorted({*of_rows, *snippets.LABELLED})
     assert "surrogate-model" in of_rows
 
 

@@ -12,6 +12,7 @@ from sightglass.pages.site import Site
 from sightglass.running import runnable
 
 START, END = "<!-- methods: made by sightglass readme -->\n", "<!-- /methods -->\n"
+OTHERS = {"Positions": "points"}  # what is neither a picture nor a tree, by what the function returns
 
 
 def filled(site: Site, text: str) -> str:
@@ -40,7 +41,8 @@ def _method(site: Site, slug: str, path: str) -> str:
     method, found = site.catalogue.methods[slug], runnable.find(site.root, slug)
     counted = Counter(state(claim, site.results.get(slug, []), site) for claim in method.claims if not claim.ours)
     experiment = (ledger.experiment_of(site.root, slug) or "").replace(".", "/")
-    gives = (found and found.gives) or ("tree" if found and found.returns in snippets.ROWS else "numbers")
+    returns = found.returns if found else None
+    gives = (found and found.gives) or ("tree" if returns in snippets.ROWS else OTHERS.get(returns or "", "numbers"))
     reproduced = f"{counted['holds']} of {counted.total()}" if counted else "–"  # some have comparisons of ours alone
     files = f"[code]({path}), [experiment]({experiment}.py), [entry](catalog/methods/{slug}.yaml)"
     return f"{method.name} | {gives} | {reproduced} | {files}"

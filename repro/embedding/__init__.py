@@ -1,0 +1,1 @@
+"""Methods that draw what networks represent as points in the plane."""

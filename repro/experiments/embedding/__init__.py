@@ -1,0 +1,1 @@
+"""What is measured and drawn for methods that embed."""
