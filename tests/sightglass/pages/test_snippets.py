@@ -24,6 +24,7 @@ REPLACED = {
     '"resnet50"': '"resnet18"',
     "stride=16": "stride=64",
     "generations=60": "generations=1",
+    "shape=(3, 224, 224))[0]": "shape=(3, 224, 224), steps=2)[0]",
     "samples=300": "samples=20",
     "window=28, stride=14, samples=2": "window=28, stride=28, samples=1",
     "smoothgrad(model, images, target_classes)": "smoothgrad(model, images, target_classes, samples=2)",
@@ -31,6 +32,7 @@ REPLACED = {
     "network_inversion(model, images, layer)": "network_inversion(model, images, layer, rates=[0.004])",
 }
 FEWER = {  # of the command
+    "class-model-visualisation": ("--out", "--set steps=2 --out"),
     "adversarial-examples": ("--out", "--set searches=2 --out"),
     "lime": ("--set samples=300", "--set samples=20"),
     "prediction-difference": ("stride=14 --set samples=2", "stride=28 --set samples=1"),

@@ -48,6 +48,10 @@ SUITED = {
         "shown = changed[0]",
     ),
     "fooling-images": Suited(options="--set generations=60"),
+    "class-model-visualisation": Suited(
+        call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
+        "shown = class_model_visualisation(model, target_classes, shape=(3, 224, 224))[0]",
+    ),
 }
 # By what the function returns: the lines that call it, and leave in ``shown`` a map (1, h, w) or a picture (3, H, W).
 CALLS: dict[Gives, str] = {
