@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from repro.engine import checks
+from repro.engine import checks, units
 from repro.engine.optimise import Objective
+from repro.engine.representations import representation
 
 
 def class_score(model: nn.Module, target_classes: Tensor | Sequence[int], like: Tensor, of: str = "logit") -> Objective:
@@ -24,3 +25,31 @@ def class_score(model: nn.Module, target_classes: Tensor | Sequence[int], like: 
         return (logits if of == "logit" else logits.log_softmax(1)).gather(1, classes)[:, 0]
 
     return score
+
+
+def channel_mean(
+    model: nn.Module, target_layer: nn.Module, channels: Tensor | Sequence[int], like: Tensor
+) -> Objective:
+    """The mean of a channel over its maps ``(B, C, h, w)``, one channel for each image; or a unit of ``(B, K)``.
+
+    Raises LayerError, UnitsError, and GradientError.
+    """
+    with torch.no_grad():
+        chosen = units.indices(maps(model, like, target_layer), channels).clone()
+
+    def mean(images: Tensor) -> Tensor:
+        found = maps(model, images, target_layer)
+        own = found[torch.arange(len(images), device=images.device), chosen]
+        return own.mean((1, 2)) if own.dim() == 3 else own
+
+    return mean
+
+
+def maps(model: nn.Module, images: Tensor, target_layer: nn.Module) -> Tensor:
+    """What a layer returns, as ``representation`` gives it, in its own shape; nothing after the layer is computed."""
+    shapes: list[torch.Size] = []
+    handle = target_layer.register_forward_hook(lambda _, __, output: shapes.append(getattr(output, "shape", None)))
+    try:
+        return representation(model, images, target_layer).view(shapes[-1])
+    finally:
+        handle.remove()

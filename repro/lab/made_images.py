@@ -56,3 +56,10 @@ def with_contrast_of(images: Tensor, others: Tensor, mean: Tensor) -> Tensor:
     away, wanted = ((each - mean).flatten(1).norm(dim=1) for each in (images, others))
     brought: Tensor = mean + (wanted / away)[:, None, None, None] * (images - mean)
     return brought.clamp(0, 1)
+
+
+def mean_frequency(images: Tensor) -> float:
+    """Of an image's power, in cycles a pixel, averaged; without the mean colour."""
+    power = torch.fft.fft2(images.double()).abs().square().sum(1)
+    power[:, 0, 0] = 0
+    return float(((power * frequencies(images)).sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-300)).mean())

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from repro.engine import steps
-from repro.engine.errors import ClassesError
-from repro.engine.objectives import class_score
+from repro.engine.errors import ClassesError, LayerError
+from repro.engine.objectives import channel_mean, class_score, maps
 
 
 def test_a_class_score_is_its_logit_or_its_log_probability() -> None:
@@ -37,3 +37,21 @@ def test_half_precision_keeps_small_gradients() -> None:
 
 def test_rates_fall_to_almost_zero() -> None:
     assert steps.falling(0.4, 4) == pytest.approx([0.4, 0.3, 0.2, 0.1])
+
+
+def test_a_layers_maps_keep_their_shape_and_nothing_is_left_behind() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(inplace=True), nn.Flatten())
+    images = torch.rand(3, 1, 4, 5)
+    found = maps(model, images, model[0])
+    assert torch.equal(found, model[0](images))  # before the ReLU that overwrites it
+    assert maps(model, images, model[2]).shape == (3, 24)
+    assert all(not module._forward_hooks for module in model.modules())
+    with pytest.raises(LayerError):
+        maps(model, images, nn.ReLU())
+
+
+def test_a_channels_mean_is_over_its_places_and_a_units_itself() -> None:
+    model = nn.Sequential(nn.Identity(), nn.Flatten())
+    images = torch.arange(16.0).view(2, 2, 2, 2)
+    assert channel_mean(model, model[0], [1, 0], images)(images).tolist() == [5.5, 9.5]
+    assert channel_mean(model, model[1], [7, 0], images)(images).tolist() == [7, 8]

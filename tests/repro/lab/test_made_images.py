@@ -42,3 +42,9 @@ def test_contrast_is_brought_to_that_of_others() -> None:
 
 def test_judges_are_all_networks_but_the_one_that_made_the_images() -> None:
     assert len(made_images.judges("gap-scenes", 0)) == len(made_images.JUDGES) - 1
+
+
+@pytest.mark.parametrize("period", [2, 8])
+def test_the_mean_frequency_of_stripes_is_theirs(period: int) -> None:
+    wave = 0.5 + 0.4 * torch.cos(2 * torch.pi * torch.arange(64) / period).expand(2, 3, 64, 64)
+    assert made_images.mean_frequency(wave) == pytest.approx(1 / period, abs=1e-6)

@@ -52,6 +52,11 @@ SUITED = {
         call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
         "shown = class_model_visualisation(model, target_classes, shape=(3, 224, 224))[0]",
     ),
+    "filter-visualisation": Suited(
+        layer="layer2",
+        call='layer = model.get_submodule("{layer}")\n'
+        "shown = filter_visualisation(model, layer, channels=[88], shape=(3, 224, 224))[0]  # any channel of the layer",
+    ),
 }
 # By what the function returns: the lines that call it, and leave in ``shown`` a map (1, h, w) or a picture (3, H, W).
 CALLS: dict[Gives, str] = {
@@ -184,7 +189,8 @@ def command(root: Path, slug: str) -> str | None:
     if found is None or found.why_not:
         return None
     suited = SUITED.get(slug, Suited())
-    given = "--image example" if found.takes("images") else "--class 281" * found.takes("target_classes")
+    asked = {"images": "--image example", "target_classes": "--class 281", "channels": "--unit 88"}
+    given = next((option for taken, option in asked.items() if found.takes(taken)), "")
     layer = f"--layer {suited.layer}" if suited.layer else ""
     parts = [f"sightglass run {slug}", given, f"--model {suited.model} --weights DEFAULT", layer, suited.options]
     return " ".join(part for part in (*parts, f"--out {slug}.png") if part)

@@ -271,6 +271,7 @@ def _picture_of_image(
     slug, gives = call.method.slug, call.method.gives
     towards = "towards" if gives == "adversarial image" else "for"
     about = f" {towards} {facts['class_name']!r}" if "class_name" in facts else ""
+    about += f" for unit {facts['unit']}" if "unit" in facts else ""
     about += f" from {facts['layer']}" if "layer" in facts else ""
     title = f"{slug}{about}, {call.model_name}"
     made = figures.Panel(f"made: {after}", result)

@@ -15,6 +15,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,8 +97,9 @@ class Runnable:
         """A call that fits, for the method's page; None if there is none."""
         if self.why_not:
             return None
-        given = f"--image {image} " if self.takes("images") else "--class 3 " * self.takes("target_classes")
-        return f"sightglass run {self.slug} {given}--out {self.slug}.png"
+        asked = {"images": f"--image {image}", "target_classes": "--class 3", "channels": "--unit 3"}
+        given = (option for taken, option in asked.items() if self.takes(taken))
+        return " ".join([f"sightglass run {self.slug}", *islice(given, 1), f"--out {self.slug}.png"])
 
 
 def find(root: Path, slug: str) -> Runnable | None:
