@@ -34,7 +34,9 @@ def test_values_are_those_of_the_ledger(site: pages.Site) -> None:
 def test_an_answer_keeps_the_methods_that_fit(site: pages.Site) -> None:
     fits = {slug: words for slug, (words, _) in rows(choose.choose_page(site)).items()}
     assert set(fits) >= {"cam", "grad-cam", "lrp", "occlusion", "deconvnet"}
-    assert {slug for slug, words in fits.items() if "scores" in words} == {"lime", "occlusion", "prediction-difference"}
+    assert {slug for slug, words in fits.items() if "scores" in words} == {
+        *("inpainting-what-if", "lime", "occlusion", "prediction-difference")
+    }
     assert "pooled" in fits["cam"]
     assert "chain" not in fits["cam"]
     assert fits["deconvnet"] == {"chain", "unit", "pixels"}
