@@ -98,7 +98,7 @@
   formats.addEventListener("change", () => drawText());
   const cited = element("pre", { class: "sg-basket-text", tabindex: "0", role: "region", "aria-label": words.text });
   const copyCited = button(words.copy, (node) => basket.copy(node, cited.textContent));
-  const downloadCited = button(words.download, () => { const format = chosenFormat(); save(texts.file(records, format).name, cited.textContent, format.type); });
+  const downloadCited = button(words.download, () => save(downloadCited.dataset.name, cited.textContent, chosenFormat().type));
 
   const shared = element("input", { class: "sg-basket-link-text", readonly: "", "aria-label": words.link });
   shared.addEventListener("focus", () => shared.select());
@@ -128,12 +128,18 @@
 
   const chosenFormat = () => FORMATS.find((format) => format.name === formats.querySelector("input:checked").value);
 
-  function drawText() {
-    const format = chosenFormat();
-    const { name, text } = texts.file(records, format);
+  async function drawText() {
+    const format = chosenFormat(), mine = records;
+    let styled = null, failed = "";
+    const loading = texts.references(format);
+    if (loading) try { styled = await loading; } catch (error) { failed = texts.failed(error.message); }
+    if (format !== chosenFormat() || mine !== records) return; // a later choice is being drawn
+    const { name, text } = failed ? { name: "", text: failed } : texts.file(records, format, styled);
     cited.textContent = text;
     cited.classList.toggle("sg-wraps", format.type === "text/plain");
-    downloadCited.textContent = `${words.download} ${name}`;
+    for (const node of [copyCited, downloadCited]) node.disabled = Boolean(failed);
+    downloadCited.dataset.name = name;
+    downloadCited.textContent = `${words.download} ${name}`.trim();
   }
 
   function drawFile() {

@@ -1,6 +1,7 @@
 /* Citations as files: joins texts that basket/parts/<n>.json holds, as `sightglass cite` does, and saves them.
  *
- * The basket's page writes every format with it, the browse page the bibliography of what was found. */
+ * A further style's references are in basket/styles/<name>.json, loaded when the style is chosen.  The basket's page
+ * writes every format with this, the browse page the bibliography of what was found. */
 (function () {
   "use strict";
 
@@ -13,18 +14,21 @@
   };
   const words = WORDS[basket.language];
 
-  const parts = new Map();
-  function part(key, count) {
-    const number = [...key].reduce((sum, character) => sum + character.charCodeAt(0), 0) % count; // as in sightglass/pages/basket.py
-    if (!parts.has(number)) {
-      const loading = fetch(new URL(`basket/parts/${number}.json`, basket.base)).then((response) => {
+  const fetched = new Map();
+  function once(path) {
+    if (!fetched.has(path)) {
+      const loading = fetch(new URL(path, basket.base)).then((response) => {
         if (!response.ok) throw new Error(String(response.status));
         return response.json();
       });
-      loading.catch(() => parts.delete(number));
-      parts.set(number, loading);
+      loading.catch(() => fetched.delete(path));
+      fetched.set(path, loading);
     }
-    return parts.get(number);
+    return fetched.get(path);
+  }
+  function part(key, count) {
+    const number = [...key].reduce((sum, character) => sum + character.charCodeAt(0), 0) % count; // as in sightglass/pages/basket.py
+    return once(`basket/parts/${number}.json`);
   }
 
   /** What the catalogue says of the keys that it knows, in their order; its texts are spread over `count` files. */
@@ -33,11 +37,16 @@
     return new Map(pairs.filter(([key, records]) => Object.hasOwn(records, key)).map(([key, records]) => [key, records[key]]));
   }
 
+  /** All references in a style that has a file of its own, by key; nothing for a format that the records hold. */
+  const references = (format) => (format.number === undefined ? null : once(`basket/styles/${format.name}.json`));
+
   /** Name and text of the file that holds all records in a format. */
-  function file(records, format) {
+  function file(records, format, styled) {
     const keys = [...records.keys()].sort(); // keys are ASCII, so this is Python's order
     const name = keys.length === 1 ? keys[0] : `sightglass-${keys.length}-entries`;
-    const text = format.opening + keys.map((key) => records.get(key).texts[format.name]).join(format.separator) + format.closing;
+    const text = styled
+      ? keys.map((key, position) => `${format.number.replace("#", position + 1)}${styled[key]}\n`).join("")
+      : format.opening + keys.map((key) => records.get(key).texts[format.name]).join(format.separator) + format.closing;
     return { name: `${name}${format.ending}`, text };
   }
 
@@ -58,5 +67,5 @@
     } catch (error) { basket.tell(button, words.failed(error.message)); }
   });
 
-  window.sightglassTexts = { load, file, save, failed: words.failed };
+  window.sightglassTexts = { load, references, file, save, failed: words.failed };
 })();

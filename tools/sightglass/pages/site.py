@@ -13,6 +13,9 @@ from typing import TypeVar
 from sightglass import ledger
 from sightglass.catalogue import Catalogue, folder_of
 from sightglass.catalogue.models import Entry, Family, Method, Paper, Person, Topic, Venue
+from sightglass.citations import styles
+from sightglass.citations.styles import Numbered
+from sightglass.errors import StyleError
 from sightglass.ledger import Result
 from sightglass.pages import phrases
 from sightglass.settings import Settings
@@ -100,6 +103,14 @@ class Site:
     def by_family(self) -> dict[str, list[str]]:
         """Keys of entries by family: through their methods or their topics."""
         return self._by(self.families_of)
+
+    @cached_property
+    def styled(self) -> dict[str, Numbered]:
+        """All references in the further styles; none where their two packages are not installed."""
+        try:
+            return styles.one_by_one(self.catalogue, self.root / ".cache" / "styles.json")
+        except StyleError:
+            return {}
 
     def families_of(self, entry: Entry) -> list[str]:
         """Families of an entry's methods and topics, in the taxonomy's order."""
