@@ -31,7 +31,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     model = networks.load("gap-scenes", seed).to(device)
     maps, answers = training_maps(model, seed)
     head, second = (trained(maps, answers, start) for start in (seed, seed + 100))
-    uniform = trained(maps.mean((2, 3), keepdim=True), answers, seed, epochs=30)  # one position has the weight 1
+    uniform = trained(maps.mean((2, 3), keepdim=True), answers, seed, epochs=20)  # one position has the weight 1
     held_out, one = scenes.load(200, seed), scenes.one_object(60, seed)
     (images, labels), (objects, _) = (networks.inputs(each.images, each.labels, device) for each in (held_out, one))
     maps, found = feature_maps(model, images), dict[str, float]()
