@@ -112,13 +112,8 @@ def panels(rows: Sequence[Sequence[Panel | Chart]], title: str = "", unit: str =
 
 
 def filters(weights: Tensor, columns: int) -> Tensor:
-    """Filters ``(C, 3, k, k)`` row by row as one square image: grey where a weight is 0, each in its full strength."""
-    shown = 0.5 + 0.5 * weights / weights.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
-    framed = functional.pad(shown, (0, 1, 0, 1), value=1.0)
-    tiles = framed.new_ones(columns * columns, *framed.shape[1:])
-    tiles[: len(framed)] = framed
-    whole = tiles.unflatten(0, (columns, columns)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
-    return functional.interpolate(whole[None], scale_factor=8)[0]  # larger, or a screen would blur them
+    """Filters ``(C, 3, k, k)`` as tiles: grey where a weight is 0, each in its full strength."""
+    return tiles(0.5 + 0.5 * weights / weights.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12), columns)
 
 
 def tiles(pictures: Tensor, columns: int) -> Tensor:
@@ -127,7 +122,7 @@ def tiles(pictures: Tensor, columns: int) -> Tensor:
     framed = functional.pad(pictures, (0, 1, 0, 1), value=1.0)
     cells = framed.new_ones(rows * columns, *framed.shape[1:])
     cells[: len(framed)] = framed
-    whole = cells.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
+    whole: Tensor = cells.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
     larger = max(1, 300 // whole.shape[2])  # or a screen would blur them
     return whole.repeat_interleave(larger, 1).repeat_interleave(larger, 2)
 
