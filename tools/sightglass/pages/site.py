@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from repro.lab.files import cache_folder
 from sightglass import ledger
 from sightglass.catalogue import Catalogue, folder_of
 from sightglass.catalogue.models import Entry, Family, Method, Paper, Person, Topic, Venue
@@ -108,7 +109,7 @@ class Site:
     def styled(self) -> dict[str, Numbered]:
         """All references in the further styles; none where their two packages are not installed."""
         try:
-            return styles.one_by_one(self.catalogue, self.root / ".cache" / "styles.json")
+            return styles.one_by_one(self.catalogue, cache_folder() / "styles")
         except StyleError:
             return {}
 
