@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.engine import checks, units
+from repro.engine.errors import OptionsError
 from repro.engine.optimise import Objective
 from repro.engine.representations import representation
 
@@ -48,8 +49,35 @@ def channel_mean(
 def maps(model: nn.Module, images: Tensor, target_layer: nn.Module) -> Tensor:
     """What a layer returns, as ``representation`` gives it, in its own shape; nothing after the layer is computed."""
     shapes: list[torch.Size] = []
-    handle = target_layer.register_forward_hook(lambda _, __, output: shapes.append(getattr(output, "shape", None)))
+    handle = target_layer.register_forward_hook(
+        lambda _, __, output: shapes.append(getattr(output, "shape", torch.Size()))
+    )
     try:
         return representation(model, images, target_layer).view(shapes[-1])
     finally:
         handle.remove()
+
+
+def unit(
+    model: nn.Module,
+    target_layer: nn.Module,
+    channels: Tensor | Sequence[int],
+    like: Tensor,
+    position: tuple[int, int] | None = None,
+) -> Objective:
+    """A unit's activation, one channel for each image: at ``position``, row and column, or in the middle of its map.
+
+    Raises LayerError, UnitsError, OptionsError for a position outside the map, and GradientError.
+    """
+    with torch.no_grad():
+        found = maps(model, like, target_layer)
+    chosen, size = units.indices(found, channels).clone(), found.shape[2:]
+    row, column = position or [each // 2 for each in size] or (0, 0)
+    if size and not (0 <= row < size[0] and 0 <= column < size[1]):
+        raise OptionsError(f"position must lie within {tuple(size)}, not {(row, column)}")
+
+    def activation(images: Tensor) -> Tensor:
+        own = maps(model, images, target_layer)[torch.arange(len(images), device=images.device), chosen]
+        return own[:, row, column] if own.dim() == 3 else own
+
+    return activation

@@ -34,6 +34,7 @@ REPLACED = {
 FEWER = {  # of the command
     "class-model-visualisation": ("--out", "--set steps=2 --out"),
     "filter-visualisation": ("--out", "--set steps=2 --out"),
+    "activation-maximisation": ("--out", "--set steps=2 --out"),
     "adversarial-examples": ("--out", "--set searches=2 --out"),
     "lime": ("--set samples=300", "--set samples=20"),
     "prediction-difference": ("stride=14 --set samples=2", "stride=28 --set samples=1"),

@@ -52,6 +52,11 @@ SUITED = {
         call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
         "shown = class_model_visualisation(model, target_classes, shape=(3, 224, 224))[0]",
     ),
+    "activation-maximisation": Suited(
+        layer="layer2",
+        call='layer = model.get_submodule("{layer}")\n'
+        "shown = activation_maximisation(model, layer, channels=[88], shape=(3, 224, 224))[0]  # any unit of the layer",
+    ),
     "filter-visualisation": Suited(
         layer="layer2",
         call='layer = model.get_submodule("{layer}")\n'
