@@ -9,7 +9,7 @@ and step of the Keras blog (``keras-blog-convnet-filters``).  The picture is ``(
 Differences from the blog:
 1. The start is the same noise for every channel, so that pictures can be compared.
 2. Values are cut to [0, 1] at every step, where the network's images lie; the blog rescales the picture at the end.
-3. A step is 5 of 255 grey levels, not 1, and there are 40 of them, not 20.
+3. 40 steps of 5 of 255 grey levels; the blog takes 20, and its text leaves their length open.
 
 A channel behind a ReLU that the start does not excite has no gradient: its picture stays noise, and ``Filters.dead``
 names it.
