@@ -83,6 +83,20 @@ CALLS: dict[Gives, str] = {
 }
 MAPS = ("heatmap", "attribution", "relevance")
 # Whole snippets of methods that need many images, with labels or without, and not one: on the laboratory's networks.
+_EMBEDDED = """
+from repro.embedding.{name} import {name}
+from repro.engine.representations import representation
+from repro.lab import figures, networks, scenes
+
+model = networks.load("zf-scenes", seed=0)  # or your own network, in evaluation mode
+some = scenes.load(200, seed=0)  # or your own images, values in [0, 1]; labels are for the colours alone
+images, labels = networks.inputs(some.images, some.labels)
+codes = representation(model, images, model.classifier[3]).detach()  # (200, 96), or any rows (N, F)
+
+positions = {name}(codes, perplexity=30.0).positions  # (200, 2)
+chart = figures.scatter("last hidden layer", positions, labels, scenes.CLASSES)
+figures.panels([[chart]]).savefig("{slug}.png")
+"""
 LABELLED = {
     "attention": """
 from repro.experiments.interpretable.heads import trained, training_maps
@@ -112,20 +126,8 @@ largest = shares.abs().argsort(descending=True)[:10].tolist()
 bars = figures.bars("checked disk", {str(i): float(shares[i]) for i in largest}, "filter", "share")
 figures.panels([[figures.Panel("image", disks[0])], [bars]]).savefig("cnn-decision-tree.png")
 """,
-    "t-sne": """
-from repro.embedding.t_sne import t_sne
-from repro.engine.representations import representation
-from repro.lab import figures, networks, scenes
-
-model = networks.load("zf-scenes", seed=0)  # or your own network, in evaluation mode
-some = scenes.load(200, seed=0)  # or your own images, values in [0, 1]; labels are for the colours alone
-images, labels = networks.inputs(some.images, some.labels)
-codes = representation(model, images, model.classifier[3]).detach()  # (200, 96), or any rows (N, F)
-
-positions = t_sne(codes, perplexity=30.0).positions  # (200, 2)
-chart = figures.scatter("last hidden layer", positions, labels, scenes.CLASSES)
-figures.panels([[chart]]).savefig("t-sne.png")
-""",
+    "t-sne": _EMBEDDED.format(name="t_sne", slug="t-sne"),
+    "linear-tsne": _EMBEDDED.format(name="linear_tsne", slug="linear-tsne"),
     "explanation-by-interpretation": """
 from repro.attribution.explanation_by_interpretation import explanation_by_interpretation
 from repro.lab import figures, networks, scenes
