@@ -30,6 +30,17 @@ class Embedding(NamedTuple):
     divergence: Tensor  # a number: of the rows' neighbour probabilities from the points', in nats
 
 
+class Distilled(NamedTuple):
+    """N images as points in the plane, and what a student predicts there for C classes."""
+
+    positions: Tensor  # (N, 2)
+    divergence: Tensor  # a number: of the student's probabilities and the network's, half the sum of both, in nats
+    probabilities: Tensor  # (N, C), the student's
+    means: Tensor  # (C, 2), where each class is densest
+    prior: Tensor  # (C,), logits of how frequent each class is
+    density: Tensor  # (N,), of all classes at the point
+
+
 Heatmap: TypeAlias = Annotated[Tensor, "heatmap"]  # (B, 1, h, w), for a class, on a grid coarser than the image
 Attribution: TypeAlias = Annotated[Tensor, "attribution"]  # (B, C, H, W), signed, shaped like the images
 Relevance: TypeAlias = Annotated[Tensor, "relevance"]  # (B, C, H, W), LRP's R at the pixels
@@ -42,3 +53,4 @@ TreeDrawing: TypeAlias = Annotated[Drawing, "tree drawing"]  # what repro.lab.tr
 Importance: TypeAlias = Annotated[Tensor, "importance"]  # (B, C), of each channel of a layer
 FirstFilters: TypeAlias = Annotated[Filters, "filters"]
 Positions: TypeAlias = Annotated[Embedding, "positions"]
+DistilledPositions: TypeAlias = Annotated[Distilled, "distilled positions"]

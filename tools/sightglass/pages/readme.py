@@ -12,7 +12,10 @@ from sightglass.pages.site import Site
 from sightglass.running import runnable
 
 START, END = "<!-- methods: made by sightglass readme -->\n", "<!-- /methods -->\n"
-OTHERS = {"Positions": "points"}  # what is neither a picture nor a tree, by what the function returns
+OTHERS = {
+    "Positions": "points",
+    "DistilledPositions": "points",
+}  # what is neither a picture nor a tree, by what the function returns
 
 
 def filled(site: Site, text: str) -> str:

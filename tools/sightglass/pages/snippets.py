@@ -127,6 +127,19 @@ bars = figures.bars("checked disk", {str(i): float(shares[i]) for i in largest},
 figures.panels([[figures.Panel("image", disks[0])], [bars]]).savefig("cnn-decision-tree.png")
 """,
     "t-sne": _EMBEDDED.format(name="t_sne", slug="t-sne"),
+    "darksight": """
+from repro.embedding.darksight import darksight
+from repro.lab import figures, networks, scenes
+
+model = networks.load("zf-scenes", seed=0)  # or your own classifier, in evaluation mode
+some = scenes.load(400, seed=0)  # or your own images, values in [0, 1]
+images, _ = networks.inputs(some.images, some.labels)
+logits = model(images).detach()
+
+found = darksight(logits, temperature=2.0)
+chart = figures.scatter("predicted class", found.positions, logits.argmax(1), scenes.CLASSES)
+figures.panels([[chart]]).savefig("darksight.png")
+""",
     "linear-tsne": _EMBEDDED.format(name="linear_tsne", slug="linear-tsne"),
     "explanation-by-interpretation": """
 from repro.attribution.explanation_by_interpretation import explanation_by_interpretation
