@@ -1,11 +1,9 @@
-"""Linear-complexity t-SNE beside the exact one: is it as good, how does its cost grow, and what does the grid cost?
+"""Linear-complexity t-SNE beside the exact one: is it as good, and what does the grid cost?
 
 Controls: two principal components, scaled to the width of the exact picture; grids of two sizes of cells.
 """
 
 from __future__ import annotations
-
-import time
 
 import torch
 from matplotlib.figure import Figure
@@ -17,7 +15,6 @@ from repro.engine import neighbours
 from repro.experiments.embedding.t_sne import NEAR, STEPS, VOTES, codes
 from repro.lab import figures, photo_panels, scenes
 
-FEW, MANY, REPEATED = 1000, 16_000, 3
 CELLS = {"fine": 0.25, "coarse": 1.0}
 LAYER = "last hidden layer"
 
@@ -27,7 +24,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
     "divergence" is over all pairs, whatever the method; "accuracy" that of the five nearest points, "trust"
     the trustworthiness of the twelve nearest.  "error" is the repulsion's, relative to the sum over all pairs, in the
-    exact picture.  "growth" is how many times longer the fields of 16,000 points take than those of 1,000.
+    exact picture.
     """
     given = codes(seed)
     rows, labels = given[LAYER].to(device), given["labels"].long().to(device)
@@ -48,7 +45,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     whole = pushes(exact, exact)
     for name, cell in CELLS.items():
         found[f"{name}-error"] = float((fields(exact, cell)[1] - whole).norm() / whole.norm())
-    return found | {"growth": _seconds(MANY, device) / _seconds(FEW, device)}
+    return found
 
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:
@@ -79,14 +76,3 @@ def pushes(positions: Tensor, places: Tensor) -> Tensor:
     """V ``(M, 2)`` at the places ``(M, 2)``, summed over all positions ``(N, 2)``."""
     apart = positions[None] - places[:, None]
     return (apart / (1 + apart.square().sum(2, keepdim=True)).square()).sum(1)
-
-
-def _seconds(count: int, device: str) -> float:
-    """The processor's, for the fields of so many points in one cloud; the shortest of three."""
-    cloud = torch.rand(count, 2, generator=torch.Generator().manual_seed(0)).mul(40).to(device)
-    found = []
-    for _ in range(REPEATED):
-        start = time.process_time()
-        fields(cloud, CELLS["fine"])
-        found.append(time.process_time() - start)
-    return min(found)

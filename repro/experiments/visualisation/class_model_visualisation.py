@@ -21,9 +21,9 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     """The claims' quantities for all ten classes, means of gap-scenes and fc-scenes.
 
     "transfer": the share of pictures that networks of four other kinds put into the class.  "free" is without the
-    penalty; "early" the same, stopped after few steps, when it is as pale as with the penalty; "softmax" raises the
-    log-probability; "class-mean" is the class's mean image, at that contrast.  "own" is the share to which the network
-    itself gives the class, "high" the share of high frequencies.
+    penalty; "pale" the same, brought to the contrast of "penalty", and "early" the same, stopped when it has about
+    that contrast; "softmax" raises the log-probability; "class-mean" is the class's mean image at that contrast.
+    "own" is the share to which the network itself gives the class, "high" the share of high frequencies.
     """
     classes = torch.arange(10, device=device)
     mean, of_class = made_images.mean_images(seed, device=device)
@@ -31,7 +31,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     for name in MAKERS:
         model, others = networks.load(name, seed).to(device), made_images.judges(name, seed, device)
         made = pictures(model, classes, mean, seed)
-        shown = made | {"class-mean": made_images.with_contrast_of(of_class, made["penalty"], mean)}
+        pale = {"class-mean": of_class, "pale": made["free"]}
+        shown = made | {key: made_images.with_contrast_of(each, made["penalty"], mean) for key, each in pale.items()}
         row = {f"{key}-transfer": made_images.transfer(others, each, classes) for key, each in shown.items()}
         row |= {f"{key}-own": made_images.transfer([model], each, classes) for key, each in made.items()}
         rows.append(row | {f"{key}-high": made_images.high_frequency_share(each) for key, each in made.items()})
