@@ -42,7 +42,8 @@ def _docstring(source: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _mathml(latex: str) -> str:
+def mathml(latex: str) -> str:
+    """LaTeX as browsers draw it, in a line of its own."""
     return str(convert(latex, display="block"))
 
 
@@ -51,11 +52,11 @@ def _equation(site: Site, equation: Equation, method: Method, marks: Sequence[Ma
     paper = equation.paper or next(iter(method.proposed_by), "")
     place = located(site, equation, paper, here)
     name = site.say("equation", number=text(equation.number))
-    mathml = _mathml(equation.latex)
+    drawn = mathml(equation.latex)
     meaning = equation.meaning_zh if site.language == "zh" else equation.meaning
     shown = [
         f'<p class="sg-equation-place"><strong>{name}</strong> {place}</p>\n',
-        f'<div class="sg-equation" tabindex="0">{mathml}</div>\n<p>{text(meaning)}</p>\n',
+        f'<div class="sg-equation" tabindex="0">{drawn}</div>\n<p>{text(meaning)}</p>\n',
     ]
     for mark in marks:
         path = mark.path.relative_to(site.root).as_posix()
