@@ -1,7 +1,8 @@
 """What a reader pastes to run a method on a photograph: a line that installs the project, a command, and Python.
 
 Both come from the signature of the method's function, so that a new method has them without a word written here.  They
-use torchvision's ResNet-50, except for the methods in ``SUITED``.  A test runs them all.
+use torchvision's ResNet-50, except for the methods in ``SUITED``.  A method that needs many images, with labels or
+without, has its Python in ``docs/snippets/<slug>.py``.  A test runs them all.
 """
 
 from __future__ import annotations
@@ -81,107 +82,8 @@ CALLS: dict[Gives, str] = {
     "filters": "filters = {name}(model, shape=(3, 224, 224)).weights\nshown = figures.filters(filters, columns=8)",
     "pre-image": 'layer = model.get_submodule("{layer}")\nshown = {name}(model, images, layer)[0].clamp(0, 1)',
 }
+FOLDER = "docs/snippets"
 MAPS = ("heatmap", "attribution", "relevance")
-# Whole snippets of methods that need many images, with labels or without, and not one: on the laboratory's networks.
-_EMBEDDED = """
-from repro.embedding.{name} import {name}
-from repro.engine.representations import representation
-from repro.lab import figures, networks, scenes
-
-model = networks.load("zf-scenes", seed=0)  # or your own network, in evaluation mode
-some = scenes.load(200, seed=0)  # or your own images, values in [0, 1]; labels are for the colours alone
-images, labels = networks.inputs(some.images, some.labels)
-codes = representation(model, images, model.classifier[3]).detach()  # (200, 96), or any rows (N, F)
-
-positions = {name}(codes, perplexity=30.0).positions  # (200, 2)
-chart = figures.scatter("last hidden layer", positions, labels, scenes.CLASSES)
-figures.panels([[chart]]).savefig("{slug}.png")
-"""
-LABELLED = {
-    "attention": """
-from repro.experiments.interpretable.heads import trained, training_maps
-from repro.interpretable.attention import attention
-from repro.lab import figures, networks, scenes
-
-model = networks.load("gap-scenes", seed=0)  # or your own classifier, in evaluation mode
-head = trained(*training_maps(model, seed=0), start=0)  # or a Head that you trained on feature maps of your own
-some = scenes.load(3, seed=0)
-images, _ = networks.inputs(some.images, some.labels)
-
-shown = attention(model, images, head)
-row = [figures.Panel(f"image {i}", images[i], shown[i]) for i in range(3)]
-figures.panels([row]).savefig("attention.png")
-""",
-    "cnn-decision-tree": """
-from repro.interpretable.cnn_decision_tree import cnn_decision_tree
-from repro.lab import figures, networks, scenes
-
-model = networks.load("fc-scenes", seed=0)  # or your own classifier, in evaluation mode
-some = scenes.load(500, seed=0, held_out=False)  # or your own images, values in [0, 1], with their classes
-images, labels = networks.inputs(some.images, some.labels)
-disks = images[labels == 2]  # "checked disk": the first is explained, the others grow the tree
-
-shares = cnn_decision_tree(model, disks[:1], labels.new_tensor([2]), disks[1:])[0]
-largest = shares.abs().argsort(descending=True)[:10].tolist()
-bars = figures.bars("checked disk", {str(i): float(shares[i]) for i in largest}, "filter", "share")
-figures.panels([[figures.Panel("image", disks[0])], [bars]]).savefig("cnn-decision-tree.png")
-""",
-    "t-sne": _EMBEDDED.format(name="t_sne", slug="t-sne"),
-    "darksight": """
-from repro.embedding.darksight import darksight
-from repro.lab import figures, networks, scenes
-
-model = networks.load("zf-scenes", seed=0)  # or your own classifier, in evaluation mode
-some = scenes.load(400, seed=0)  # or your own images, values in [0, 1]
-images, _ = networks.inputs(some.images, some.labels)
-logits = model(images).detach()
-
-found = darksight(logits, temperature=2.0)
-chart = figures.scatter("predicted class", found.positions, logits.argmax(1), scenes.CLASSES)
-figures.panels([[chart]]).savefig("darksight.png")
-""",
-    "linear-tsne": _EMBEDDED.format(name="linear_tsne", slug="linear-tsne"),
-    "explanation-by-interpretation": """
-from repro.attribution.explanation_by_interpretation import explanation_by_interpretation
-from repro.lab import figures, networks, scenes
-
-model = networks.load("vgg-scenes", seed=0)  # or your own classifier, in evaluation mode
-some = scenes.load(500, seed=0, held_out=False)  # or your own images, values in [0, 1], with their classes
-examples, labels = networks.inputs(some.images, some.labels)  # (500, 3, 64, 64) and (500,)
-images, target_classes = examples[:1], labels[:1]
-
-shown = explanation_by_interpretation(model, images, target_classes, examples, labels)[0]
-row = [figures.Panel("image", images[0]), figures.Panel(scenes.CLASSES[int(target_classes)], images[0], shown)]
-figures.panels([row]).savefig("explanation-by-interpretation.png")
-""",
-    "interpretable-cnn": """
-from repro.experiments.interpretable.heads import training_maps
-from repro.experiments.interpretable.part_filters import trained
-from repro.interpretable.interpretable_cnn import interpretable_cnn
-from repro.lab import figures, networks, scenes
-
-model = networks.load("gap-scenes", seed=0)  # or your own classifier, in evaluation mode
-layer = trained("parts", *training_maps(model, seed=0), seed=0)  # or a PartLayer that you trained
-some = scenes.load(3, seed=0)
-images, labels = networks.inputs(some.images, some.labels)
-
-shown = interpretable_cnn(model, images, labels, layer)
-row = [figures.Panel(scenes.CLASSES[labels[i]], images[i], shown[i]) for i in range(3)]
-figures.panels([row]).savefig("interpretable-cnn.png")
-""",
-    "compression-importance": """
-from repro.interpretable.compression_importance import compression_importance
-from repro.lab import digits, figures, networks
-
-model = networks.load("lenet-mnist", seed=0)  # or your own classifier, in evaluation mode
-some = digits.load(500, seed=0)  # or your own images, values in [0, 1], with their classes
-images, labels = networks.inputs(some.images, some.labels)
-
-importance = compression_importance(model, images, labels, model.features[0]).mean(0)  # one value a filter
-bars = figures.bars("first layer", {str(i): float(x) for i, x in enumerate(importance)}, "filter", "lost accuracy")
-figures.panels([[bars]]).savefig("compression-importance.png")
-""",
-}
 # For methods of tables, by the name of what they return: the line that leaves in ``drawing`` what is drawn.
 ROWS = {
     "DecisionTree": "tree = {name}({given}, leaves=6)\n"
@@ -219,8 +121,9 @@ def command(root: Path, slug: str) -> str | None:
 def python(root: Path, slug: str) -> str | None:
     """Lines of Python that show what the method finds; None for a method that shows neither an image nor a tree."""
     found = runnable.find(root, slug)
-    if found and slug in LABELLED:
-        return LABELLED[slug].strip()
+    own = root / FOLDER / f"{slug}.py"
+    if found and own.is_file():
+        return own.read_text(encoding="utf-8").strip()
     if found and found.returns in ROWS:
         return _of_rows(found)
     suited = SUITED.get(slug, Suited())
