@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple, TypeAlias
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from repro.engine.trees import Drawing, Tree
 
@@ -41,6 +41,16 @@ class Distilled(NamedTuple):
     density: Tensor  # (N,), of all classes at the point
 
 
+class Imitable(NamedTuple):
+    """A network of P parameters, the tree that imitates it, and what was met at M moments of its training."""
+
+    network: nn.Module
+    tree: Tree
+    parameters: Tensor  # (M, P)
+    lengths: Tensor  # (M,), in splits, of the tree that imitated the network then
+    estimates: Tensor  # (M,), of these lengths before they were known; NaN where there was no estimate yet
+
+
 Heatmap: TypeAlias = Annotated[Tensor, "heatmap"]  # (B, 1, h, w), for a class, on a grid coarser than the image
 Attribution: TypeAlias = Annotated[Tensor, "attribution"]  # (B, C, H, W), signed, shaped like the images
 Relevance: TypeAlias = Annotated[Tensor, "relevance"]  # (B, C, H, W), LRP's R at the pixels
@@ -54,3 +64,4 @@ Importance: TypeAlias = Annotated[Tensor, "importance"]  # (B, C), of each chann
 FirstFilters: TypeAlias = Annotated[Filters, "filters"]
 Positions: TypeAlias = Annotated[Embedding, "positions"]
 DistilledPositions: TypeAlias = Annotated[Distilled, "distilled positions"]
+ImitableNetwork: TypeAlias = Annotated[Imitable, "imitable network"]
