@@ -3,16 +3,16 @@
 The loss has a penalty: how many splits a row passes on average in the tree that is grown on the network's answers.
 As no gradient leads through a tree, a second network learns to estimate this length from the weights of the first.
 
-Paper: ``wu2018beyond``.  Of its text only the first page could be read: the equations bear letters, and what is not a
-difference is as in the authors' code, github.com/dtak/tree-regularization-public.
+Paper: ``wu2018beyond``, of which only the first page could be read: the equations bear letters, and differences are
+those from the authors' code, github.com/dtak/tree-regularization-public.
 
     (a)  loss(W) = cross-entropy(W) + strength * Omega'(W)
     (b)  Omega(W) = mean over the training inputs of their path's length in the tree grown on argmax f(x; W)
     (c)  Omega' = the MLP with the least mean over pairs of (Omega'(W) - Omega(W))^2 + DECAY |its own weights|^2
 
 Differences from the paper:
-1. For networks of rows ``(N, F)``; the paper's main models are recurrent.  Each step sees all rows.
-2. Omega' goes on from its last weights and learns from all pairs met; the code starts afresh with the latest ones.
+1. For networks of rows ``(N, F)``, not recurrent ones.  Each step sees all rows.
+2. Omega' goes on from its last weights with all pairs met; the code starts afresh with the latest, for 3,000 steps.
 3. The code's path length is the mean of the leaves' numbers in scikit-learn's tree, which is no length.
 
 Raises TableError (inputs, labels) and OptionsError (strength, every, refit, steps, least).

@@ -15,6 +15,7 @@ START, END = "<!-- methods: made by sightglass readme -->\n", "<!-- /methods -->
 OTHERS = {
     "Positions": "points",
     "DistilledPositions": "points",
+    "ImitableNetwork": "network",
 }  # what is neither a picture nor a tree, by what the function returns
 
 
