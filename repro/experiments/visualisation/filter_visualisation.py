@@ -75,12 +75,12 @@ def _share(hits: Tensor) -> float:
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:
     """Six channels of the first, the third and the last convolution of gap-scenes."""
-    model, rows = networks.load(NETWORK, seed).to(device), []
+    model, row = networks.load(NETWORK, seed).to(device), []
     for number in (1, 3, 6):
         layer = convolutions(model)[number - 1]
         found = filter_visualisation(model, layer, range(6), shape=SCENE, seed=seed)
-        rows.append([figures.Panel(f"convolution {number}, channel {k}", image) for k, image in enumerate(found)])
-    return figures.panels(rows, "Filter visualisation: each picture raises the mean activation of one channel")
+        row.append(figures.Panel(f"convolution {number}", figures.tiles(found, 3)))
+    return figures.panels([row], "Filter visualisation: each picture raises the mean activation of one channel")
 
 
 def photograph() -> photo_panels.Panels:

@@ -10,7 +10,6 @@ from torch.nn import functional
 from repro.attribution.inpainting_what_if import inpainting_what_if, what_if, without
 from repro.engine.errors import OptionsError
 from repro.lab import networks, scenes
-from tests.repro.engine.test_inpainting import slow_harmonic
 
 CONTRACT = {"inpainting_what_if": {"parts": 4}}  # large regions: half precision rounds small differences away
 BENCHMARK = {
@@ -47,6 +46,8 @@ def images_of(count: int, size: int = 12) -> Tensor:
 
 def slow_what_if(net: nn.Module, image: Tensor, c: int, segments: Tensor, grow: int) -> Tensor:
     """Removes one region after another, grown pixel by pixel, as a person would; Eq. (b)."""
+    from tests.repro.engine.test_inpainting import slow_harmonic  # the benchmark reads this file without the tests
+
     found, before = torch.zeros(segments.shape, dtype=image.dtype), net(image[None]).softmax(1)[0, c]
     size = len(segments)
     for number in segments.unique():
