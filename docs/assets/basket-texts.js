@@ -37,7 +37,7 @@
     return new Map(pairs.filter(([key, records]) => Object.hasOwn(records, key)).map(([key, records]) => [key, records[key]]));
   }
 
-  /** All references in a style that has a file of its own, by key; nothing for a format that the records hold. */
+  /** The references of all entries in a further style, by key. null for other formats: the records hold their texts. */
   const references = (format) => (format.number === undefined ? null : once(`basket/styles/${format.name}.json`));
 
   /** Name and text of the file that holds all records in a format. */

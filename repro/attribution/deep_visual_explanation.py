@@ -1,7 +1,7 @@
 """Deep visual explanation (DVE): where the feature maps of a late layer respond at coarse and at fine scales at once.
 
-Each feature map is taken to the Fourier domain, where a Gaussian keeps its low frequencies and the complement of
-another its high ones.  Back on the grid of the layer both are multiplied, and the products of all maps added up.
+In the Fourier domain a Gaussian keeps the low frequencies of each feature map, and one minus another Gaussian keeps
+the high ones.  Both are transformed back and multiplied; the heatmap is the sum of these products over all maps.
 
 Paper: ``babiker2017introduction``, known from a reader's notes (Subhaditya Mukherjee's knowledge base), which give the
 transform and these two equations without numbers:
@@ -56,7 +56,7 @@ def deep_visual_explanation(
 
 
 def both_scales(maps: Tensor, low: float, high: float) -> Tensor:
-    """The low frequencies of each map ``(B, C, h, w)`` times its high ones, place by place."""
+    """The low frequencies of each map ``(B, C, h, w)`` times its high ones, elementwise."""
     return filtered(maps, low) * (maps - filtered(maps, high))
 
 

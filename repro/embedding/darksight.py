@@ -1,8 +1,8 @@
 """DarkSight: points in the plane from which a simple classifier predicts what the network predicts.
 
-A student is taught the network's probabilities for each image: naive Bayes, with one bump of density a class in the
-plane.  It sees no image, only a point, and the points are learned together with it.  So where a point lies tells what
-the network says of its image: between two classes, it hesitates between them.
+A student learns the network's probabilities for each image.  It is a naive Bayes classifier with one density for each
+class in the plane; it sees no image, only a point, and the points are learned together with it.  A point between two
+classes belongs to an image of which the network is unsure.
 
 Paper: ``xu2018interpreting``; its abstract and the code (xukai92/darksight) were read.  Equations have letters.
 

@@ -1,7 +1,8 @@
 """Linear-complexity t-SNE: points repel each other through a field that is drawn on a grid, not pair by pair.
 
-t-SNE's pull acts between few neighbours, its push between all pairs.  Here every point is drawn onto a grid; what all
-points together push is a field on it, which each point reads at its place.  That costs as much as there are points.
+In t-SNE a few neighbours attract each other, and all pairs repel each other.  Here all points are drawn onto a grid,
+their repulsion is computed as a field on this grid, and each point reads the field where it lies.  The time of a step
+is proportional to the number of points.
 
 Paper: ``pezzotti2018linear``; its abstract, introduction and code (tfjs-tsne) were read.  Equations have letters.
 

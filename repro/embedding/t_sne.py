@@ -1,7 +1,7 @@
-"""t-SNE: points in the plane that have the neighbours which the rows have.
+"""t-SNE: points in the plane whose neighbours are those of the rows.
 
 Distances become probabilities that one row would choose another as its neighbour: near ones are probable, far ones
-not.  Points in the plane have such probabilities too, with a heavier tail, and are moved until both agree best.
+not.  Points in the plane have such probabilities too, with a heavier tail, and are moved until the two agree best.
 
 Paper: ``vandermaaten2008visualizing``.  Equations with a letter are the paper's, whose numbers could not be verified.
 

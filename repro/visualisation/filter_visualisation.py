@@ -3,11 +3,11 @@
 From faint noise on grey, each step follows the gradient, scaled to a set size in each picture.  Side by side the
 pictures show what a layer's filters respond to.
 
-No paper of its own is known: it is activation maximisation (``erhan2009visualizing``) of a channel's mean, with start
-and step of the Keras blog (``keras-blog-convnet-filters``).  The picture is ``(B, C, H, W)`` in [0, 1].
+We know of no paper that introduces it.  It is activation maximisation (``erhan2009visualizing``) of a channel's mean;
+start and step are those of the Keras blog (``keras-blog-convnet-filters``).  Pictures are ``(B, C, H, W)`` in [0, 1].
 
 Differences from the blog:
-1. The start is the same noise for every channel, so that pictures can be compared.
+1. Every channel starts from the same noise; its picture then depends on the channel alone.
 2. Values are cut to [0, 1] at every step, where the network's images lie; the blog rescales the picture at the end.
 3. 40 steps of 5 of 255 grey levels; the blog takes 20, and its text leaves their length open.
 

@@ -1,7 +1,7 @@
 """First-layer filters: the weights that meet the pixels, drawn as small pictures.
 
-A filter of the first convolution has the image's colours, so it can be looked at: it is the pattern to which its unit
-responds most.  What it looks for is told by its spectrum: one direction, one frequency, and how much of it is colour.
+A filter of the first convolution has one channel for each colour of the image, so it can be drawn as a picture: the
+pattern that its unit responds to most.  Its spectrum shows which direction and frequency it detects.
 
 No paper proposes this; ``krizhevsky2012imagenet`` (Sec. 6.1, Fig. 3) made it common.  It has no equations, so here they
 have letters of ours.

@@ -238,7 +238,7 @@ def test_after_max_poolings_captum_misses_the_difference(require_module) -> None
     torch.testing.assert_close(ours, change, rtol=1e-9, atol=0)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # captum's, of its hooks
 def test_captum_refuses_a_relu_that_is_used_twice(require_module) -> None:
     images = torch.rand(1, 3, 64, 64)
     with pytest.raises(RuntimeError, match=r"twice|more than once"):

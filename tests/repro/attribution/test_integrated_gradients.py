@@ -42,6 +42,7 @@ BENCHMARK = {
         "batches": (1,),
     },
 }
+# few steps are quick, and the method warns of the gap that they leave
 pytestmark = pytest.mark.filterwarnings("ignore::repro.engine.errors.CompletenessWarning")
 
 

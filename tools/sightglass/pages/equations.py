@@ -43,7 +43,7 @@ def _docstring(source: str) -> str | None:
 
 @functools.lru_cache(maxsize=4096)
 def mathml(latex: str) -> str:
-    """LaTeX as browsers draw it, in a line of its own."""
+    """An equation in LaTeX as MathML, which browsers draw, as a separate line."""
     return str(convert(latex, display="block"))
 
 

@@ -111,8 +111,7 @@ def command(root: Path, slug: str) -> str | None:
     if found is None or found.why_not:
         return None
     suited = SUITED.get(slug, Suited())
-    asked = {"images": "--image example", "target_classes": "--class 281", "channels": "--unit 88"}
-    given = next((option for taken, option in asked.items() if found.takes(taken)), "")
+    given = found.given("example", target=281, unit=88)
     layer = f"--layer {suited.layer}" if suited.layer else ""
     parts = [f"sightglass run {slug}", given, f"--model {suited.model} --weights DEFAULT", layer, suited.options]
     return " ".join(part for part in (*parts, f"--out {slug}.png") if part)

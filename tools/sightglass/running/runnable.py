@@ -15,7 +15,6 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,9 +96,14 @@ class Runnable:
         """A call that fits, for the method's page; None if there is none."""
         if self.why_not:
             return None
-        asked = {"images": f"--image {image}", "target_classes": "--class 3", "channels": "--unit 3"}
-        given = (option for taken, option in asked.items() if self.takes(taken))
-        return " ".join([f"sightglass run {self.slug}", *islice(given, 1), f"--out {self.slug}.png"])
+        return " ".join(
+            filter(None, (f"sightglass run {self.slug}", self.given(image, 3, 3), f"--out {self.slug}.png"))
+        )
+
+    def given(self, image: str, target: int, unit: int) -> str:
+        """The option that a call can't do without: an image, a class or a unit; none if the network alone is asked."""
+        options = {"images": f"--image {image}", "target_classes": f"--class {target}", "channels": f"--unit {unit}"}
+        return next((option for taken, option in options.items() if self.takes(taken)), "")
 
 
 def find(root: Path, slug: str) -> Runnable | None:
