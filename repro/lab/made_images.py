@@ -6,7 +6,7 @@ for it together with transfer; and see what controls get: a real image with its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -32,16 +32,21 @@ def high_frequency_share(images: Tensor) -> float:
 
     White noise has 0.80.
     """
+    return _mean_over_power(images, lambda frequencies: frequencies > 0.25)
+
+
+def mean_frequency(images: Tensor) -> float:
+    """Of an image's power, in cycles a pixel, averaged; without the mean colour."""
+    return _mean_over_power(images, lambda frequencies: frequencies)
+
+
+def _mean_over_power(images: Tensor, of: Callable[[Tensor], Tensor]) -> float:
+    """Of a function of the frequency in cycles a pixel, weighted with each image's power, averaged over the images."""
     power = torch.fft.fft2(images.double()).abs().square().sum(1)
     power[:, 0, 0] = 0
-    high = frequencies(images) > 0.25
-    return float(((power * high).sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-300)).mean())
-
-
-def frequencies(images: Tensor) -> Tensor:
-    """In cycles a pixel, ``(H, W)``, of the discrete Fourier transform of images."""
     down, across = (torch.fft.fftfreq(size, device=images.device) for size in images.shape[2:])
-    return torch.hypot(down[:, None], across)
+    weighted = power * of(torch.hypot(down[:, None], across))
+    return float((weighted.sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-300)).mean())
 
 
 def mean_images(seed: int, count: int = 2000, device: str = "cpu") -> tuple[Tensor, Tensor]:
@@ -56,10 +61,3 @@ def with_contrast_of(images: Tensor, others: Tensor, mean: Tensor) -> Tensor:
     away, wanted = ((each - mean).flatten(1).norm(dim=1) for each in (images, others))
     brought: Tensor = mean + (wanted / away)[:, None, None, None] * (images - mean)
     return brought.clamp(0, 1)
-
-
-def mean_frequency(images: Tensor) -> float:
-    """Of an image's power, in cycles a pixel, averaged; without the mean colour."""
-    power = torch.fft.fft2(images.double()).abs().square().sum(1)
-    power[:, 0, 0] = 0
-    return float(((power * frequencies(images)).sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-300)).mean())

@@ -64,6 +64,13 @@ def build(name: str) -> nn.Module:
     return described(name).build()
 
 
+def untrained(name: str, seed: int) -> nn.Module:
+    """A network as it is before training; torch's own generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(name)
+
+
 def described(name: str) -> Network:
     """What the table says about this network; ValueError for a name that is not in it."""
     if name not in NETWORKS:

@@ -277,6 +277,8 @@ def test_references_one_by_one_join_to_what_the_command_writes_and_are_kept(
     changed = replace(some, entries={**some.entries, key: entry.model_copy(update={"title": "Another"})})
     assert one_by_one(changed, tmp_path / "kept")["ieee"].references[key] == "another"
     assert asked == [key] * len(STYLES)
+    (tmp_path / "file").touch()  # no folder can be made there
+    assert one_by_one(changed, tmp_path / "file")["ieee"].references[key] == "another"
 
 
 @pytest.mark.parametrize(

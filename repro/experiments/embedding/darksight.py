@@ -13,7 +13,7 @@ from repro.embedding.darksight import darksight, student
 from repro.embedding.t_sne import t_sne
 from repro.engine import neighbours
 from repro.engine.results import Distilled
-from repro.lab import figures, networks, photo_panels, scenes
+from repro.lab import figures, metrics, networks, photo_panels, scenes
 
 COUNT, STEPS, TEMPERATURE = 400, 600, 2.0
 
@@ -33,7 +33,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
         learned = darksight(logits, temperature=TEMPERATURE, steps=STEPS, positions=positions, seed=seed)
         same = learned.probabilities.argmax(1) == logits.argmax(1)
         found |= {f"{name}-divergence": float(learned.divergence), f"{name}-agreement": float(same.double().mean())}
-        found[f"{name}-order"] = _rank_correlation(_entropy(learned.probabilities), _entropy(softened))
+        doubt = (_entropy(each)[None] for each in (learned.probabilities, softened))
+        found[f"{name}-order"] = float(metrics.rank_correlation(*doubt)[0])
         if positions is None:
             wrong = logits.argmax(1) != labels
             found["density-finds-mistakes"] = _lower(learned.density, wrong)
@@ -90,11 +91,6 @@ def _maps(learned: Distilled, side: int = 160) -> tuple[Tensor, Tensor]:
 def _entropy(probabilities: Tensor) -> Tensor:
     found: Tensor = -torch.special.xlogy(probabilities, probabilities).sum(1)
     return found
-
-
-def _rank_correlation(first: Tensor, second: Tensor) -> float:
-    ranks = torch.stack([each.argsort().argsort().double() for each in (first, second)])
-    return float(torch.corrcoef(ranks)[0, 1])
 
 
 def _lower(values: Tensor, which: Tensor) -> float:

@@ -43,9 +43,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
                 "alike-shuffled": float(torch.corrcoef(torch.stack([alike[0], mixed]))[0, 1]),
             }
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        untrained = networks.build(NETWORK).to(device)
+    untrained = networks.untrained(NETWORK, seed).to(device)
     last = filter_visualisation(untrained, convolutions(untrained)[-1], range(CHANNELS), shape=SCENE, steps=STEPS)
     return {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]} | {
         "frequency": made_images.mean_frequency(found.images),

@@ -31,7 +31,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     generator = torch.Generator().manual_seed(seed)
     kinds = {
         "trained": trained,
-        "untrained": first_layer_filters(_untrained("zf-scenes", seed).to(device), shape=SCENES),
+        "untrained": first_layer_filters(networks.untrained("zf-scenes", seed).to(device), shape=SCENES),
         "shuffled": described(controls.shuffled(trained.weights, generator)),
         "noise": described(controls.as_smooth(trained.weights, generator)),
     }
@@ -54,7 +54,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 def figure(seed: int = 0, device: str = "cpu") -> Figure:
     """The filters of three networks, each in its full strength, ordered by direction; below, without training."""
     rows = []
-    for title, of in (("{}", networks.load), ("{}, untrained", _untrained)):
+    for title, of in (("{}", networks.load), ("{}, untrained", networks.untrained)):
         row = []
         for name, shape in (("zf-scenes", SCENES), ("residual-scenes", SCENES), ("lenet-mnist", DIGITS)):
             row.append(figures.Panel(title.format(name), _picture(first_layer_filters(of(name, seed), shape=shape))))
@@ -76,7 +76,7 @@ def photographs_filters() -> Filters:
 def _in_training(seed: int, device: str) -> dict[str, float]:
     some = digits.load(600, seed, held_out=False)
     images, classes = networks.inputs(some.images, some.labels, device)
-    model, seen = _untrained("lenet-mnist", seed).to(device), {}
+    model, seen = networks.untrained("lenet-mnist", seed).to(device), {}
     generator, each = torch.Generator().manual_seed(seed), -(-len(images) // 32)
 
     def look(step: int) -> None:
@@ -91,12 +91,6 @@ def _in_training(seed: int, device: str) -> dict[str, float]:
         model, batches, lambda rows: functional.cross_entropy(model(images[rows]), classes[rows]), optimiser, probe=look
     )
     return seen
-
-
-def _untrained(name: str, seed: int) -> torch.nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return networks.build(name)
 
 
 def _picture(filters: Filters) -> Tensor:

@@ -186,3 +186,11 @@ def test_a_broken_checkpoint_is_named(tmp_path) -> None:
     with pytest.raises(CheckpointError):
         training.train("gap-scenes", 9, TINY, tmp_path)
     checkpoint.unlink()
+
+
+def test_an_untrained_network_depends_on_its_seed_alone() -> None:
+    before = torch.get_rng_state()
+    first, again, other = (networks.untrained("lenet-mnist", seed).state_dict() for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)

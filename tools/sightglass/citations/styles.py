@@ -12,6 +12,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -90,16 +91,19 @@ def one_by_one(catalogue: Records, kept: Path) -> dict[str, Numbered]:
     _processor()
     works = [work_of(key, entry, catalogue.venues) for key, entry in sorted(catalogue.entries.items())]
     items = [json.dumps(_item(work, None)) for work in works]
-    kept.mkdir(parents=True, exist_ok=True)
     found = {}
     for style in STYLES:
         rules = f"{_file(style).read().decode()}{REPAIRS}{version('citeproc-py')}"
         references = {}
         for work, item in zip(works, items, strict=True):
             file = kept / hashlib.sha256(f"{rules}{item}".encode()).hexdigest()[:32]
-            if not file.exists():
-                write_whole(file, _references([work], style)[0])
-            references[work.key] = file.read_text(encoding="utf-8")
+            if file.exists():
+                references[work.key] = file.read_text(encoding="utf-8")
+                continue
+            references[work.key] = _references([work], style)[0]
+            with suppress(OSError):  # where nothing can be kept, it is made again the next time
+                kept.mkdir(parents=True, exist_ok=True)
+                write_whole(file, references[work.key])
         number = _NUMBER.match(next(iter(references.values()), ""))
         plain = {key: _NUMBER.sub("", text, count=1) for key, text in references.items()} if number else references
         found[style] = Numbered(number[0].replace("1", "#") if number else "", plain)
