@@ -110,8 +110,10 @@ def test_a_value_edited_by_hand_is_found_within_a_budget(own: Path, made: dict, 
     path = ledger.path_of(own, "cpu", "cam")
     path.write_text(path.read_text().replace("0.7", "0.8"))
     output = call("verify", "--check", "--budget", "0", code=1)
-    assert "in the ledger 0.8, 0.8, 0.8" in output.stderr
+    assert "q is 0.7, in the ledger 0.8" in output.stderr
     assert "Measured: cam (changed since ever)." in output.stdout  # there is no history
+    assert "measured with one seed for want of time: cam" in output.stdout
+    assert [(len(job.seeds), job.picture) for job in made["jobs"]] == [(1, False)]
 
 
 def test_a_budget_says_what_was_measured_and_what_rests_on_its_key(own: Path, made: dict, monkeypatch) -> None:

@@ -46,9 +46,17 @@ def test_only_seeds_that_both_have_are_compared(result, claim) -> None:
     stored = result(VALUES)
     fewer = result([0.7], seeds=[2])
     assert checking.compare([claim(at_least=0.65)], fewer, stored) == checking.Comparison()  # the ledger says fails
+    assert checking.compare(
+        [claim(at_least=0.5)], result([0.4], seeds=[2], device_name="another"), stored
+    ).differences == ["m: c does not hold, in the ledger: holds"]
     moved = result([0.8], seeds=[2])
     assert checking.compare([], moved, stored).differences == ["m: q is 0.8, in the ledger 0.7"]
     assert checking.compare([], result([0.8], seeds=[7]), stored) == checking.Comparison()
+
+
+def test_seeds_that_were_not_measured_have_the_values_of_the_ledger(result) -> None:
+    found = checking.completed(result([0.4], seeds=[1]), result(VALUES))
+    assert (found.seeds, found.quantities["q"].values) == ([0, 1, 2], [0.5, 0.4, 0.7])
 
 
 def test_quantities_that_come_or_go_are_differences(result) -> None:

@@ -86,6 +86,27 @@ def test_changed_results_are_measured_committed_or_not(history: Path) -> None:
         planned(history, base="nowhere")
 
 
+def test_if_time_is_short_what_changed_is_measured_with_one_seed_that_turns(history: Path, monkeypatch) -> None:
+    touch(history, "method-2")
+    touch(history, "method-3")
+    enough = planned(history, budget=2)
+    assert (enough.seeds, enough.must) == ({}, 2)
+    found = []
+    for number in ("30", "31", "32"):
+        monkeypatch.setenv("GITHUB_RUN_NUMBER", number)
+        plan = planned(history, budget=0.5)
+        assert plan.seeds.keys() == plan.reasons.keys() == {"method-2", "method-3"}
+        assert plan.must == plan.minutes == 0.5  # 15 seconds each, and no picture
+        found.append(plan.seeds["method-2"])
+    assert sorted(found) == [[0], [1], [2]]
+    monkeypatch.setenv("GITHUB_RUN_NUMBER", "3")  # the turn of method-2: all of it
+    plan = planned(history, budget=1)
+    assert plan.seeds.keys() == {"method-3"}
+    assert plan.reasons["method-2"] == "its turn"
+    monkeypatch.setattr(selecting.keys, "why_stale", lambda result, root: ["x:y changed"])
+    assert planned(history, budget=1).seeds == {}
+
+
 def test_stale_and_missing_results_are_measured_whatever_it_takes(history: Path, monkeypatch) -> None:
     monkeypatch.setattr(
         selecting.keys, "why_stale", lambda result, root: ["x:y changed"] if result.method in SLUGS[:3] else []
@@ -132,7 +153,7 @@ def test_a_shallow_clone_says_what_it_cannot_see(history: Path, tmp_path: Path, 
     assert plan.notes == [f"a shallow clone: what changed before {head[:7]} is not seen"]
     monkeypatch.delenv("GITHUB_RUN_NUMBER")
     monkeypatch.setattr(selecting, "turn", lambda slug: int(head, 16) % selecting.ROUNDS)
-    assert set(planned(shallow).reasons.values()) == {"its turn", f"changed since {head[:7]}"}
+    assert set(planned(shallow).reasons.values()) == {"its turn"}
 
 
 def test_without_a_history_everything_counts_as_changed(history: Path, tmp_path: Path, result) -> None:

@@ -107,8 +107,10 @@ def verify(
             plan = selecting.plan(
                 root, {job.slug: job.stored for job in wanted}, place, budget=budget, base=base, processes=processes
             )
-            wanted = [job for job in wanted if job.slug in plan.reasons]
+            wanted = [_within(plan, job) for job in wanted if job.slug in plan.reasons]
             told.measured, told.rest_on_their_key, told.notes = plan.reasons, plan.resting, plan.notes
+            if plan.seeds:
+                told.notes.append(f"measured with one seed for want of time: {', '.join(sorted(plan.seeds))}")
             if plan.must > budget:
                 told.notes.append(
                     f"what must be measured takes about {plan.must:.0f} minutes, more than the budget of {budget:g}"
@@ -118,7 +120,10 @@ def verify(
             if found.unlabelled:
                 untranslated = "; ".join(found.unlabelled)
                 told.notes.append(f"{job.slug}: labels of its figure without Chinese (labels_zh): {untranslated}")
-            told.claims += [_claim_row(job.slug, claim, found.result) for claim in job.method.claims if job.numbers]
+            shown = found.result
+            if budget is not None and job.stored:
+                shown = checking.completed(shown, job.stored)
+            told.claims += [_claim_row(job.slug, claim, shown) for claim in job.method.claims if job.numbers]
             told.differences += [f"{job.slug}: {what}, though its key does not hold it" for what in found.outside_key]
             if not check:
                 told.differences += checking.unexpected(job.method.claims, found.result) if job.numbers else []
@@ -246,6 +251,12 @@ def _job(
     slug: str, method: Method, seeds: list[int] | None, stored: ledger.Result | None, labels: Mapping[str, str]
 ) -> Job:
     return Job(slug, method, seeds or (stored.seeds if stored else SEEDS), stored, labels_zh=labels)
+
+
+def _within(plan: selecting.Plan, job: Job) -> Job:
+    """The job as the plan shortens it: with some seeds alone, and no picture."""
+    seeds = plan.seeds.get(job.slug)
+    return replace(job, seeds=seeds, picture=False) if seeds else job
 
 
 def _stale_part(job: Job, root: Path) -> Job | None:

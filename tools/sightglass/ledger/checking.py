@@ -24,11 +24,12 @@ def compare(claims: Sequence[Claim], now: Result, stored: Result) -> Comparison:
     """Verdicts must be the same everywhere; values to six digits where the processor is the same.
 
     Values are compared seed by seed, for the seeds that both have.  On another processor a value may move by as much
-    as it differs between seeds; if it moves further, that is drift.
+    as it differs between seeds; if it moves further, that is drift.  Of some seeds alone, the verdict is that which
+    they give with the ledger's values of the others.
     """
     found, common = Comparison(), [seed for seed in now.seeds if seed in stored.seeds]
-    for claim in claims if now.seeds == stored.seeds else []:  # other seeds may give other verdicts
-        word, wanted = verdict(claim, now), verdict(claim, stored)
+    for claim in claims if common == now.seeds else []:  # other seeds may give other verdicts
+        word, wanted = verdict(claim, completed(now, stored)), verdict(claim, stored)
         if word != wanted:
             found.differences.append(f"{now.method}: {claim.id} {told(word)}, in the ledger: {wanted}")
     same = now.device_name == stored.device_name
@@ -50,6 +51,16 @@ def compare(claims: Sequence[Claim], now: Result, stored: Result) -> Comparison:
                 moved = f"{now.method}: {name} is {mean:.6g}, in the ledger {before:.6g} ± {held.spread:.2g}"
                 found.drift.append(f"{moved} on {stored.device_name}")
     return found
+
+
+def completed(now: Result, stored: Result) -> Result:
+    """``now`` with the ledger's values for the seeds that were not measured."""
+    quantities = dict(now.quantities)
+    for name in now.quantities.keys() & stored.quantities.keys():
+        measured = dict(zip(now.seeds, now.quantities[name].values, strict=True))
+        held = zip(stored.seeds, stored.quantities[name].values, strict=True)
+        quantities[name] = Quantity.of(measured.get(seed, value) for seed, value in held)
+    return now.model_copy(update={"seeds": stored.seeds, "quantities": quantities})
 
 
 def unexpected(claims: Sequence[Claim], now: Result) -> list[str]:

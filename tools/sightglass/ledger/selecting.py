@@ -6,9 +6,10 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from sightglass.errors import HistoryError
@@ -26,6 +27,7 @@ class Plan:
     """What a check measures and why, what it leaves to its key, and how long that will take on so many processes."""
 
     reasons: dict[str, str] = field(default_factory=dict)
+    seeds: dict[str, list[int]] = field(default_factory=dict)  # where not all are measured
     resting: dict[str, str] = field(default_factory=dict)  # with the date of the last measurement
     minutes: float = 0.0  # for all that is measured
     must: float = 0.0  # for what must be measured however long it takes
@@ -44,9 +46,10 @@ def plan(
     """What a check within ``budget`` minutes measures, for a clone that has no store of earlier measurements.
 
     Results that are stale or changed since ``base``, and the methods whose turn it is, whatever they take; then those
-    that were measured longest ago, while the time lasts.  Raises HistoryError if there is no commit ``base``.
+    that were measured longest ago, while the time lasts.  If the first alone take longer than the budget, a changed
+    result is measured with one seed, in each run another.  Raises HistoryError if there is no commit ``base``.
     """
-    found, history = Plan(), _History(root)
+    found, history, shortened = Plan(), _History(root), dict[str, list[int]]()
     changed, since, found.notes = history.changed(base)
     number = history.run_number()
     for slug, result in stored.items():
@@ -54,15 +57,19 @@ def plan(
             found.reasons[slug] = "not in the ledger"
         elif why := keys.why_stale(result, root):
             found.reasons[slug] = f"stale: {why[0]}"
-        elif path_of(root, device, slug).relative_to(root).as_posix() in changed:
-            found.reasons[slug] = f"changed since {since}"
         elif turn(slug) == number % ROUNDS:
             found.reasons[slug] = "its turn"
+        elif path_of(root, device, slug).relative_to(root).as_posix() in changed:
+            found.reasons[slug] = f"changed since {since}"
+            shortened[slug] = [result.seeds[number % len(result.seeds)]]
     found.minutes = found.must = minutes(stored, found.reasons, processes)
+    if shortened and found.must > budget:
+        found.seeds = shortened
+        found.minutes = found.must = minutes(stored, found.reasons, processes, shortened)
     others = [(result.date, -((number - turn(slug)) % ROUNDS), slug) for slug, result in stored.items() if result]
     for date, _, slug in sorted(others):
         if slug not in found.reasons:
-            together = minutes(stored, [*found.reasons, slug], processes)
+            together = minutes(stored, [*found.reasons, slug], processes, found.seeds)
             if together <= budget:
                 found.reasons[slug], found.minutes = "within the budget", together
             else:
@@ -80,12 +87,21 @@ def run_number(root: Path) -> int:
     return _History(root).run_number()
 
 
-def minutes(stored: Mapping[str, Result | None], slugs: Iterable[str], processes: int) -> float:
-    """How long measuring these takes, by what it took the last time: longest first, each seed on a free process."""
+def minutes(
+    stored: Mapping[str, Result | None],
+    slugs: Iterable[str],
+    processes: int,
+    shortened: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> float:
+    """How long measuring these takes, by what it took the last time: longest first, each seed on a free process.
+
+    What is ``shortened`` is measured with these seeds alone, and not drawn.
+    """
     tasks = []
     for slug in slugs:
         result, seconds = stored[slug], seconds_of(stored[slug])
-        tasks += [seconds["seed"]] * len(result.seeds if result else (0, 1, 2)) + [seconds["picture"]]
+        seeds = shortened.get(slug) or (result.seeds if result else (0, 1, 2))
+        tasks += [seconds["seed"]] * len(seeds) + [seconds["picture"]] * (slug not in shortened)
     return max(_shared(tasks, processes, lambda task: task)[1], default=0.0) / 60
 
 
