@@ -49,10 +49,24 @@ def test_what_was_not_measured_has_no_ratio() -> None:
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = benchmark.path_of(tmp_path, "cpu")
-    assert benchmark.load_all(tmp_path) == []
-    for written in (result(row(floor=([1.0], 2.5), sightglass=([1.25], None)), row(floor=([2.0], 1.0))), result()):
+    assert benchmark.load_all(tmp_path) == {}
+    one = result(row(floor=([1.0], 2.5), sightglass=([1.25], None)), row(floor=([2.0], 1.0)))
+    for written in ((one,), (result(), one)):
         benchmark.write(path, written)
-        assert benchmark.load_all(tmp_path) == [written]
+        assert benchmark.load_all(tmp_path) == {"cpu": written}
+
+
+def test_a_further_run_takes_the_place_of_the_rows_that_it_measured_again() -> None:
+    first, second = (row(floor=([1.0], 1.0)).model_copy(update={"method": name}) for name in ("m", "n"))
+    left_out = {"captum, m vgg16": "a", "captum, n vgg16": "b", "zennit, m batch 8": "c", "torch-cam": "d"}
+    old = result(first, second).model_copy(update={"left_out": left_out})
+    new = result(first.model_copy(update={"runs": {"floor": Run(seconds=[3.0])}}))
+    assert benchmark.after(new, [old]) == [
+        new,
+        old.model_copy(update={"rows": [second], "left_out": {"captum, n vgg16": "b", "torch-cam": "d"}}),
+    ]
+    assert benchmark.after(new, [new]) == [new]
+    assert benchmark.after(new, []) == [new]
 
 
 def test_a_file_that_is_no_result_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -67,7 +81,7 @@ def test_a_file_that_is_no_result_is_named_with_the_remedy(tmp_path: Path) -> No
 
 def test_the_committed_results_are_in_canonical_form(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
-    for stored in benchmark.load_all(root):
+    for device, stored in benchmark.load_all(root).items():
         benchmark.write(tmp_path / "written.json", stored)
-        assert benchmark.path_of(root, stored.device).read_text() == (tmp_path / "written.json").read_text()
-        assert all(run.seconds for row in stored.rows for run in row.runs.values())
+        assert benchmark.path_of(root, device).read_text() == (tmp_path / "written.json").read_text()
+        assert all(each.seconds for run in stored for row in run.rows for each in row.runs.values())

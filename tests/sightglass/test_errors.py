@@ -109,9 +109,9 @@ def method(model: object, steps: int = 20) -> None: ...
             "run sightglass verify cam",
         ),
         (
-            lambda root: (stored(benchmark.path_of(root, "cuda"), '{"device": "cuda"}'), benchmark.load_all(root)),
+            lambda root: (stored(benchmark.path_of(root, "cuda"), '[{"device": "cuda"}]'), benchmark.load_all(root)),
             errors.StoredError,
-            "ROOT/results/bench/cuda.json is no result of the benchmark (device_name: Field required): run make bench",
+            "ROOT/results/bench/cuda.json is no result of the benchmark (0.device_name: Field required): run make bench",
         ),
         (
             lambda root: (stored(tutorials.path_of(root, "cam"), "[]"), tutorials.load(root, "cam")),

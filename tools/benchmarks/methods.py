@@ -4,6 +4,7 @@
     python -m benchmarks.methods --device cuda
     python -m benchmarks.methods --quick                    # two rounds of ResNet-50 with one image: does it run?
     python -m benchmarks.methods --methods grad-cam guided-backprop --models vgg16 --batches 1 --rounds 9
+    python -m benchmarks.methods --keep --methods lime      # and put its rows into results/bench/<device>.json
 
 The floor of a method are its unavoidable forward and backward passes, written by hand, with no gradient for the
 parameters.  A round is the floor, ours and every peer, one after the other in an order that changes; figures are ratios
@@ -12,8 +13,9 @@ else the machine does counts little; on a GPU they are those of the clock, with 
 what one call adds to the loaded model: of the resident set in a process of its own (Linux), or of torch's allocator
 (CUDA).  Networks are torchvision's with random weights, their BatchNorm adapted to the images, at 224 by 224 pixels.
 
-Peers run as their documentation says.  One that is not installed is left out, and the result says so.  A complete run
-writes results/bench/<device>.json, which the site shows; any other is printed, and written where --out says.
+Peers run as their documentation says.  One that is not installed is left out, and the result says so.  What is kept
+lies in results/bench/<device>.json, which the site shows: a complete run, and any with --keep, whose rows take the
+place of older ones.  Any other run is printed, and written where --out says.
 """
 
 from __future__ import annotations
@@ -640,7 +642,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=28, help="no new round after these; two are always made")
     parser.add_argument("--jobs", type=int, help="processes at once, one thread each (default: 2 on a CPU, 1 on a GPU)")
     parser.add_argument("--quick", action="store_true", help="ResNet-50, one image, two rounds: to see that it runs")
-    parser.add_argument("--out", type=Path, help="write the result here; a complete run has a place of its own")
+    parser.add_argument("--keep", action="store_true", help="put the rows into results/bench/<device>.json")
+    parser.add_argument("--out", type=Path, help="write the result here; what is kept has a place of its own")
     options = parser.parse_args(words)
     if options.quick:
         options.models, options.batches, options.rounds = ["resnet50"], [1], 2
@@ -651,7 +654,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("there is no CUDA device here: leave --device out")
     complete = (list(METHODS), ["vgg16", "resnet50"], [1, 8]) == (options.methods, options.models, options.batches)
-    options.out = options.out or (benchmark.path_of(ROOT, options.device) if complete else None)
+    if options.keep and options.out:
+        parser.error("--keep has a place of its own: leave --out away")
+    options.out = options.out or (benchmark.path_of(ROOT, options.device) if complete or options.keep else None)
     return options
 
 
@@ -691,7 +696,8 @@ def main() -> None:
     for what, why in result.left_out.items():
         print(f"left out: {what} ({why})")
     if options.out:
-        benchmark.write(options.out, result)
+        before = benchmark.load(options.out) if options.keep else ()
+        benchmark.write(options.out, benchmark.after(result, before))
         print(options.out)
 
 

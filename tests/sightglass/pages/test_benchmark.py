@@ -42,7 +42,7 @@ def stored(root: Path, **times: list[float]) -> None:
         left_out={"torch-cam": "not installed"},
         rows=[Row(method="lrp-epsilon", model="vgg16", batch=8, runs=runs)],
     )
-    benchmark.write(benchmark.path_of(root, "cpu"), result)
+    benchmark.write(benchmark.path_of(root, "cpu"), [result])
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Nothing has been measured yet"), ("zh", "尚未测量")])
@@ -77,3 +77,18 @@ def test_slower_than_a_peer_means_by_more_than_the_rounds_differ(
     assert bool(slow) == slower
     assert ("Never slower" in page) != slower
     assert "Never uses more memory" in page
+
+
+def test_each_of_several_runs_names_its_methods_and_one_table_holds_them_all(site: pages.Site) -> None:
+    stored(site.root, sightglass=[2.2, 2.2, 2.4])
+    (old,) = benchmark.load_all(site.root)["cpu"]
+    again = old.model_copy(
+        update={"date": "2026-04-06", "rows": [old.rows[0].model_copy(update={"method": "lrp-other"})]}
+    )
+    benchmark.write(benchmark.path_of(site.root, "cpu"), benchmark.after(again, [old]))
+    page = benchmark_page(site)
+    assert page.count("<table") == 1
+    newer, older = page.index("6 April 2026"), page.index("5 March 2026")
+    assert re.search(r"Of this run: .*Other", page[newer:older])
+    assert re.search(r"Of this run: .*LRP.*epsilon", page[older:])
+    assert page.index("epsilon</code></td>") < page.index(">Other</a></td>")

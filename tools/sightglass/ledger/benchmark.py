@@ -1,15 +1,17 @@
 """What ``make bench`` measured: seconds and memory of methods, of the passes that they cannot do without, and of peers.
 
-``results/bench/<device>.json`` holds the raw figures; the ratios are computed here.  Reading needs no torch.
+``results/bench/<device>.json`` holds the raw figures of the runs on a device, each row from the last run that measured
+it; the ratios are computed here.  Reading needs no torch.
 """
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sightglass.errors import StoredError, first_fault
 from sightglass.files import write_whole
@@ -68,37 +70,62 @@ class Benchmark(BaseModel):
     rows: list[Row]
 
 
+_RUNS = TypeAdapter(tuple[Benchmark, ...])
+
+
 def path_of(root: Path, device: str) -> Path:
-    """Where the result of a device is kept."""
+    """Where the runs on a device are kept."""
     return root / "results" / "bench" / f"{device}.json"
 
 
-def load_all(root: Path) -> list[Benchmark]:
-    """All stored results, in the order cpu, cuda, mps; StoredError, with the file's name, for one that is not."""
-    found = []
-    for path in (path_of(root, device) for device in DEVICES):
-        if path.is_file():
-            try:
-                found.append(_parsed(path.read_bytes()))
-            except ValidationError as error:
-                said = f"{path} is no result of the benchmark ({first_fault(error)}): run make bench"
-                raise StoredError(said) from error
-    return found
+def load(path: Path) -> tuple[Benchmark, ...]:
+    """The runs that a file holds, the newest first, none if there is no file; StoredError if it holds none."""
+    if not path.is_file():
+        return ()
+    try:
+        return _parsed(path.read_bytes())
+    except ValidationError as error:
+        said = f"{path} is no result of the benchmark ({first_fault(error)}): run make bench"
+        raise StoredError(said) from error
+
+
+def load_all(root: Path) -> dict[str, tuple[Benchmark, ...]]:
+    """The runs of each device that has some, in the order cpu, cuda, mps; StoredError as ``load`` raises it."""
+    found = {device: load(path_of(root, device)) for device in DEVICES}
+    return {device: runs for device, runs in found.items() if runs}
 
 
 @lru_cache(maxsize=8)  # each page of a method asks
-def _parsed(content: bytes) -> Benchmark:
-    return Benchmark.model_validate_json(content)
+def _parsed(content: bytes) -> tuple[Benchmark, ...]:
+    return _RUNS.validate_json(content)
 
 
-def write(path: Path, result: Benchmark) -> None:
-    """Store a result, one contestant a line."""
-    rows = result.rows
-    head = result.model_copy(update={"rows": []}).model_dump_json(indent=2).removesuffix('"rows": []\n}')
+def after(new: Benchmark, before: Sequence[Benchmark]) -> list[Benchmark]:
+    """All runs once ``new`` is made: of the older ones what it has not measured again, and what they left out there."""
+    again, runs = {(row.method, row.model, row.batch) for row in new.rows}, [new]
+    for run in before:
+        rows = [row for row in run.rows if (row.method, row.model, row.batch) not in again]
+        kept = {f"{row.method} {row.model}" for row in rows} | {row.method for row in rows}
+        left_out = {
+            what: why
+            for what, why in run.left_out.items()
+            if not (row := what.partition(", ")[2]) or row.partition(" batch ")[0] in kept
+        }
+        runs += [run.model_copy(update={"rows": rows, "left_out": left_out})] if rows else []
+    return runs
+
+
+def write(path: Path, runs: Sequence[Benchmark]) -> None:
+    """Store the runs of a device, one contestant a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, "[" + ",\n".join(_written(run) for run in runs) + "]\n")
+
+
+def _written(run: Benchmark) -> str:
+    head = run.model_copy(update={"rows": []}).model_dump_json(indent=2).removesuffix('"rows": []\n}')
     lines = []
-    for row in rows:
-        runs = ",\n".join(f'        "{who}": {run.model_dump_json()}' for who, run in row.runs.items())
+    for row in run.rows:
+        runs = ",\n".join(f'        "{who}": {one.model_dump_json()}' for who, one in row.runs.items())
         name = f'"method": "{row.method}", "model": "{row.model}", "batch": {row.batch}'
         lines.append(f'    {{{name},\n      "runs": {{\n{runs}}}}}')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f'{head}"rows": [\n' + ",\n".join(lines) + "\n  ]\n}\n")
+    return f'{head}"rows": [\n' + ",\n".join(lines) + "\n  ]\n}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sightglass.ledger import benchmark
 from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row
@@ -19,32 +19,44 @@ LEVEL = 0.02  # memory that differs by less is the same
 
 def benchmark_page(site: Site) -> str:
     """What was measured on each device, or that nothing was yet; StoredError if a stored result cannot be read."""
-    results = benchmark.load_all(site.root)
     title = site.say("bench.title")
-    sections = [_device(site, result) for result in results] or [site.say("bench.none") + "\n"]
+    sections = [_device(site, *found) for found in benchmark.load_all(site.root).items()] or [
+        site.say("bench.none") + "\n"
+    ]
     lead = f"# {title}\n\n{site.say('bench.lead')}\n\n"
     return page(title, lead + "\n".join(sections), hide=["navigation", "toc"])
 
 
-def _device(site: Site, result: Benchmark) -> str:
-    named = [f"{name} {number}" for name, number in result.versions.items()]
-    measured = site.say(
-        "bench.measured",
-        command=result.command,
-        name=text(result.device_name),
-        date=text(day(site.language, result.date)),
-        minutes=f"{result.seconds / 60:.0f}",
-        size=result.image_size,
-        versions=spoken(text(", ".join(named)), "en", site.language),
-    )
-    parts = [f"## {text(result.device.upper())}\n", measured + "\n", _comparison(site, result)]
-    for model in dict.fromkeys(row.model for row in result.rows):
-        parts += [f"### `{model}`\n", _table(site, [row for row in result.rows if row.model == model])]
-    if result.left_out:
+def _device(site: Site, device: str, runs: Sequence[Benchmark]) -> str:
+    rows = sorted((row for run in runs for row in run.rows), key=lambda row: (row.method, row.batch))
+    parts = [f"## {text(device.upper())}\n"]
+    parts += [_measured(site, run, of_several=len(runs) > 1) + "\n" for run in runs]
+    parts.append(_comparison(site, rows))
+    for model in sorted({row.model for row in rows}, reverse=True):  # VGG16 first
+        parts += [f"### `{model}`\n", _table(site, [row for row in rows if row.model == model])]
+    if why_not := {what: why for run in reversed(runs) for what, why in run.left_out.items()}:
         colon = "：" if site.language == "zh" else ": "
-        left_out = [f"{text(what)}{colon}{_why(site, why)}" for what, why in sorted(result.left_out.items())]
+        left_out = [f"{text(what)}{colon}{_why(site, why)}" for what, why in sorted(why_not.items())]
         parts.append(f"{site.say('bench.left out')}\n\n" + "\n".join(f"- {what}" for what in left_out) + "\n")
     return "\n".join(parts)
+
+
+def _measured(site: Site, run: Benchmark, *, of_several: bool) -> str:
+    """How a run was made and, if it is one of several, of which methods it is."""
+    named = [f"{name} {number}" for name, number in run.versions.items()]
+    said = site.say(
+        "bench.measured",
+        command=run.command,
+        name=text(run.device_name),
+        date=text(day(site.language, run.date)),
+        minutes=f"{run.seconds / 60:.0f}",
+        size=run.image_size,
+        versions=spoken(text(", ".join(named)), "en", site.language),
+    )
+    if not of_several:
+        return said
+    methods = site.say("bench.then").join(_name(site, name) for name in dict.fromkeys(row.method for row in run.rows))
+    return site.say("bench.of", said=said, methods=methods)
 
 
 def _why(site: Site, why: str) -> str:
@@ -52,10 +64,10 @@ def _why(site: Site, why: str) -> str:
     return site.say(f"bench.why.{why}") if f"bench.why.{why}" in PHRASES else spoken(text(why), "en", site.language)
 
 
-def _comparison(site: Site, result: Benchmark) -> str:
+def _comparison(site: Site, measured: list[Row]) -> str:
     """Where ours is slower or hungrier than a peer, beyond what the rounds differ by."""
     lines = []
-    for what, rows in (("slower", _slower(result.rows)), ("hungrier", _hungrier(result.rows))):
+    for what, rows in (("slower", _slower(measured)), ("hungrier", _hungrier(measured))):
         told = site.say("bench.then").join(
             site.say("bench.row", method=_name(site, row.method), model=row.model, count=row.batch) for row in rows
         )
@@ -108,12 +120,13 @@ def _cell(site: Site, row: Row, name: str) -> str:
     return shown + ("" if lean is None else f"<br><small>{site.say('bench.memory', ratio=f'{lean:.2f}')}</small>")
 
 
-def rows_of(result: Benchmark, slug: str, methods: Iterable[str], model: str = "resnet50") -> dict[str, Row]:
+def rows_of(runs: Iterable[Benchmark], slug: str, methods: Iterable[str], model: str = "resnet50") -> dict[str, Row]:
     """A method's rows for one image on one model, by the name of the variant; '' is the method itself."""
     known = list(methods)
     return {
         variant: row
-        for row in result.rows
+        for run in runs
+        for row in run.rows
         if row.model == model and row.batch == 1 and row.slower(OURS)
         for owner, variant in [_variant(row.method, known)]
         if owner == slug
@@ -122,9 +135,9 @@ def rows_of(result: Benchmark, slug: str, methods: Iterable[str], model: str = "
 
 def speed(site: Site, slug: str, here: str) -> str:
     """One line on how long a method takes, with a link to the page; empty if it was not measured."""
-    for result in benchmark.load_all(site.root):
+    for runs in benchmark.load_all(site.root).values():
         shown = []
-        for variant, row in rows_of(result, slug, site.catalogue.methods).items():
+        for variant, row in rows_of(runs, slug, site.catalogue.methods).items():
             ratio = row.slower(OURS)
             seconds = f"{statistics.median(row.runs[OURS].seconds):.2g}"
             told = site.say("quick row", seconds=seconds, ratio=f"{ratio[0] if ratio else 0:.2f}")
@@ -133,7 +146,7 @@ def speed(site: Site, slug: str, here: str) -> str:
         if shown and found and found.takes("patch"):
             shown.append(site.say("few squares"))
         if shown:
-            line = site.say("quick", size=result.image_size, rows=site.say("bench.then").join(shown))
+            line = site.say("quick", size=runs[0].image_size, rows=site.say("bench.then").join(shown))
             return f"<p>{line} {to(HERE, site.say('to benchmark'), here)}</p>\n"
     return ""
 

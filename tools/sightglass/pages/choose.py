@@ -136,8 +136,8 @@ def _speed(site: Site, slug: str) -> str:
     lines: list[str] = []
     if site.catalogue.methods[slug].network == "chain":  # a ResNet is none: only its rule was measured there
         return "–"
-    for result in benchmark.load_all(site.root)[:1]:
-        for variant, row in rows_of(result, slug, site.catalogue.methods).items():
+    for runs in list(benchmark.load_all(site.root).values())[:1]:
+        for variant, row in rows_of(runs, slug, site.catalogue.methods).items():
             run = row.runs[OURS]
             memory = "" if run.memory is None else f", {run.memory:.0f} MiB"
             name = f" <small><code>{variant}</code></small>" if variant else ""
