@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ Objective = Callable[[Tensor], Tensor]  # images to one value each, (B,)
 Penalty = tuple[float, Callable[[Tensor], Tensor]]  # its weight, and a function of x with one value an image
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]  # x, the gradient there and the values (B,), to the next x
 Report = Callable[[float], None]  # called with the finished share of the work, 0 to 1
+Watcher = Callable[[Tensor], None]  # called with the images (B, C, H, W) after each step, values beyond [0, 1] included
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def optimise(
@@ -35,7 +39,7 @@ def optimise(
 
     ``step`` decides whether the value falls or rises.  Call it inside ``gradients_to_images``.
     """
-    x, history = start.detach().clone(), []  # a copy: it may come from inference mode
+    x, history, watcher = start.detach().clone(), [], _watcher.get()  # a copy: it may come from inference mode
     for number in range(steps):
         x.requires_grad_()
         values = objective(parameterisation(x))
@@ -44,8 +48,22 @@ def optimise(
         (gradient,) = torch.autograd.grad(values.sum(), x)
         history.append(values.detach())
         x = step(x.detach(), gradient, history[-1])
+        if watcher:
+            watcher(parameterisation(x).detach())
         report((number + 1) / steps)
     return parameterisation(x), history
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Within, ``watcher`` sees the images of every ``optimise`` come about: for a preview, an animation, or what is
+    kept of a search that is stopped.
+    """
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 @contextmanager

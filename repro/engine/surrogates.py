@@ -96,5 +96,8 @@ def lasso(inputs: Tensor, targets: Tensor, penalty: float, *, steps: int = 3000)
         following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         overshot = ((ahead - moved) * (moved - coefficients)).sum() > 0
         ahead = moved if overshot else moved + (momentum - 1) / following * (moved - coefficients)
+        moves, size = (moved - coefficients).abs().max(), moved.abs().max()
         momentum, coefficients = (1.0 if overshot else following), moved
+        if moves <= 1e-13 * size:  # the steps that are left would change nothing that is read
+            break
     return coefficients

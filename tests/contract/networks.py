@@ -97,14 +97,20 @@ def close(found: Tensor, expected: Tensor, tolerance: float = 1e-9) -> None:
     assert (found - expected).abs().amax() <= tolerance * expected.abs().amax()
 
 
-def refused(method: Callable[..., object], *arguments: object) -> bool:
-    """Whether the method refuses, or torch itself, which can't differentiate what is checkpointed in the old way."""
+def attempted(method: Callable[..., Tensor], *arguments: object) -> Tensor | None:
+    """The result; None if the method refuses, or torch itself, which can't differentiate what is checkpointed in the
+    old way.
+    """
     try:
-        method(*arguments)
+        return method(*arguments)
     except MethodError:
-        return True
+        return None
     except RuntimeError as error:
         if "use_reentrant=False" not in str(error):
             raise
-        return True
-    return False
+        return None
+
+
+def refused(method: Callable[..., Tensor], *arguments: object) -> bool:
+    """Whether ``attempted`` gives nothing."""
+    return attempted(method, *arguments) is None

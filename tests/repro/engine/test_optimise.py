@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from repro.engine.optimise import gradients_to_images, optimise
+from repro.engine.optimise import gradients_to_images, optimise, watched
 
 
 def descent(x: Tensor, gradient: Tensor, _: Tensor) -> Tensor:
@@ -26,6 +26,15 @@ def test_a_parabola_by_hand() -> None:
     assert images.flatten().tolist() == [2 * 4.0, 2 * -8.0]
     assert [values.tolist() for values in history] == [[6.0, 24.0], [24.0, 96.0]]
     assert shares == [0.5, 1.0]
+
+
+def test_a_watcher_sees_the_images_after_each_step() -> None:
+    start, seen = torch.tensor([1.0, -2.0]).view(2, 1, 1, 1), []
+    with watched(lambda images: seen.append(images.flatten().tolist())):
+        images, _ = optimise(start, lambda images: images.square().sum((1, 2, 3)), descent, 2, lambda x: 2 * x)
+    optimise(start, lambda images: images.sum((1, 2, 3)), descent, 1)  # no longer watched
+    assert seen == [[-2.0, 4.0], [2.0, -4.0]]  # each step multiplies by 1 - 2
+    assert images.flatten().tolist() == seen[-1]
 
 
 def test_no_steps_leave_the_start() -> None:

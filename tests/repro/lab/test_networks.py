@@ -89,13 +89,13 @@ def test_training_twice_gives_the_same_and_leaves_the_generator_alone(tmp_path) 
     torch.manual_seed(5)
     expected_draw = torch.rand(1)
     torch.manual_seed(5)
-    first = training.train("gap-scenes", 3, TINY, tmp_path / "a")
+    first = training.train("lenet-mnist", 3, TINY, tmp_path / "a")
     assert torch.equal(torch.rand(1), expected_draw)
-    assert first["sha256"] == training.train("gap-scenes", 3, TINY, tmp_path / "b")["sha256"]
-    assert first["sha256"] != training.train("gap-scenes", 4, TINY, tmp_path / "c")["sha256"]
-    assert json.loads((tmp_path / "a" / "gap-scenes-3.json").read_text()) == first
-    model = networks.load("gap-scenes", 3, tmp_path / "a")
-    assert networks.accuracy(model, scenes.load(100, 3)) == pytest.approx(first["accuracy"])
+    assert first["sha256"] == training.train("lenet-mnist", 3, TINY, tmp_path / "b")["sha256"]
+    assert first["sha256"] != training.train("lenet-mnist", 4, TINY, tmp_path / "c")["sha256"]
+    assert json.loads((tmp_path / "a" / "lenet-mnist-3.json").read_text()) == first
+    model = networks.load("lenet-mnist", 3, tmp_path / "a")
+    assert networks.accuracy(model, networks.data("lenet-mnist", 100, 3)) == pytest.approx(first["accuracy"])
 
 
 def test_training_is_the_plain_loop_of_its_recipe(tmp_path) -> None:
@@ -155,7 +155,7 @@ def test_training_with_batch_norm_ends_without_it(tmp_path) -> None:
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = training.train("gmp-scenes", 3, TINY, tmp_path / "whole")
+    whole = training.train("lenet-mnist", 3, TINY, tmp_path / "whole")
     loss, calls = training._loss, []
 
     def stops(*arguments) -> torch.Tensor:
@@ -166,16 +166,16 @@ def test_a_stopped_run_goes_on_where_it_stopped(tmp_path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(training, "_loss", stops)
     with pytest.raises(KeyboardInterrupt):
-        training.train("gmp-scenes", 3, TINY, tmp_path / "stopped")
+        training.train("lenet-mnist", 3, TINY, tmp_path / "stopped")
     assert not (tmp_path / "stopped").exists()  # nothing half done
     calls.clear()
     monkeypatch.setattr(training, "_loss", lambda *arguments: (calls.append(1), loss(*arguments))[1])
-    resumed = training.train("gmp-scenes", 3, TINY, tmp_path / "stopped")
+    resumed = training.train("lenet-mnist", 3, TINY, tmp_path / "stopped")
     assert len(calls) == 8  # the second epoch only
     assert resumed["sha256"] == whole["sha256"]
     assert sorted(path.name for path in (tmp_path / "stopped").iterdir()) == [
-        "gmp-scenes-3.json",
-        "gmp-scenes-3.safetensors",
+        "lenet-mnist-3.json",
+        "lenet-mnist-3.safetensors",
     ]
 
 

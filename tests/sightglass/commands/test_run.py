@@ -331,6 +331,38 @@ def test_an_image_from_nothing(tmp_path: Path, stand_in: Stand) -> None:
     assert "leave --image out" in refused("dream-up", "--class", "star", "--image", "example", "--out", out)
 
 
+STEPWISE = """
+from repro.engine.optimise import optimise
+
+def grow(model, target_classes, *, shape=(1, 28, 28), steps: int = 4, report=lambda share: None) -> Images:
+    def step(x, gradient, values):
+        if x.max() > 0.5:
+            raise KeyboardInterrupt
+        return x + 0.25
+    def total(images):
+        return images.sum((1, 2, 3))
+    return optimise(torch.zeros(1, *shape), total, step, steps, report=report)[0]
+"""
+
+
+def test_a_stopped_search_keeps_the_image_so_far(tmp_path: Path, stand_in: Stand, monkeypatch) -> None:
+    from sightglass.commands import run
+
+    stand_in("adversarial", "grow", STEPWISE)
+    monkeypatch.setattr(run, "PREVIEW", 0.0)
+    previews, write = [], run.write_whole
+    monkeypatch.setattr(run, "write_whole", lambda path, data: previews.append(path) or write(path, data))
+    out, array = tmp_path / "x.png", tmp_path / "x.npy"
+    said = call("grow", "--class", "star", "--out", out, "--save-map", array, code=130).stderr
+    assert f"stopped at 75%: {out} shows the image so far" in said
+    assert "0 of 1" not in said
+    assert np.load(array).max() == 0.75
+    assert metadata(out)["stopped_at"] == "0.75"
+    assert previews == [out] * 3 + [array]
+    call("grow", "--class", "star", "--out", out, "--set", "steps=2")
+    assert "stopped_at" not in metadata(out)
+
+
 def test_what_only_python_can_use_is_refused(tmp_path: Path, stand_in: Stand) -> None:
     stand_in("representation", "compare", "def compare(first, second): ...")
     stand_in("attribution", "against", "def against(model, images, target_classes, baselines) -> Heatmap: ...")

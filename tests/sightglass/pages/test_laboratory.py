@@ -55,7 +55,8 @@ def test_every_network_says_what_it_is(require_module, site: pages.Site) -> None
 
 def test_without_weights_or_picture_the_page_stands(tmp_path: Path, site: pages.Site) -> None:
     books = catalogue.load(ROOT)
-    bare = pages.Site(type(books)(**{**books.__dict__, "root": tmp_path}))
+    nothing: dict = {"entries": {}, "methods": {}, "lists": {}}
+    bare = pages.Site(type(books)(**{**books.__dict__, **nothing, "root": tmp_path}))
     assert "Nothing yet." in laboratory.laboratory_page(bare)
     assert "pictures/laboratory.png" not in pages.build(bare)
     assert "![" not in laboratory.laboratory_page(bare)

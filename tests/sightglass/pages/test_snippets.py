@@ -27,6 +27,7 @@ REPLACED = {
     "shape=(3, 224, 224))[0]": "shape=(3, 224, 224), steps=2)[0]",
     "samples=300": "samples=20",
     "window=28, stride=14, samples=2": "window=28, stride=28, samples=1",
+    "inpainting_what_if(model, images, target_classes)": "inpainting_what_if(model, images, target_classes, parts=6)",
     "smoothgrad(model, images, target_classes)": "smoothgrad(model, images, target_classes, samples=2)",
     "integrated_gradients(model, images, target_classes)": "integrated_gradients(model, images, target_classes, steps=2)",
     "network_inversion(model, images, layer)": "network_inversion(model, images, layer, rates=[0.004])",
@@ -36,8 +37,9 @@ FEWER = {  # of the command
     "filter-visualisation": ("--out", "--set steps=2 --out"),
     "activation-maximisation": ("--out", "--set steps=2 --out"),
     "adversarial-examples": ("--out", "--set searches=2 --out"),
+    "inpainting-what-if": ("--out", "--set parts=6 --out"),
     "lime": ("--set samples=300", "--set samples=20"),
-    "prediction-difference": ("stride=14 --set samples=2", "stride=28 --set samples=1"),
+    "prediction-difference": ("window=28 --set stride=14 --set samples=2", "window=28 --set stride=28 --set samples=1"),
     "smoothgrad": ("--out", "--set samples=2 --out"),
     "integrated-gradients": ("--out", "--set steps=2 --out"),
 }

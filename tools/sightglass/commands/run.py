@@ -7,10 +7,11 @@ import io
 import json
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ from sightglass.running import image_requests, runnable
 EXAMPLE = "example"
 EXIT_STOPPED = 130
 PATIENCE = 2.0  # seconds until a progress bar appears
+PREVIEW = 5.0  # seconds between two pictures of an image that comes about
 DPI = 200
 LONGEST_NAME = 230  # bytes; file systems take 255, and a temporary file's is longer
 
@@ -93,6 +95,8 @@ def run(
     followed. A picture that already exists with the same settings, image and code in its metadata is kept, and a run
     that was stopped continues where it was. A file that this command did not write is left alone. Unreadable
     files are skipped and listed at the end.
+
+    An image that is made step by step is written to --out every few seconds, as it is. Ctrl-C keeps the image so far.
 
     Exit code 0: done; 1: some images of a folder failed; 2: an argument is wrong, one line says which; 130:
     stopped, finished pictures are kept.
@@ -284,10 +288,16 @@ def _run_all(job: _Job, inputs: list[_Input], *, as_json: bool) -> None:
                     counts[facts["state"]] += 1
                 if as_json:
                     typer.echo(json.dumps(facts, ensure_ascii=False))
+                if "stopped_at" in facts:
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         done = counts.total() + len(problems)
         kept = "; run the same command to continue" if many else ""
-        typer.echo(f"stopped: {done} of {len(inputs)} done{kept}", err=True)
+        if "stopped_at" in facts:
+            typer.echo(f"stopped at {facts['stopped_at']:.0%}: {facts['out']} shows the image so far", err=True)
+            done -= 1
+        if many or "stopped_at" not in facts:
+            typer.echo(f"stopped: {done} of {len(inputs)} done{kept}", err=True)
         raise typer.Exit(EXIT_STOPPED) from None
     if not many and not as_json:
         typer.echo(_told(facts))
@@ -325,7 +335,9 @@ def _run_one(job: _Job, one: _Input, report: Any) -> dict[str, Any]:
         if there.get("settings") == settings and (saved is None or saved.exists()):
             kept: dict[str, Any] = json.loads(there["facts"])
             return where | {"state": "kept"} | kept
-    shown = explain.show(job.call, _pixels(job.model, one, data), report)
+    shown = explain.show(job.call, _pixels(job.model, one, data), report, _Preview(out))
+    if "stopped_at" in shown.facts:
+        settings = ""  # the next run makes it whole
     facts = {"method": job.given["method"], "model": job.call.model_name, **shown.facts}
     facts |= {"options": job.given["options"], "device": job.call.device, "version": job.given["version"]}
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
@@ -410,6 +422,24 @@ class _Share:
 
     def __call__(self, share: float) -> None:
         self.bar.update(self.task, completed=self.number + min(max(share, 0.0), 1.0))
+
+
+@dataclass
+class _Preview:
+    """Writes an image that comes about to the picture's place, every few seconds."""
+
+    path: Path
+    last: float = field(default_factory=time.monotonic)
+
+    def __call__(self, image: Any) -> None:
+        if time.monotonic() - self.last < PREVIEW:
+            return
+        from PIL import Image
+
+        written, rows = io.BytesIO(), image.expand(3, -1, -1).permute(1, 2, 0)
+        Image.fromarray((255 * rows).round().byte().numpy()).save(written, "PNG")
+        write_whole(self.path, written.getvalue())
+        self.last = time.monotonic()
 
 
 @contextmanager

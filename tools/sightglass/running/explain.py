@@ -22,7 +22,11 @@ from torch import Tensor, nn
 
 from repro.engine import watching
 from repro.engine.errors import LayerError
+from repro.engine.optimise import watched
 from repro.lab import figures, models, superpixels
+
+Report = Callable[[float], None]  # hears what share of the work is done
+Preview = Callable[[Tensor], None]  # sees the image so far, (C, H, W) in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,16 @@ class Computed:
         return self.result.shape == self.start.shape and len(self.result) == 3
 
 
-def compute(call: Call, image: Tensor | None, report: Callable[[float], None] = lambda share: None) -> Computed:
+def compute(
+    call: Call,
+    image: Tensor | None,
+    report: Report = lambda share: None,
+    preview: Preview = lambda image: None,
+) -> Computed:
     """Run the method on one image ``(1 or 3, H, W)`` in [0, 1], or on none if it takes none.
+
+    ``preview`` sees an image that comes about step by step.  If that is stopped by Ctrl-C, the result is the image so
+    far, and the facts say at what share of the steps it was stopped.
 
     Raises ValueError, of a class that says which, if something given does not fit the model or the method.
     """
@@ -74,15 +86,49 @@ def compute(call: Call, image: Tensor | None, report: Callable[[float], None] = 
     batch = start[None].to(call.device)
     predicted = _predicted(call, batch)
     arguments, facts = _arguments(call, batch, predicted)
+    so_far = _SoFar(report, preview, (start.shape[1], start.shape[2]))
     if method.takes("report"):
-        arguments["report"] = report
-    returned = call.function(call.network.model, **arguments, **(call.options or {}))
+        arguments["report"] = so_far.report
+    try:
+        with watched(so_far.watch):
+            returned = call.function(call.network.model, **arguments, **(call.options or {}))
+    except KeyboardInterrupt:
+        if so_far.images is None:
+            raise
+        returned, facts["stopped_at"] = so_far.images, _short(so_far.share)
     return Computed(start, _checked(call, returned, start), predicted, facts)
 
 
-def show(call: Call, image: Tensor | None, report: Callable[[float], None] = lambda share: None) -> Shown:
+@dataclass
+class _SoFar:
+    """What there is of an image that comes about step by step."""
+
+    then_report: Report
+    preview: Preview
+    size: tuple[int, int]  # that it will have
+    images: Tensor | None = None  # (1, C, H, W)
+    share: float = 0.0
+
+    def report(self, share: float) -> None:
+        self.share = share
+        self.then_report(share)
+
+    def watch(self, images: Tensor) -> None:
+        whole = images[:1].float().cpu().clamp(0, 1)  # of several starts the first
+        self.images = (
+            whole if whole.shape[2:] == self.size else nn.functional.interpolate(whole, self.size, mode="bilinear")
+        )
+        self.preview(self.images[0])
+
+
+def show(
+    call: Call,
+    image: Tensor | None,
+    report: Report = lambda share: None,
+    preview: Preview = lambda image: None,
+) -> Shown:
     """``compute``, and draw the result."""
-    method, found = call.method, compute(call, image, report)
+    method, found = call.method, compute(call, image, report, preview)
     view, result, facts = found.start if image is not None else None, found.result, found.facts
     facts |= {"shape": list(result.shape), "minimum": _short(result.min()), "maximum": _short(result.max())}
     if method.gives in (*MAPS, "reconstruction"):
