@@ -6,7 +6,7 @@ without words, so that they serve both languages.  The network is ``photo:effici
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from io import BytesIO
 from typing import TypeAlias
@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.engine.heatmaps import channel_absolute_sum
+from repro.engine.optimise import watched
 from repro.engine.representations import representation
 from repro.lab import figures, models, photographs
 
 SIDE, GAP = 300, 6  # of a panel and between two, in pixels
 BYTES = 60_000  # of a picture
+FRAMES, LASTS, MOVING_BYTES = 30, 120, 300_000  # of an animation: how many, for how many milliseconds each, how large
 BRIGHTEST = 0.995  # a few pixels would outshine the rest
 CAT, ESPRESSO, DAISY = 285, 967, 985  # Egyptian cat, espresso, daisy
 Panels: TypeAlias = list[Tensor]  # each (3, H, W) in [0, 1]
@@ -103,6 +105,29 @@ def picture(panels: Panels, side: int = SIDE, gap: int = GAP) -> Image.Image:
         values = (255 * sized.detach().clamp(0, 1)).round().byte().permute(1, 2, 0).numpy()
         whole.paste(Image.fromarray(values), (number * (side + gap), 0))
     return whole
+
+
+def frames(make: Callable[[], object]) -> list[Tensor]:
+    """How the first image ``(3, H, W)`` of a search comes about, its last state included, in at most FRAMES steps."""
+    seen: list[Tensor] = []
+    with watched(lambda images: seen.append(images[0].clamp(0, 1))):
+        make()
+    every = -(-len(seen) // FRAMES)
+    return seen[::-1][::every][::-1]
+
+
+def moving(shown: Sequence[Tensor], made_by: str, limit: int = MOVING_BYTES) -> bytes:
+    """Frames as an animated WebP that runs once, in the best quality with which it is light enough."""
+    first, *others = [picture([frame]) for frame in shown]
+    notes = Image.Exif()
+    notes[ExifTags.Base.ImageDescription] = made_by
+    for quality in (80, 60, 40, 25, 10):
+        written = BytesIO()
+        options = {"save_all": True, "append_images": others, "duration": LASTS, "loop": 1}
+        first.save(written, "WEBP", quality=quality, method=4, exif=notes.tobytes(), **options)
+        if written.tell() <= limit:
+            break
+    return written.getvalue()
 
 
 def light(whole: Image.Image, made_by: str, limit: int = BYTES) -> bytes:

@@ -12,10 +12,12 @@ from sightglass.ledger import photographs
 from sightglass.pages import pictures
 from torch import Tensor
 
+from repro.engine.optimise import optimise
 from repro.lab import models, photo_panels
 from tests.contract.methods import ROOT, files
 
 DRAWN = photographs.drawn_by(ROOT)
+MOVING = photographs.drawn_by(ROOT, photographs.ANIMATION)
 NO_METHODS = {"five-methods"}  # it stands in the README
 OF_TABLES = {"decision-tree-vis", "model-extraction", "surrogate-model", "tree-regularisation"}  # of no image
 OTHERWISE_BUILT = {
@@ -29,7 +31,7 @@ QUICK = ("adversarial-examples", "cam", "guided-backprop")
 
 
 def path(slug: str) -> Path:
-    return ROOT / photographs.FOLDER / f"{slug}.webp"
+    return photographs.PHOTOGRAPH.path(ROOT, slug)
 
 
 def panels(slug: str) -> photo_panels.Panels:
@@ -44,7 +46,7 @@ def pixels(picture: Image.Image) -> Tensor:
 def test_every_method_that_runs_is_drawn_or_says_why_not() -> None:
     run = {path.stem.replace("_", "-") for path in files().values()}
     assert DRAWN.keys() - NO_METHODS == run - NOT_THERE
-    assert {path.stem for path in (ROOT / photographs.FOLDER).glob("*.webp")} == DRAWN.keys()
+    assert {path.stem for path in (ROOT / photographs.PHOTOGRAPH.folder).glob("*.webp")} == DRAWN.keys()
 
 
 @pytest.mark.parametrize("slug", DRAWN)
@@ -56,6 +58,30 @@ def test_a_picture_is_light_and_holds_whole_panels_and_is_not_stale(slug: str) -
         assert pictures.size(path(slug)) == picture.size  # the pages read no more of it
         assert picture.height == photo_panels.SIDE
         assert (picture.width + photo_panels.GAP) % (photo_panels.SIDE + photo_panels.GAP) == 0
+
+
+@pytest.mark.parametrize("slug", MOVING)
+def test_an_animation_is_light_and_short_and_runs_once_and_has_a_still(slug: str) -> None:
+    """What moves for more than five seconds would need a button that stops it (WCAG 2.2, 2.2.2)."""
+    moving = photographs.ANIMATION.path(ROOT, slug)
+    assert moving.stat().st_size <= photo_panels.MOVING_BYTES
+    assert photographs.why_stale(ROOT, slug, MOVING[slug], photographs.ANIMATION) is None
+    with Image.open(moving) as picture, Image.open(photographs.still(moving)) as still:
+        assert pictures.size(moving) == picture.size == still.size
+        assert picture.info["loop"] == 1
+        assert 10 <= picture.n_frames <= photo_panels.FRAMES
+        assert picture.n_frames * photo_panels.LASTS < 5000
+        picture.seek(picture.n_frames - 1)
+        assert float((pixels(picture) - pixels(still)).abs().mean()) < 12  # what either loses
+
+
+def test_frames_are_states_of_a_search_the_last_one_included() -> None:
+    def make() -> None:
+        optimise(torch.zeros(1, 1, 1, 1), lambda images: images.sum((1, 2, 3)), lambda x, *_: x + 0.01, 70)
+
+    found = [round(float(frame), 2) for frame in photo_panels.frames(make)]
+    assert found == [round(0.01 * step, 2) for step in range(1, 71, 3)]
+    assert found[-1] == 0.7
 
 
 @pytest.mark.parametrize("slug", QUICK)

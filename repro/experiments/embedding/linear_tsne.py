@@ -26,8 +26,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     the trustworthiness of the twelve nearest.  "error" is the repulsion's, relative to the sum over all pairs, in the
     exact picture.
     """
-    given = codes(seed)
-    rows, labels = given[LAYER].to(device), given["labels"].long().to(device)
+    given, labels = codes(seed, device)
+    rows = given[LAYER]
     joint = joint_probabilities(neighbours.principal(rows, 30), 30.0)
     exact = t_sne(rows, steps=STEPS, seed=seed).positions
     components = neighbours.principal(rows, 2)
@@ -50,8 +50,8 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:
     """Both methods' pictures; the fields about the points, which the paper draws and hides."""
-    given = codes(seed)
-    rows, labels = given[LAYER].to(device), given["labels"].long().to(device)
+    given, labels = codes(seed, device)
+    rows = given[LAYER]
     exact, linear = (method(rows, steps=STEPS, seed=seed).positions for method in (t_sne, linear_tsne))
     low, high = linear.amin(0) - 3, linear.amax(0) + 3
     across, down = (torch.linspace(float(low[i]), float(high[i]), 160, dtype=linear.dtype) for i in (0, 1))

@@ -9,16 +9,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from repro.embedding.t_sne import t_sne
-from repro.engine import neighbours
+from repro.embedding.t_sne import gradient, joint_probabilities, t_sne
+from repro.engine import neighbours, variants
 from repro.engine.representations import representation
 from repro.lab import digits, figures, networks, photo_panels, scenes
 
 COUNT, STEPS, NEAR, VOTES = 250, 300, 12, 5
-LAYERS = {
-    "fifth convolution": "features.12",
-    "last hidden layer": "classifier.3",
-}  # of zf-scenes, after ReLU and pooling
+LAYERS = {"fifth convolution": "features.12", "last hidden layer": "classifier.3"}  # of zf-scenes, after ReLU
 WIDE = 10.0  # how many times wider than the other one of two clusters is
 
 
@@ -29,8 +26,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
     "overlap" is the mean distance of points of one class over that of points of different classes.  "width" is how many
     times wider than the other one of two clusters is, in ten dimensions and in the plane.
     """
-    given = {name: each.to(device) for name, each in codes(seed).items()}
-    labels = given.pop("labels").long()
+    given, labels = codes(seed, device)
     some = digits.load(COUNT, seed)
     images, of_digits = networks.inputs(some.images, some.labels, device)
     hidden, pixels = given["last hidden layer"], images.flatten(1).double()
@@ -54,8 +50,7 @@ def measure(seed: int, device: str = "cpu") -> dict[str, float]:
 
 def figure(seed: int = 0, device: str = "cpu") -> Figure:
     """Scenes by the pixels and by two layers of zf-scenes, coloured by class; the last layer's principal components."""
-    given = {name: each.to(device) for name, each in codes(seed).items()}
-    labels = given.pop("labels").long()
+    given, labels = codes(seed, device)
     charts = [figures.scatter(name, t_sne(each, seed=seed).positions, labels) for name, each in given.items()]
     flat = neighbours.principal(given["last hidden layer"], 2)
     charts.append(figures.scatter("last hidden layer, principal components", flat, labels, scenes.CLASSES))
@@ -70,15 +65,27 @@ def photograph() -> photo_panels.Panels:
     return [photo_panels.pinned(t_sne(each, perplexity=15.0).positions, images) for each in rows]
 
 
-def codes(seed: int) -> dict[str, Tensor]:
-    """Pixels and two layers of zf-scenes for the scenes, each ``(COUNT, F)``, and "labels"."""
+def animation() -> photo_panels.Panels:
+    """The same by the codes, as the descent goes on."""
+    images, seen = photo_panels.crops()[0], list[Tensor]()
+    joint = joint_probabilities(neighbours.principal(photo_panels.codes(images).double(), 30), perplexity=15.0)
+
+    def slope(positions: Tensor, exaggeration: float) -> Tensor:
+        seen.append(positions)
+        return gradient(exaggeration * joint, positions)[0]
+
+    neighbours.descend(slope, joint, 300, None, 0, variants.silent)
+    return [photo_panels.pinned(each, images) for each in seen[9::10]]
+
+
+def codes(seed: int, device: str) -> tuple[dict[str, Tensor], Tensor]:
+    """Pixels and two layers of zf-scenes for the scenes, each ``(COUNT, F)``, and the scenes' classes."""
     model, some = networks.load("zf-scenes", seed), scenes.one_object(COUNT, seed)
     images, labels = networks.inputs(some.images, some.labels)
     with torch.no_grad():
-        layers = {
-            name: representation(model, images, model.get_submodule(layer)).double() for name, layer in LAYERS.items()
-        }
-    return {"pixels": images.flatten(1).double(), **layers, "labels": labels}
+        found = {name: representation(model, images, model.get_submodule(layer)) for name, layer in LAYERS.items()}
+    found = {"pixels": images.flatten(1), **found}
+    return {name: each.double().to(device) for name, each in found.items()}, labels.long().to(device)
 
 
 def overlap(positions: Tensor, labels: Tensor) -> float:
@@ -98,6 +105,5 @@ def clusters(seed: int) -> tuple[Tensor, Tensor]:
 
 def _width(rows: Tensor, which: Tensor) -> float:
     """How many times farther from their middle the rows of cluster 1 are than those of cluster 0."""
-    both = [rows[which == number] for number in (1, 0)]
-    wide, tight = ((each - each.mean(0)).norm(dim=1).mean() for each in both)
+    wide, tight = ((each - each.mean(0)).norm(dim=1).mean() for each in (rows[which == 1], rows[which == 0]))
     return float(wide / tight)

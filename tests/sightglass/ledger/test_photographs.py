@@ -34,6 +34,16 @@ def test_a_picture_is_as_fresh_as_the_code_behind_it(checkout: Path) -> None:
     assert "line 1" in why()[0]
 
 
+def test_an_animation_is_a_picture_of_its_own(checkout: Path) -> None:
+    path = checkout / EXPERIMENT
+    path.write_text(path.read_text() + "\n\ndef animation():\n    return made_up(1)\n")
+    assert photographs.drawn_by(checkout) == {}
+    assert photographs.drawn_by(checkout, photographs.ANIMATION).keys() == {"made-up"}
+    (row,) = [row for row in ledger.stale_parts(checkout, ["made-up"]) if row["part"] == "animation"]
+    assert row["because"] == ["it is missing"]
+    assert ledger.remedy([row]) == "sightglass photographs --stale"
+
+
 def test_a_method_that_was_not_asked_for_is_not_named(checkout: Path) -> None:
     path = checkout / EXPERIMENT
     path.write_text(path.read_text() + "\n\ndef photograph():\n    return 1\n")

@@ -24,6 +24,7 @@ REMEDIES = {  # by what is stale
     "result": "sightglass verify --stale",
     "picture": "sightglass verify --stale",
     "photograph": "sightglass photographs --stale",
+    "animation": "sightglass photographs --stale",
     "strip": "sightglass photographs --stale",
 }
 DISTRIBUTIONS = {
@@ -136,9 +137,10 @@ def stale_parts(root: Path, slugs: Iterable[str]) -> list[dict[str, Any]]:
             found += [row | {"part": part, "because": because} for part, because in reasons.items() if because]
         if slug not in stored and experiment_of(root, slug):
             found.append({"method": slug, "device": "cpu", "part": "result", "because": ["never measured"]})
-    for slug, module in photographs.drawn_by(root).items():
-        why = photographs.why_stale(root, slug, module) if slug in slugs else None
-        found += [{"method": slug, "device": "cpu", "part": "photograph", "because": [why]}] if why else []
+    for kind in photographs.KINDS:
+        for slug, module in photographs.drawn_by(root, kind).items():
+            why = photographs.why_stale(root, slug, module, kind) if slug in slugs else None
+            found += [{"method": slug, "device": "cpu", "part": kind.function, "because": [why]}] if why else []
     return found
 
 

@@ -62,7 +62,7 @@ def build(site: Site) -> dict[str, str | bytes]:
     samples = site.root / PICTURE.replace("pictures/", "results/", 1)
     if samples.is_file():
         pages[PICTURE] = samples.read_bytes()
-    for folder in ("photographs", "strips"):
+    for folder in ("photographs", "animations", "strips"):
         for drawn in (site.root / "results" / folder).glob("*.webp"):
             pages[f"pictures/{folder}/{drawn.name}"] = drawn.read_bytes()
     for slug, results in site.results.items():

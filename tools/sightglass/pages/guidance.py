@@ -6,6 +6,7 @@ import re
 
 from sightglass import ledger
 from sightglass.catalogue.models import Method
+from sightglass.ledger.photographs import ANIMATION, still
 from sightglass.pages import pictures, snippets
 from sightglass.pages.entries import summary
 from sightglass.pages.markup import address, bullets, code, definitions, either, inline, out, ready, text
@@ -48,6 +49,19 @@ def photograph(site: Site, slug: str, method: Method, here: str) -> str:
         return ""
     shown = pictures.picture(site, path, alternative, here, css="sg-picture", lazy=False)
     return f"<figure>\n{shown}\n{below}</figure>\n"
+
+
+def animation(site: Site, slug: str, method: Method, here: str) -> str:
+    """How an image comes about, once; for readers who ask for reduced motion its last state; empty without either."""
+    path = ANIMATION.path(site.root, slug)
+    if not path.is_file():
+        return ""
+    moves, stands = (f"pictures/animations/{each.name}" for each in (path, still(path)))
+    resting = address(site.shared(stands), here)
+    shown = pictures.picture(site, moves, site.say("animation of", name=site.name_of(method)), here, css="sg-picture")
+    source = f'<source media="(prefers-reduced-motion: reduce)" srcset="{resting}">'
+    below = f"<figcaption>{site.say('comes about')}</figcaption>"
+    return f"<figure>\n<picture>{source}{shown}</picture>\n{below}\n</figure>\n"
 
 
 def idea(site: Site, method: Method) -> str:

@@ -126,6 +126,7 @@ def _head(site: Site, slug: str, method: Method, here: str) -> str:
         none = site.say("none here", why=site.say(f"feasible.{method.feasible}"))
         lines.append(f"<p>{none} {said(site, method.feasible_why, method.feasible_why_zh)}</p>")
     lines.append(guidance.photograph(site, slug, method, here))
+    lines.append(guidance.animation(site, slug, method, here))
     return ready("\n".join(lines))
 
 

@@ -121,6 +121,11 @@ PHRASES: dict[str, tuple[str, str]] = {
     "docstring": ("The module's docstring: shapes, units, differences from the paper", "代码模块的英文说明"),
     "ours": ("our own comparison", "本项目自设的对照"),
     "read": ("Read", "阅读"),
+    "animation of": ("{name}: how the picture comes about", "{name}：图像的形成过程"),
+    "comes about": (
+        "How the picture comes about. It plays once; load the page again to see it again.",
+        "图像的形成过程。只播放一次，刷新页面可重看。",
+    ),
     "photograph of": ("{name} on a photograph", "{name}：作用于照片"),
     "on photographs": ("On three photographs", "作用于三张照片"),
     "strip alt": (
