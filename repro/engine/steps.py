@@ -34,3 +34,19 @@ def unit_mean_square(gradient: Tensor) -> Tensor:
     scaled = gradient / largest  # squares of what is small would underflow
     size = scaled.square().mean((1, 2, 3), keepdim=True).sqrt()
     return scaled / size.clamp_min(torch.finfo(size.dtype).tiny)
+
+
+def adam(rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Step:
+    """Ascent by Adam (Kingma and Ba 2015, Algorithm 1) with epsilon 1e-8; each value of ``x`` has a step of its own."""
+    first = second = torch.zeros(())
+    done = 0
+
+    def step(x: Tensor, gradient: Tensor, _: Tensor) -> Tensor:
+        nonlocal first, second, done
+        done += 1
+        first = betas[0] * first.to(x) + (1 - betas[0]) * gradient
+        second = betas[1] * second.to(x) + (1 - betas[1]) * gradient.square()
+        mean, square = first / (1 - betas[0] ** done), second / (1 - betas[1] ** done)
+        return x + rate * mean / (square.sqrt() + 1e-8)
+
+    return step

@@ -53,6 +53,12 @@ SUITED = {
         call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
         "shown = class_model_visualisation(model, target_classes, shape=(3, 224, 224))[0]",
     ),
+    "feature-visualisation-distill": Suited(
+        layer="layer2",
+        call='layer = model.get_submodule("{layer}")\n'
+        "channels = [88]  # any of the layer\n"
+        "shown = feature_visualisation_distill(model, layer, channels, shape=(3, 224, 224))[0]",
+    ),
     "activation-maximisation": Suited(
         layer="layer2",
         call='layer = model.get_submodule("{layer}")\n'
