@@ -49,8 +49,8 @@ def feature_visualisation_distill(
     seed: int = 0,
     report: Report = lambda done: None,
 ) -> Images:
-    """Pictures ``(B, *shape)`` of these channels ``(B,)`` of a layer; ``rate`` is Adam's.  ``diversity`` weighs how unlike
-    the pictures of one call are: name one channel several times.
+    """Pictures ``(B, *shape)`` of these channels ``(B,)`` of a layer; ``rate`` is Adam's.  ``diversity`` weighs how
+    unlike each other the pictures are: name one channel several times.
     """
     if steps < 0 or rate <= 0 or diversity < 0 or parameterisation not in ("fourier", "pixels"):
         raise OptionsError(f"no {parameterisation!r} with {steps} steps, rate {rate:g} and diversity {diversity:g}")

@@ -35,6 +35,7 @@ REPLACED = {
 FEWER = {  # of the command
     "class-model-visualisation": ("--out", "--set steps=2 --out"),
     "feature-visualisation-distill": ("--out", "--set steps=2 --out"),
+    "deepvis-regularisers": ("--out", "--set steps=2 --out"),
     "filter-visualisation": ("--out", "--set steps=2 --out"),
     "activation-maximisation": ("--out", "--set steps=2 --out"),
     "adversarial-examples": ("--out", "--set searches=2 --out"),

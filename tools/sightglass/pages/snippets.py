@@ -59,6 +59,10 @@ SUITED = {
         "channels = [88]  # any of the layer\n"
         "shown = feature_visualisation_distill(model, layer, channels, shape=(3, 224, 224))[0]",
     ),
+    "deepvis-regularisers": Suited(
+        call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
+        "shown = deepvis_regularisers(model, target_classes, shape=(3, 224, 224))[0]",
+    ),
     "activation-maximisation": Suited(
         layer="layer2",
         call='layer = model.get_submodule("{layer}")\n'
