@@ -47,7 +47,7 @@ def figure(seed: int = 0, device: str = "cpu") -> Figure:
     """Five classes of gap-scenes without regularisers and in the four styles."""
     model, mean = networks.load("gap-scenes", seed).to(device), made_images.mean_images(seed, device=device)[0]
     classes, rows = torch.arange(5, device=device), []
-    for name, how in {"free": Regularisers(), **STYLES}.items():
+    for name, how in (("free", Regularisers()), *STYLES.items()):
         found = deepvis_regularisers(model, classes, shape=SCENE, style=how, mean=mean, steps=48, seed=seed)
         rows.append([figures.Panel(f"{scenes.CLASSES[i]}, {name}", image) for i, image in enumerate(found)])
     return figures.panels(rows, "The same classes without regularisers, and with the four mixtures of the paper")

@@ -30,12 +30,14 @@ REPLACED = {
     "inpainting_what_if(model, images, target_classes)": "inpainting_what_if(model, images, target_classes, parts=6)",
     "smoothgrad(model, images, target_classes)": "smoothgrad(model, images, target_classes, samples=2)",
     "integrated_gradients(model, images, target_classes)": "integrated_gradients(model, images, target_classes, steps=2)",
+    "deep_dream(model, images, layer)": "deep_dream(model, images, layer, octaves=1, steps=1)",
     "network_inversion(model, images, layer)": "network_inversion(model, images, layer, rates=[0.004])",
 }
 FEWER = {  # of the command
     "class-model-visualisation": ("--out", "--set steps=2 --out"),
     "feature-visualisation-distill": ("--out", "--set steps=2 --out"),
     "deepvis-regularisers": ("--out", "--set steps=2 --out"),
+    "deep-dream": ("--out", "--set steps=1 --out"),
     "filter-visualisation": ("--out", "--set steps=2 --out"),
     "activation-maximisation": ("--out", "--set steps=2 --out"),
     "adversarial-examples": ("--out", "--set searches=2 --out"),

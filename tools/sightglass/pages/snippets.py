@@ -49,6 +49,10 @@ SUITED = {
         "shown = changed[0]",
     ),
     "fooling-images": Suited(options="--set generations=60"),
+    "deep-dream": Suited(
+        layer="layer3",
+        call='layer = model.get_submodule("{layer}")\nshown = deep_dream(model, images, layer)[0]',
+    ),
     "class-model-visualisation": Suited(
         call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
         "shown = class_model_visualisation(model, target_classes, shape=(3, 224, 224))[0]",
