@@ -38,6 +38,7 @@ FEWER = {  # of the command
     "feature-visualisation-distill": ("--out", "--set steps=2 --out"),
     "deepvis-regularisers": ("--out", "--set steps=2 --out"),
     "deep-dream": ("--out", "--set steps=1 --out"),
+    "sobolev-regularisation": ("--out", "--set steps=2 --out"),
     "filter-visualisation": ("--out", "--set steps=2 --out"),
     "activation-maximisation": ("--out", "--set steps=2 --out"),
     "adversarial-examples": ("--out", "--set searches=2 --out"),

@@ -48,24 +48,20 @@ SUITED = {
         "target_classes = model(changed).argmax(1)\n"
         "shown = changed[0]",
     ),
-    "fooling-images": Suited(options="--set generations=60"),
+    "fooling-images": Suited(
+        call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
+        "shown = fooling_images(model, target_classes, shape=(3, 224, 224), generations=60)[0]",
+        options="--set generations=60",
+    ),
     "deep-dream": Suited(
         layer="layer3",
         call='layer = model.get_submodule("{layer}")\nshown = deep_dream(model, images, layer)[0]',
-    ),
-    "class-model-visualisation": Suited(
-        call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
-        "shown = class_model_visualisation(model, target_classes, shape=(3, 224, 224))[0]",
     ),
     "feature-visualisation-distill": Suited(
         layer="layer2",
         call='layer = model.get_submodule("{layer}")\n'
         "channels = [88]  # any of the layer\n"
         "shown = feature_visualisation_distill(model, layer, channels, shape=(3, 224, 224))[0]",
-    ),
-    "deepvis-regularisers": Suited(
-        call="target_classes = torch.tensor([281])  # tabby, tabby cat\n"
-        "shown = deepvis_regularisers(model, target_classes, shape=(3, 224, 224))[0]",
     ),
     "activation-maximisation": Suited(
         layer="layer2",
@@ -92,7 +88,7 @@ CALLS: dict[Gives, str] = {
     "reconstruction = {name}(model, images, layer, channels=[88])[0]  # any unit of the layer\n"
     "shown = 0.5 + 0.5 * reconstruction / reconstruction.abs().max().clamp_min(1e-12)",
     "image": "target_classes = torch.tensor([281])  # tabby, tabby cat\n"
-    "shown = {name}(model, target_classes, shape=(3, 224, 224), generations=60)[0]",
+    "shown = {name}(model, target_classes, shape=(3, 224, 224))[0]",
     "filters": "filters = {name}(model, shape=(3, 224, 224)).weights\nshown = figures.filters(filters, columns=8)",
     "pre-image": 'layer = model.get_submodule("{layer}")\nshown = {name}(model, images, layer)[0].clamp(0, 1)',
 }
