@@ -61,6 +61,7 @@ Images: TypeAlias = Annotated[Tensor, "images"]  # (B, C, H, W), made for a clas
 DecisionTree: TypeAlias = Annotated[Tree, "decision tree"]  # of a model of tables, for inputs (N, F)
 TreeDrawing: TypeAlias = Annotated[Drawing, "tree drawing"]  # what repro.lab.tree_figures draws
 Importance: TypeAlias = Annotated[Tensor, "importance"]  # (B, C), of each channel of a layer
+Combination: TypeAlias = Annotated[Tensor, "combination"]  # (B, inputs) or (B, C, h, w), signed, of units
 FirstFilters: TypeAlias = Annotated[Filters, "filters"]
 Positions: TypeAlias = Annotated[Embedding, "positions"]
 DistilledPositions: TypeAlias = Annotated[Distilled, "distilled positions"]

@@ -1,4 +1,4 @@
-"""Deep visualization's regularisers: ascent on a class or a unit, and after every step the image is regularised.
+"""Deep visualization's regularisers: ascent on a class, and after every step the image is regularised.
 
 Four operators keep the image plain: it decays, is blurred, and pixels of small norm or of small contribution are set
 to zero.  The paper's Table 1 mixes them in four ways, which give four styles of picture.
@@ -13,8 +13,9 @@ Differences from the authors' code:
 2. 100 steps; they take 500 to 1000.
 3. The last step is one that blurs; with theirs that depends on how many there are.
 4. Pictures start from noise of one seed, the same for each of them.
+5. Classes only; the authors picture units of every layer.
 
-Raises LogitsError, ClassesError, LayerError, UnitsError and OptionsError.
+Raises LogitsError, ClassesError and OptionsError.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 
 from repro.engine.encodings import Shape, checked, place
 from repro.engine.errors import OptionsError
-from repro.engine.objectives import class_score, unit
+from repro.engine.objectives import class_score
 from repro.engine.optimise import Report, gradients_to_images, optimise
 from repro.engine.regularisers import blurred, without_smallest
 from repro.engine.results import Images
@@ -61,14 +62,13 @@ def deepvis_regularisers(
     *,
     shape: Shape,
     style: Style | Regularisers = "blur",
-    target_layer: nn.Module | None = None,
     mean: Tensor | float = 0.5,
     rate: float = 0.06,
     steps: int = 100,
     seed: int = 0,
     report: Report = lambda done: None,
 ) -> Images:
-    """Pictures ``(B, *shape)`` of the classes ``(B,)``; with a layer, of its channels, each in the middle of its map.
+    """Pictures ``(B, *shape)`` of the classes ``(B,)``.
 
     ``style`` is a row of Table 1, or your own regularisers; ``mean`` a value or an image ``shape``; ``rate`` the root
     mean square of a step.
@@ -89,11 +89,8 @@ def deepvis_regularisers(
 
     with gradients_to_images(model):
         start = ((centre + (NOISE * noise).to(like)).clamp(0, 1) - centre).repeat(len(target_classes), 1, 1, 1)
-        if target_layer is None:
-            activation = class_score(model, target_classes, centre + start)
-        else:
-            activation = unit(model, target_layer, target_classes, centre + start)
-        images, _ = optimise(start, activation, step, steps, lambda x: centre + x, report=report)
+        logit = class_score(model, target_classes, centre + start)
+        images, _ = optimise(start, logit, step, steps, lambda x: centre + x, report=report)
     return images.detach().clamp(0, 1)
 
 

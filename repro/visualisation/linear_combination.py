@@ -22,12 +22,13 @@ from torch.nn import functional
 
 from repro.engine import units
 from repro.engine.errors import LayerError, OptionsError
+from repro.engine.results import Combination
 
 
 @torch.no_grad()
 def linear_combination(
     layers: Sequence[nn.Module], channels: Tensor | Sequence[int], *, strongest: int | None = None
-) -> Tensor:
+) -> Combination:
     """Pictures of these units ``(B,)`` of the last of ``layers``, from the first to it, all Linear or all Conv2d.
 
     ``(B, inputs)`` for linear layers, ``(B, C, h, w)`` for convolutions.  ``strongest`` is how many units of each layer

@@ -19,7 +19,13 @@ from tests.contract.methods import ROOT, files
 DRAWN = photographs.drawn_by(ROOT)
 MOVING = photographs.drawn_by(ROOT, photographs.ANIMATION)
 NO_METHODS = {"five-methods"}  # it stands in the README
-OF_TABLES = {"decision-tree-vis", "model-extraction", "surrogate-model", "tree-regularisation"}  # of no image
+OF_TABLES = {
+    "decision-tree-vis",
+    "linear-combination",
+    "model-extraction",
+    "surrogate-model",
+    "tree-regularisation",
+}  # of no image
 OTHERWISE_BUILT = {
     "attention",
     "cnn-decision-tree",
