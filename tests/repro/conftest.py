@@ -20,7 +20,9 @@ def _vision(name: str) -> nn.Module:
     model = models.load(name, "random").model
     if name == "convnext_tiny":  # one block in each stage is like eighteen
         for stage in (1, 3, 5, 7):
-            model.features[stage] = model.features[stage][:1]
+            blocks = model.get_submodule(f"features.{stage}")
+            assert isinstance(blocks, nn.Sequential)
+            model.set_submodule(f"features.{stage}", blocks[:1])
     if name.startswith(("vgg", "alexnet")):  # most of their weights are in the head
         model.classifier = nn.Sequential(nn.LazyLinear(64), nn.ReLU(inplace=True), nn.Linear(64, 10))
         model(torch.randn(1, 3, 64, 64))
