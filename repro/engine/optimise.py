@@ -56,8 +56,8 @@ def optimise(
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """Within, ``watcher`` sees the images of every ``optimise`` come about: for a preview, an animation, or what is
-    kept of a search that is stopped.
+    """Inside this block, ``optimise`` calls ``watcher`` with its images after each step: for previews, for animations,
+    and to keep the image so far of a run that is stopped.
     """
     token = _watcher.set(watcher)
     try:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def blurred(x: Tensor, width: float) -> Tensor:
-    """By a Gaussian of this standard deviation in pixels; beyond its edge the image goes on mirrored."""
+    """Images after a Gaussian blur; ``width`` is its standard deviation in pixels.  Edges are mirrored outwards."""
     for _ in range(2):  # along rows, then along columns
         size, away = x.shape[3], int(4 * width + 0.5)
         beyond = torch.arange(-away, size + away)
@@ -20,7 +20,7 @@ def blurred(x: Tensor, width: float) -> Tensor:
 
 
 def without_smallest(x: Tensor, sizes: Tensor, percentage: float) -> Tensor:
-    """Zero at the pixels whose size ``(B, 1, H, W)`` lies below the percentile of its image."""
+    """Images with zero at each pixel whose size, of ``sizes (B, 1, H, W)``, is below this percentile of its image."""
     if not percentage:
         return x
     limit = sizes.flatten(1).quantile(percentage / 100, dim=1).view(-1, 1, 1, 1)

@@ -37,7 +37,7 @@ def unit_mean_square(gradient: Tensor) -> Tensor:
 
 
 def adam(rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Step:
-    """Ascent by Adam (Kingma and Ba 2015, Algorithm 1) with epsilon 1e-8; each value of ``x`` has a step of its own."""
+    """Ascent by Adam (Kingma and Ba 2015, Algorithm 1), epsilon 1e-8: the step adapts to each value of ``x``."""
     first = second = torch.zeros(())
     done = 0
 

@@ -98,6 +98,6 @@ def lasso(inputs: Tensor, targets: Tensor, penalty: float, *, steps: int = 3000)
         ahead = moved if overshot else moved + (momentum - 1) / following * (moved - coefficients)
         moves, size = (moved - coefficients).abs().max(), moved.abs().max()
         momentum, coefficients = (1.0 if overshot else following), moved
-        if moves <= 1e-13 * size:  # the steps that are left would change nothing that is read
+        if moves <= 1e-13 * size:  # further steps would change nothing but rounding
             break
     return coefficients

@@ -108,7 +108,7 @@ def picture(panels: Panels, side: int = SIDE, gap: int = GAP) -> Image.Image:
 
 
 def frames(make: Callable[[], object]) -> list[Tensor]:
-    """How the first image ``(3, H, W)`` of a search comes about, its last state included, in at most FRAMES steps."""
+    """States of the first image ``(3, H, W)`` while ``make`` runs, evenly spaced, at most FRAMES, the last included."""
     seen: list[Tensor] = []
     with watched(lambda images: seen.append(images[0].clamp(0, 1))):
         make()

@@ -7,10 +7,10 @@ Blog post: ``mordvintsev2015inceptionism``; the steps are those of the authors' 
 ``dream.ipynb``).  Images and dreams are ``(B, C, H, W)`` in [0, 1].
 
 Differences from the notebook:
-1. Images are made smaller with a filter against aliasing, each from the whole image rather than from the last octave.
+1. Each octave's image is made from the whole image, with a filter against aliasing, not from the octave above it.
 2. Fewer octaves where the shorter side would fall below 32 pixels.
 
-The notebook's layers follow a ReLU.  Of a layer with signed values, negative ones are enlarged as well.
+The notebook's layers follow a ReLU.  If a layer has negative values, they grow in size as well.
 
 Raises ImagesError, OptionsError, LayerError, and GradientError for a layer that no gradient leads back from.
 """
@@ -43,10 +43,10 @@ def deep_dream(
     seed: int = 0,
     report: Report = lambda done: None,
 ) -> Images:
-    """Dreams ``(B, C, H, W)`` of a layer, from these images; ``steps`` are of each octave, ``rate`` is their mean size.
+    """Dreams ``(B, C, H, W)`` of a layer, from these images: ``steps`` in each octave, of mean size ``rate``.
 
-    Each octave is ``scale`` times as large as the one before.  Before each step the image is shifted in a circle, by up
-    to ``shift`` pixels either way, the same for all images, and afterwards back.
+    Each octave is ``scale`` times as large as the one before.  For each step all images are shifted by the same random
+    number of pixels, up to ``shift`` either way; what leaves at one side comes in at the other.
     """
     checks.check_unit_range(images)
     if octaves < 1 or scale <= 1 or steps < 0 or rate <= 0 or shift < 0:

@@ -12,7 +12,7 @@ Differences from the authors' code:
    predicted progress (2) in the others; both suit the size of one network's logits.
 2. 100 steps; they take 500 to 1000.
 3. The last step is one that blurs; with theirs that depends on how many there are.
-4. Pictures start from noise of one seed, the same for each of them.
+4. All pictures start from the same noise.
 5. Classes only; the authors picture units of every layer.
 
 Raises LogitsError, ClassesError and OptionsError.

@@ -1,4 +1,4 @@
-"""Feature visualisation as in Distill: Fourier coefficients and unrelated colours are optimised, not pixels.
+"""Feature visualisation as in Distill: Fourier coefficients and uncorrelated colours are optimised, not pixels.
 
 Before each step the image is moved, turned and scaled a little at random, so that only what survives this is drawn.
 The objective is the mean activation of a channel; given the whole network as the layer, the logit of a class.
@@ -8,7 +8,7 @@ Differences from the code:
 1. Coefficients start ten times as large: on nearly plain grey some networks have no gradient.
 2. One resampling moves, scales and turns, with grey outside; the picture keeps its size, which some networks ask for.
    Lucid pads, crops, scales, turns and crops again, which leaves it 12 pixels larger.
-3. All pictures share their start and their transformations; with diversity each has a start of its own.
+3. All pictures start from the same noise and are moved alike; with diversity each starts from other noise.
 
 Raises OptionsError, LayerError, UnitsError, and GradientError for a layer that no gradient leads back from.
 """
@@ -30,7 +30,7 @@ from repro.engine.objectives import channel_mean, maps
 from repro.engine.optimise import Report, gradients_to_images, optimise
 from repro.engine.results import Images
 
-# of ImageNet's colours: each column is an independent one, as strong as it varies
+# how ImageNet's colours vary together: each column is one independent colour, as strong as it varies
 COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]], dtype=torch.float64)
 ANGLES, SPREAD = (*range(-10, 11), *(0,) * 5), 0.1  # degrees; standard deviation of the start
 
@@ -49,8 +49,8 @@ def feature_visualisation_distill(
     seed: int = 0,
     report: Report = lambda done: None,
 ) -> Images:
-    """Pictures ``(B, *shape)`` of these channels ``(B,)`` of a layer; ``rate`` is Adam's.  ``diversity`` weighs how
-    unlike each other the pictures are: name one channel several times.
+    """Pictures ``(B, *shape)`` of these channels ``(B,)`` of a layer; ``rate`` is Adam's step size.  ``diversity``
+    is the weight of the term that makes pictures differ: name one channel several times.
     """
     if steps < 0 or rate <= 0 or diversity < 0 or parameterisation not in ("fourier", "pixels"):
         raise OptionsError(f"no {parameterisation!r} with {steps} steps, rate {rate:g} and diversity {diversity:g}")
@@ -80,7 +80,7 @@ def from_spectrum(coefficients: Tensor, size: tuple[int, int]) -> Tensor:
     down, across = torch.fft.fftfreq(size[0]), torch.fft.rfftfreq(size[1])
     frequency = torch.hypot(down[:, None], across).clamp_min(1 / max(size)).to(coefficients)
     scaled = torch.view_as_complex(coefficients) * (math.sqrt(math.prod(size)) / frequency)
-    return torch.fft.irfft2(scaled, s=size) / 4  # type: ignore[no-any-return]  # Eq. (a)
+    return torch.fft.irfft2(scaled, s=size) / 4  # type: ignore[no-any-return]  # Eq. (a); torch.fft has no types
 
 
 def coloured(values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ with its connections.  Biases, nonlinearities and pooling between the layers are
 Paper: ``erhan2009visualizing``, which compares it with its own methods.  The pictures are signed.
 
 Differences from the paper, of which only title, abstract and introduction could be read:
-1. The sum is carried out from the top: the weights that reach a layer are multiplied by the layer's own.
+1. The sum is computed from the top down: the weights that reach a layer are multiplied by that layer's weights.
 2. Convolutions are included; the picture is as large as the unit's receptive field through these layers.
 
 Raises LayerError for layers that do not follow on each other, UnitsError and OptionsError.

@@ -1,14 +1,14 @@
-"""Neural style: an image with the content of one picture, drawn in the texture of another.
+"""Neural style: an image with the content of one picture and the texture of another.
 
-Content is what a layer's feature maps hold, place by place.  Style is which channels respond together, wherever that
-is: the Gram matrices of the maps of several layers.  An image is optimised until both match.
+Content is how strongly each channel of a layer responds at each place.  Style is which channels respond together, at
+any place: the Gram matrices of the maps of several layers.  An image is optimised until both match.
 
 Paper: ``gatys2015neural``.  Only its abstract and readers' notes could be read: the equations bear letters of ours.
 Images are ``(B, C, H, W)`` in [0, 1].
 
 Differences from the paper:
-1. Each loss is divided by what it would be for maps of zero, so that no layer outweighs the others in networks other
-   than VGG-19; with ``relative=False`` the losses are the paper's.
+1. Each loss is divided by its value for maps of zeros.  Otherwise one layer may outweigh all others in networks other
+   than VGG-19.  With ``relative=False`` the losses are the paper's.
 2. The start is the content image, as in most later code; ``start="noise"`` is the paper's.
 3. Adam, with values cut to [0, 1] at each step.
 4. Content is read at the last of the layers.
@@ -49,7 +49,7 @@ def neural_style(
     """The images ``(B, C, H, W)`` in the style of ``styles (B or 1, C, h, w)``, which are brought to the same size.
 
     ``layers`` give the style, the last of them the content too.  ``ratio`` is alpha / beta, the weight of the content
-    over that of the style; ``rate`` is Adam's.
+    over that of the style; ``rate`` is Adam's step size.
     """
     for each in (images, styles):
         checks.check_unit_range(each)

@@ -1,14 +1,14 @@
 """Sobolev gradients: gradient ascent to an image of a class, along a gradient whose high frequencies are damped.
 
-Of all directions of one length the plain gradient raises the logit fastest if a length counts differences of pixels
-alone; the Sobolev gradient, if it counts differences between neighbours as well.  It is the gradient after a smoothing
-filter, and takes the place of a penalty.
+The plain gradient is the steepest direction if the length of a step is measured pixel by pixel.  If differences between
+neighbouring pixels add to the length, the Sobolev gradient is the steepest: the plain one after a smoothing filter.  It
+takes the place of a penalty.
 
 Paper: ``baust2018understanding``.  The pictures are ``(B, C, H, W)`` in [0, 1].
 
 Differences from the paper, of which only abstract and introduction could be read:
 1. The filter is applied exactly, in the Fourier domain, so that the image's opposite borders are neighbours.
-2. The ascent starts from noise through the same filter: what the start has of fine noise the steps could not remove.
+2. The start is noise after the same filter: smooth steps could not remove fine noise.
 3. Steps have a set length after filtering, which falls to zero.
 4. Values beyond [0, 1] are cut at the end.
 
@@ -47,7 +47,8 @@ def sobolev_regularisation(
 ) -> Images:
     """Pictures ``(B, *shape)`` of the classes ``(B,)``: their logits raised from ``mean``, a value or an image.
 
-    ``strength`` is lambda, in square pixels: details finer than its root times 2 pi are damped by half or more.
+    ``strength`` is lambda, in square pixels: waves of 2 pi times its root, in pixels, are damped by about half, shorter
+    ones by more.
     """
     if steps < 0 or order < 1 or not 0 <= strength < math.inf:
         raise OptionsError(f"need steps and strength of 0 or more, and an order from 1; got {steps, strength, order}")

@@ -63,6 +63,21 @@ print(methods.peak_memory(methods.Place("cam", "resnet50", 1), "cpu", "a"))
     assert float(told.stdout) == pytest.approx(24, abs=0.5), told.stderr
 
 
+def test_what_is_kept_must_be_readable_before_anything_is_measured(
+    bench: ModuleType, monkeypatch, tmp_path, capsys
+) -> None:
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    assert bench.parse(["--keep", "--quick"]).before == ()
+    with pytest.raises(SystemExit):
+        bench.parse(["--keep", "--out", "x.json"])
+    stored = bench.benchmark.path_of(tmp_path, "cpu")
+    stored.parent.mkdir(parents=True)
+    stored.write_text("{}")
+    with pytest.raises(SystemExit):
+        bench.parse(["--keep", "--quick"])
+    assert str(stored) in capsys.readouterr().err
+
+
 def test_what_a_peer_raises_leaves_it_out_and_ours_does_not(bench: ModuleType, monkeypatch) -> None:
     class Inline:
         """An executor without processes, so that what is patched here counts."""

@@ -13,9 +13,9 @@ else the machine does counts little; on a GPU they are those of the clock, with 
 what one call adds to the loaded model: of the resident set in a process of its own (Linux), or of torch's allocator
 (CUDA).  Networks are torchvision's with random weights, their BatchNorm adapted to the images, at 224 by 224 pixels.
 
-Peers run as their documentation says.  One that is not installed is left out, and the result says so.  What is kept
-lies in results/bench/<device>.json, which the site shows: a complete run, and any with --keep, whose rows take the
-place of older ones.  Any other run is printed, and written where --out says.
+Peers run as their documentation says.  One that is not installed is left out, and the result says so.  The site
+shows results/bench/<device>.json.  A complete run replaces that file; a run with --keep replaces in it the rows that it
+measured.  Any other run is printed, and written to the file that --out names.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from sightglass import ledger
+from sightglass.errors import StoredError
 from sightglass.ledger import benchmark
 from sightglass.ledger.benchmark import FLOOR, OURS, Benchmark, Row, Run
 from torch import Tensor, nn
@@ -642,8 +643,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=28, help="no new round after these; two are always made")
     parser.add_argument("--jobs", type=int, help="processes at once, one thread each (default: 2 on a CPU, 1 on a GPU)")
     parser.add_argument("--quick", action="store_true", help="ResNet-50, one image, two rounds: to see that it runs")
-    parser.add_argument("--keep", action="store_true", help="put the rows into results/bench/<device>.json")
-    parser.add_argument("--out", type=Path, help="write the result here; what is kept has a place of its own")
+    parser.add_argument("--keep", action="store_true", help="replace these rows in results/bench/<device>.json")
+    parser.add_argument("--out", type=Path, help="write the result to this file")
     options = parser.parse_args(words)
     if options.quick:
         options.models, options.batches, options.rounds = ["resnet50"], [1], 2
@@ -655,8 +656,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         parser.error("there is no CUDA device here: leave --device out")
     complete = (list(METHODS), ["vgg16", "resnet50"], [1, 8]) == (options.methods, options.models, options.batches)
     if options.keep and options.out:
-        parser.error("--keep has a place of its own: leave --out away")
+        parser.error("--keep writes to results/bench/: give --keep or --out, not both")
     options.out = options.out or (benchmark.path_of(ROOT, options.device) if complete or options.keep else None)
+    try:  # before half an hour of measuring: what is there must be readable to be kept
+        options.before = benchmark.load(options.out) if options.keep else ()
+    except StoredError as error:
+        parser.error(str(error))
     return options
 
 
@@ -696,8 +701,7 @@ def main() -> None:
     for what, why in result.left_out.items():
         print(f"left out: {what} ({why})")
     if options.out:
-        before = benchmark.load(options.out) if options.keep else ()
-        benchmark.write(options.out, benchmark.after(result, before))
+        benchmark.write(options.out, benchmark.after(result, options.before))
         print(options.out)
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -100,7 +101,6 @@ def test_only_moved_an_image_is_its_own_shifted_copy_on_grey(monkeypatch: pytest
 
 @pytest.mark.parametrize(("scale", "angle"), [(10, 10), (5, 20), (0, 0)])
 def test_scaled_and_turned_as_scipy_would(scale: int, angle: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    ndimage = pytest.importorskip("scipy.ndimage")
     image = torch.rand(1, 1, 12, 18, dtype=torch.float64, generator=generator())
     draws = iter([4, 2, 4, 2, scale, angle])
     monkeypatch.setattr(torch, "randint", lambda *_, **__: torch.tensor(next(draws)))

@@ -18,7 +18,7 @@ def stack(*widths: int) -> list[nn.Module]:
 
 
 def slow(layers: list[nn.Module], unit: int) -> Tensor:
-    """From below, as it is told: each unit's picture is the weighted sum of the pictures below it."""
+    """From the first layer up, as the method is defined: a unit's picture is the weighted sum of those one layer below."""
     pictures = list(layers[0].weight.detach())
     for layer in layers[1:]:
         pictures = [

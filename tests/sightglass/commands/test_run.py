@@ -351,14 +351,15 @@ def test_a_stopped_search_keeps_the_image_so_far(tmp_path: Path, stand_in: Stand
     stand_in("adversarial", "grow", STEPWISE)
     monkeypatch.setattr(run, "PREVIEW", 0.0)
     previews, write = [], run.write_whole
-    monkeypatch.setattr(run, "write_whole", lambda path, data: previews.append(path) or write(path, data))
+    monkeypatch.setattr(run, "write_whole", lambda path, data: previews.append((path, data)) or write(path, data))
     out, array = tmp_path / "x.png", tmp_path / "x.npy"
     said = call("grow", "--class", "star", "--out", out, "--save-map", array, code=130).stderr
     assert f"stopped at 75%: {out} shows the image so far" in said
     assert "0 of 1" not in said
     assert np.load(array).max() == 0.75
     assert metadata(out)["stopped_at"] == "0.75"
-    assert previews == [out] * 3 + [array]
+    assert [path for path, _ in previews] == [out] * 3 + [array]
+    assert all(b"Sightglass" in data for path, data in previews if path == out)  # so that a folder's run replaces it
     call("grow", "--class", "star", "--out", out, "--set", "steps=2")
     assert "stopped_at" not in metadata(out)
 

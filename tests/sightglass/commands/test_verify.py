@@ -112,7 +112,7 @@ def test_a_value_edited_by_hand_is_found_within_a_budget(own: Path, made: dict, 
     output = call("verify", "--check", "--budget", "0", code=1)
     assert "q is 0.7, in the ledger 0.8" in output.stderr
     assert "Measured: cam (changed since ever)." in output.stdout  # there is no history
-    assert "measured with one seed for want of time: cam" in output.stdout
+    assert "these were measured with one seed only: cam" in output.stdout
     assert [(len(job.seeds), job.picture) for job in made["jobs"]] == [(1, False)]
 
 

@@ -89,6 +89,6 @@ def test_each_of_several_runs_names_its_methods_and_one_table_holds_them_all(sit
     page = benchmark_page(site)
     assert page.count("<table") == 1
     newer, older = page.index("6 April 2026"), page.index("5 March 2026")
-    assert re.search(r"Of this run: .*Other", page[newer:older])
-    assert re.search(r"Of this run: .*LRP.*epsilon", page[older:])
+    assert re.search(r"Methods measured in this run: .*Other", page[newer:older])
+    assert re.search(r"Methods measured in this run: .*LRP.*epsilon", page[older:])
     assert page.index("epsilon</code></td>") < page.index(">Other</a></td>")

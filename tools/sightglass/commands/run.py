@@ -30,7 +30,7 @@ from sightglass.running import image_requests, runnable
 EXAMPLE = "example"
 EXIT_STOPPED = 130
 PATIENCE = 2.0  # seconds until a progress bar appears
-PREVIEW = 5.0  # seconds between two pictures of an image that comes about
+PREVIEW = 5.0  # seconds between two pictures of an image while it is made
 DPI = 200
 LONGEST_NAME = 230  # bytes; file systems take 255, and a temporary file's is longer
 
@@ -96,7 +96,7 @@ def run(
     that was stopped continues where it was. A file that this command did not write is left alone. Unreadable
     files are skipped and listed at the end.
 
-    An image that is made step by step is written to --out every few seconds, as it is. Ctrl-C keeps the image so far.
+    While an image is made step by step, --out shows it every few seconds; Ctrl-C keeps the image so far.
 
     Exit code 0: done; 1: some images of a folder failed; 2: an argument is wrong, one line says which; 130:
     stopped, finished pictures are kept.
@@ -426,7 +426,7 @@ class _Share:
 
 @dataclass
 class _Preview:
-    """Writes an image that comes about to the picture's place, every few seconds."""
+    """Writes an image, while it is made, every few seconds to where its picture will be."""
 
     path: Path
     last: float = field(default_factory=time.monotonic)
@@ -434,10 +434,12 @@ class _Preview:
     def __call__(self, image: Any) -> None:
         if time.monotonic() - self.last < PREVIEW:
             return
-        from PIL import Image
+        from PIL import Image, PngImagePlugin
 
+        notes = PngImagePlugin.PngInfo()
+        notes.add_text("Software", "Sightglass")  # so that a later run may replace it
         written, rows = io.BytesIO(), image.expand(3, -1, -1).permute(1, 2, 0)
-        Image.fromarray((255 * rows).round().byte().numpy()).save(written, "PNG")
+        Image.fromarray((255 * rows).round().byte().numpy()).save(written, "PNG", pnginfo=notes)
         write_whole(self.path, written.getvalue())
         self.last = time.monotonic()
 

@@ -110,7 +110,9 @@ def verify(
             wanted = [_within(plan, job) for job in wanted if job.slug in plan.reasons]
             told.measured, told.rest_on_their_key, told.notes = plan.reasons, plan.resting, plan.notes
             if plan.seeds:
-                told.notes.append(f"measured with one seed for want of time: {', '.join(sorted(plan.seeds))}")
+                told.notes.append(
+                    f"time was short, so these were measured with one seed only: {', '.join(sorted(plan.seeds))}"
+                )
             if plan.must > budget:
                 told.notes.append(
                     f"what must be measured takes about {plan.must:.0f} minutes, more than the budget of {budget:g}"
@@ -254,7 +256,7 @@ def _job(
 
 
 def _within(plan: selecting.Plan, job: Job) -> Job:
-    """The job as the plan shortens it: with some seeds alone, and no picture."""
+    """The job, or if the plan has no time for all of it, with some of its seeds and without the picture."""
     seeds = plan.seeds.get(job.slug)
     return replace(job, seeds=seeds, picture=False) if seeds else job
 

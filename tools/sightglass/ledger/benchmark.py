@@ -79,7 +79,7 @@ def path_of(root: Path, device: str) -> Path:
 
 
 def load(path: Path) -> tuple[Benchmark, ...]:
-    """The runs that a file holds, the newest first, none if there is no file; StoredError if it holds none."""
+    """The runs in a file, the newest first; none if there is no file, StoredError if it holds something else."""
     if not path.is_file():
         return ()
     try:
@@ -101,7 +101,7 @@ def _parsed(content: bytes) -> tuple[Benchmark, ...]:
 
 
 def after(new: Benchmark, before: Sequence[Benchmark]) -> list[Benchmark]:
-    """All runs once ``new`` is made: of the older ones what it has not measured again, and what they left out there."""
+    """The new run, then the older ones without the rows that it measured again and without what they left out there."""
     again, runs = {(row.method, row.model, row.batch) for row in new.rows}, [new]
     for run in before:
         rows = [row for row in run.rows if (row.method, row.model, row.batch) not in again]

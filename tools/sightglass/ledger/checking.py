@@ -24,8 +24,8 @@ def compare(claims: Sequence[Claim], now: Result, stored: Result) -> Comparison:
     """Verdicts must be the same everywhere; values to six digits where the processor is the same.
 
     Values are compared seed by seed, for the seeds that both have.  On another processor a value may move by as much
-    as it differs between seeds; if it moves further, that is drift.  Of some seeds alone, the verdict is that which
-    they give with the ledger's values of the others.
+    as it differs between seeds; if it moves further, that is drift.  If only some seeds were measured, the
+    verdict is computed with the ledger's values for the others.
     """
     found, common = Comparison(), [seed for seed in now.seeds if seed in stored.seeds]
     for claim in claims if common == now.seeds else []:  # other seeds may give other verdicts

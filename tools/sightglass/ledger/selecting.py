@@ -46,8 +46,9 @@ def plan(
     """What a check within ``budget`` minutes measures, for a clone that has no store of earlier measurements.
 
     Results that are stale or changed since ``base``, and the methods whose turn it is, whatever they take; then those
-    that were measured longest ago, while the time lasts.  If the first alone take longer than the budget, a changed
-    result is measured with one seed, in each run another.  Raises HistoryError if there is no commit ``base``.
+    that were measured longest ago, while the time lasts.  If what must be measured takes longer than the budget, each
+    changed result is measured with one seed only, a different one in each run.  Raises HistoryError if there is no
+    commit ``base``.
     """
     found, history, shortened = Plan(), _History(root), dict[str, list[int]]()
     changed, since, found.notes = history.changed(base)

@@ -52,7 +52,9 @@ def photograph(site: Site, slug: str, method: Method, here: str) -> str:
 
 
 def animation(site: Site, slug: str, method: Method, here: str) -> str:
-    """How an image comes about, once; for readers who ask for reduced motion its last state; empty without either."""
+    """The animation of how a picture comes about, or its last frame for readers who ask for reduced motion; empty if
+    there is none.
+    """
     path = ANIMATION.path(site.root, slug)
     if not path.is_file():
         return ""

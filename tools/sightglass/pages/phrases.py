@@ -704,7 +704,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Versions: {versions}.",
         "测量命令 `{command}`，设备 {name}，{date}，用时 {minutes} 分钟，图像为 {size}×{size} 像素。版本：{versions}。",
     ),
-    "bench.of": ("{said} Of this run: {methods}.", "{said}本次测量：{methods}。"),
+    "bench.of": ("{said} Methods measured in this run: {methods}.", "{said}本次测量的方法：{methods}。"),
     "bench.slower": (
         "Slower than another library by more than measurement noise: {rows}.",
         "慢于其他软件库，且超出测量误差：{rows}。",

@@ -76,8 +76,8 @@ def compute(
 ) -> Computed:
     """Run the method on one image ``(1 or 3, H, W)`` in [0, 1], or on none if it takes none.
 
-    ``preview`` sees an image that comes about step by step.  If that is stopped by Ctrl-C, the result is the image so
-    far, and the facts say at what share of the steps it was stopped.
+    ``preview`` sees the image after each step of a method that makes one step by step.  If Ctrl-C stops that, the
+    result is the image so far, and the facts say after what share of the steps.
 
     Raises ValueError, of a class that says which, if something given does not fit the model or the method.
     """
@@ -101,7 +101,7 @@ def compute(
 
 @dataclass
 class _SoFar:
-    """What there is of an image that comes about step by step."""
+    """What there is of an image that is being made step by step."""
 
     then_report: Report
     preview: Preview
@@ -115,9 +115,7 @@ class _SoFar:
 
     def watch(self, images: Tensor) -> None:
         whole = images[:1].float().cpu().clamp(0, 1)  # of several starts the first
-        self.images = (
-            whole if whole.shape[2:] == self.size else nn.functional.interpolate(whole, self.size, mode="bilinear")
-        )
+        self.images = nn.functional.interpolate(whole, self.size, mode="bilinear")  # deep dream begins smaller
         self.preview(self.images[0])
 
 
